@@ -1,0 +1,1 @@
+"""The PostgreSQL wire protocol for Python, both ends of it, at native speed."""

@@ -1,0 +1,39 @@
+"""The one switch between the native core and the pure one.
+
+``PGWIRE_PY_IMPL=native|pure`` decides; unset, native is taken where it loads. Asked-for native that cannot load raises with the reason.
+Nothing else in the package imports ``_native``.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from types import ModuleType
+
+_CHOICES = ("native", "pure")
+
+
+def _choose() -> tuple[str, ModuleType]:
+    wanted = os.environ.get("PGWIRE_PY_IMPL", "")
+    if wanted not in ("", *_CHOICES):
+        raise ImportError(f"PGWIRE_PY_IMPL must be 'native' or 'pure', not {wanted!r}")
+    if wanted != "pure":
+        try:
+            return "native", import_module("pgwire_py._native")
+        except ImportError as error:
+            if wanted == "native":
+                raise ImportError(f"PGWIRE_PY_IMPL=native, but the native core cannot be loaded: {error}") from error
+    return "pure", import_module("pgwire_py._impl.pure")
+
+
+IMPLEMENTATION, core = _choose()
+
+FrontendDecoder = core.FrontendDecoder
+RowEncoder = core.RowEncoder
+ArrowEncoder = core.ArrowEncoder
+encode_message = core.encode_message
+arrow_columns = core.arrow_columns
+decode_values = core.decode_values
+encode_value = core.encode_value
+split_statements = core.split_statements
+tokenize = core.tokenize

@@ -1,0 +1,196 @@
+"""What an engine is: the blocking interface that data sources implement to stand behind a PostgreSQL port.
+
+An engine makes one :class:`EngineSession` per client session. Every method of a session runs on one thread that belongs to that
+session, except :meth:`EngineSession.cancel`, which any thread may call. Adapters stay plain and synchronous; results are pulled,
+and pulling is the back-pressure.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+from ..oids import UNKNOWN
+from ..sql import Statement
+
+__all__ = [
+    "Capabilities",
+    "Column",
+    "Description",
+    "Engine",
+    "EngineResult",
+    "EngineSession",
+    "Relation",
+    "RelationColumn",
+    "SessionContext",
+]
+
+
+class Column(NamedTuple):
+    """A result column: its name and the OID of its type."""
+
+    name: str
+    type: int
+    type_modifier: int = -1
+    table_oid: int = 0
+    column_number: int = 0
+
+
+class Description(NamedTuple):
+    """What a statement takes and returns.
+
+    ``parameter_types`` are OIDs, one per ``$n``; ``columns`` is None for a statement that returns no rows.
+    """
+
+    parameter_types: tuple[int, ...]
+    columns: tuple[Column, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the session layer may ask of an engine.
+
+    Attributes:
+        transactions: begin, commit and rollback work.
+        savepoints: savepoint, release and rollback_to work. Where they do not, the session layer accepts SAVEPOINT and lets
+            ROLLBACK TO succeed only when nothing was written since.
+        cancel: ``"hard"`` interrupts at once; ``"soft"`` answers the client at once but discards the session; ``"none"`` cannot.
+    """
+
+    transactions: bool = True
+    savepoints: bool = True
+    cancel: Literal["hard", "soft", "none"] = "hard"
+
+
+class RelationColumn(NamedTuple):
+    """A column of a table or view, for the catalogue."""
+
+    name: str
+    type: int
+    not_null: bool = False
+    default: str | None = None
+    primary_key: bool = False
+
+
+class Relation(NamedTuple):
+    """A table (``kind`` ``"r"``) or view (``"v"``), for the catalogue."""
+
+    schema: str
+    name: str
+    kind: Literal["r", "v"]
+    columns: tuple[RelationColumn, ...]
+
+
+class SessionContext(Protocol):
+    """What an engine or the catalogue may know of, and ask of, the session it works for."""
+
+    process_id: int
+    user: str
+    database: str
+    server_version: str
+
+    def get_setting(self, name: str) -> str | None:
+        """A run-time parameter's value, or None where there is no such parameter; ``name`` in any case."""
+
+    def set_setting(self, name: str, value: str, *, local: bool = False) -> str:
+        """Set a run-time parameter and return its canonical value; raises 42704 or 22023."""
+
+    def all_settings(self) -> list[tuple[str, str, str]]:
+        """Name, value and description of every run-time parameter, sorted by name."""
+
+
+class EngineResult(ABC):
+    """The outcome of one statement, pulled batch by batch.
+
+    Attributes:
+        columns: None where the statement returns no rows.
+        affected: rows inserted, updated or deleted, where that is known when execute returns (None otherwise).
+        arrow: an object with ``__arrow_c_stream__`` that holds the rows, instead of :meth:`fetch`.
+    """
+
+    columns: tuple[Column, ...] | None = None
+    affected: int | None = None
+    arrow: object | None = None
+
+    def fetch(self, max_rows: int) -> Sequence[Sequence[object]]:
+        """The next rows, at most ``max_rows``; an empty sequence at the end."""
+        return ()
+
+    def close(self) -> None:
+        """Give up the rest of the rows and what they hold; may be called more than once."""
+
+
+class EngineSession(ABC):
+    """One client session's state in the engine."""
+
+    @abstractmethod
+    def describe(self, statement: Statement, parameter_types: Sequence[int]) -> Description:
+        """Parameter types and columns, without running the statement.
+
+        ``parameter_types`` are what the client declared (0: infer); a declared type comes back unchanged. May raise PostgresError.
+        """
+
+    @abstractmethod
+    def execute(
+        self, statement: Statement, parameters: Sequence[object], description: Description | None
+    ) -> EngineResult:
+        """Run a statement. ``parameters`` are Python values, one per ``$n``; ``description`` is what describe said, if it was asked.
+
+        With a description, the result's columns must be the described ones in number and type. May raise PostgresError.
+        """
+
+    def begin(self, *, read_only: bool = False) -> None:
+        """Start a transaction."""
+        raise NotImplementedError
+
+    def commit(self) -> None:
+        """Commit the transaction; on error the transaction is over, rolled back."""
+        raise NotImplementedError
+
+    def rollback(self) -> None:
+        """Roll the transaction back."""
+        raise NotImplementedError
+
+    def savepoint(self, name: str) -> None:
+        """Set a savepoint; ``name`` as the client wrote it, unquoted."""
+        raise NotImplementedError
+
+    def release(self, name: str) -> None:
+        """Drop a savepoint and those after it, keep the work."""
+        raise NotImplementedError
+
+    def rollback_to(self, name: str) -> None:
+        """Undo what was done since the savepoint, which stays."""
+        raise NotImplementedError
+
+    def relations(self) -> Sequence[Relation]:
+        """The user's tables and views, for the catalogue."""
+        return ()
+
+    def cancel(self) -> None:
+        """Interrupt the statement that runs, if one does; called from another thread; execute or fetch then raises 57014."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Roll back what is open and free everything."""
+
+
+class Engine(ABC):
+    """A data source; makes sessions. Used from several threads at once."""
+
+    name: str = "engine"
+    capabilities: Capabilities = Capabilities()
+
+    @abstractmethod
+    def connect(self, context: SessionContext) -> EngineSession:
+        """A session for a client that has logged in; called on the session's own thread. May raise PostgresError."""
+
+    def close(self) -> None:
+        """Free what the engine holds, after its sessions are closed."""
+
+
+def declared_types(declared: Sequence[int], count: int) -> tuple[int, ...]:
+    """The client's declared types for ``count`` parameters, 0 where it left one to be inferred (UNKNOWN counts as left)."""
+    return tuple(0 if i >= len(declared) or declared[i] == UNKNOWN else declared[i] for i in range(count))

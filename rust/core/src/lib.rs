@@ -1,0 +1,5 @@
+//! The bytes of the PostgreSQL wire protocol: framing, messages, rows and type codecs.
+//!
+//! No sockets, no clock, no randomness, no Python. The same ideas stand under the same file names
+//! in `python/pgwire_py/_impl/pure`, and the test-suite holds both to identical behaviour.
+#![forbid(unsafe_code)]
