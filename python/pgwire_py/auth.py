@@ -240,8 +240,9 @@ def saslprep(password: str) -> str:
     """
     if password.isascii():
         return password
+    # U+200B is in both tables; PostgreSQL makes it a space, and looks for what is prohibited before it normalises.
     mapped = "".join(
-        " " if stringprep.in_table_c12(char) else char for char in password if not stringprep.in_table_b1(char)
+        " " if stringprep.in_table_c12(char) else "" if stringprep.in_table_b1(char) else char for char in password
     )
     if not mapped or any(stringprep.in_table_a1(char) or _is_prohibited(char) for char in mapped):
         return password
