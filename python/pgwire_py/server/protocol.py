@@ -170,7 +170,12 @@ class ServerProtocol(asyncio.Protocol):
     def peer(self) -> str:
         """The client's address, for the log."""
         name = self._transport.get_extra_info("peername") if self._transport is not None else None
-        return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "local socket"
+        return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "a local socket"
+
+    @property
+    def local(self) -> bool:
+        """Whether the client came over a Unix-domain socket."""
+        return self._transport is not None and not isinstance(self._transport.get_extra_info("peername"), tuple)
 
     @property
     def encrypted(self) -> bool:

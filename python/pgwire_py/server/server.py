@@ -6,11 +6,13 @@ import asyncio
 import hmac
 import logging
 import os
+import secrets
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from .. import __version__
+from .._version import __version__
+from ..auth import AuthSource
 from ..catalog import Catalog
 from ..connection import MAX_MESSAGE_LENGTH
 from ..engines.base import Engine
@@ -60,7 +62,7 @@ class Server:
         host: str | None = "127.0.0.1",
         port: int = 5433,
         unix_socket_directory: str | os.PathLike[str] | None = None,
-        auth: Any = "trust",
+        auth: AuthSource | str = "trust",
         ssl_context: ssl.SSLContext | None = None,
         require_ssl: bool = False,
         max_connections: int = 100,
@@ -76,7 +78,8 @@ class Server:
         if startup_timeout <= 0:
             raise ValueError("startup_timeout must be positive")
         self.engine = engine if isinstance(engine, (Engine, PythonEngine)) else PythonEngine(engine)
-        self.auth = None if auth == "trust" else auth
+        self.auth = None if isinstance(auth, str) else auth
+        self.mock_secret = secrets.token_bytes(32)
         self.ssl_context = ssl_context
         self.require_ssl = require_ssl
         self.max_connections = max_connections

@@ -40,7 +40,7 @@ _TIME_UNITS: Final = {"us": Decimal("0.001"), "ms": Decimal(1), "s": Decimal(100
 _MEMORY_UNITS: Final = {"B": Decimal(1) / 1024, "kB": Decimal(1), "MB": Decimal(1024), "GB": Decimal(1024**2), "TB": Decimal(1024**3)}
 _BLOCK: Final = {"8kB": Decimal(8)}
 _ONLY: Final = {
-    "client_encoding": ("UTF8", ("utf8", "utf-8", "unicode")),
+    "client_encoding": ("UTF8", ("utf8", "unicode")),
     "intervalstyle": ("postgres", ("postgres",)),
     "bytea_output": ("hex", ("hex",)),
     "standard_conforming_strings": ("on", _TRUE),
@@ -220,7 +220,8 @@ def _canonical(key: str, value: str) -> str:
     row = _ROWS.get(key)
     if key in _ONLY:
         supported, spellings = _ONLY[key]
-        if value.lower() not in spellings:
+        spelled = "".join(filter(str.isalnum, value.lower())) if key == "client_encoding" else value.lower()
+        if spelled not in spellings:
             if row is not None and row[5] is not None and value.lower() not in row[5]:
                 raise _invalid(row, value)
             raise FeatureNotSupported(f'parameter "{display_name(key)}" cannot be set to "{value}": only "{supported}" is supported')
