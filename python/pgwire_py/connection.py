@@ -116,11 +116,13 @@ class BackendConnection:
             if self._phase is Phase.SKIPPING:
                 return None
             if self._phase in (Phase.IDLE, Phase.EXTENDED):
-                self._enter(Phase.EXTENDED if error.tag in _EXTENDED_TAGS else Phase.SYNC if error.tag == "S" else Phase.SIMPLE)
+                self._enter(
+                    Phase.EXTENDED if error.tag in _EXTENDED_TAGS else Phase.SYNC if error.tag == "S" else Phase.SIMPLE
+                )
                 return error
-        elif self._phase in (Phase.IDLE, Phase.EXTENDED) and message.__class__ in IGNORED:
-            return None
-        elif self._phase is Phase.SKIPPING:
+        elif (
+            self._phase in (Phase.IDLE, Phase.EXTENDED) and message.__class__ in IGNORED
+        ) or self._phase is Phase.SKIPPING:
             return None
         phase = self._phase
         self._enter(Phase.CLOSED)
@@ -139,7 +141,9 @@ class BackendConnection:
             LocalProtocolError: no such request is waiting, or ``answer`` is none of the three.
         """
         if self._phase is not Phase.ENCRYPTION or answer not in (b"S", b"G", b"N"):
-            raise LocalProtocolError(f"cannot answer an encryption request with {answer!r} in phase {self._phase.value}")
+            raise LocalProtocolError(
+                f"cannot answer an encryption request with {answer!r} in phase {self._phase.value}"
+            )
         self._out.append(answer)
         self._enter(Phase.STARTUP)
         self.receive_data(b"")

@@ -155,7 +155,8 @@ class PostgresError(PgWireError):
         sqlstate: five characters; default the class's own (``XX000`` for the root).
         severity: ``ERROR``, ``FATAL`` or ``PANIC``.
         **fields: any of ``detail``, ``hint``, ``position`` (1-based, in characters), ``internal_position``, ``internal_query``,
-            ``where``, ``schema_name``, ``table_name``, ``column_name``, ``data_type_name``, ``constraint_name``, ``file``, ``line``, ``routine``.
+            ``where``, ``schema_name``, ``table_name``, ``column_name``, ``data_type_name``, ``constraint_name``,
+            ``file``, ``line``, ``routine``.
     """
 
     default_sqlstate: ClassVar[str] = "XX000"

@@ -54,7 +54,6 @@ __all__ = [
     "TIMESTAMP_ARRAY",
     "TIME_ARRAY",
     "TYPES",
-    "TypeInfo",
     "UNKNOWN",
     "UUID",
     "UUID_ARRAY",
@@ -63,6 +62,7 @@ __all__ = [
     "VOID",
     "XID",
     "XID_ARRAY",
+    "TypeInfo",
     "type_info",
 ]
 

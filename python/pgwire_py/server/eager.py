@@ -8,7 +8,10 @@ eagerly the session's task is already the current task, so ``asyncio.timeout`` a
 from __future__ import annotations
 
 import asyncio
-from asyncio.tasks import _enter_task, _leave_task  # documented for third-party event loops and tasks ("Extending asyncio")
+from asyncio.tasks import (
+    _enter_task,
+    _leave_task,
+)  # documented for third-party event loops and tasks ("Extending asyncio")
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 

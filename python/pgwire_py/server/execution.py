@@ -53,10 +53,17 @@ class Execution:
         return await self._worker.call(self._describe, self._catalogue_session, plan, declared)
 
     async def execute(
-        self, plan: Plan, parameters: tuple[object, ...], description: Description | None, formats: tuple[int, ...], max_rows: int
+        self,
+        plan: Plan,
+        parameters: tuple[object, ...],
+        description: Description | None,
+        formats: tuple[int, ...],
+        max_rows: int,
     ) -> Source:
         """Run a statement and return its rows' source."""
-        return await self._worker.call(self._execute, self._catalogue_session, plan, parameters, description, formats, max_rows)
+        return await self._worker.call(
+            self._execute, self._catalogue_session, plan, parameters, description, formats, max_rows
+        )
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         """Call a transaction method of the engine's session: begin, commit, rollback, savepoint, release, rollback_to."""
@@ -127,7 +134,9 @@ class Execution:
 class EngineExecution(Execution):
     """Runs statements in a blocking engine."""
 
-    def __init__(self, context: SessionContext, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: Engine) -> None:
+    def __init__(
+        self, context: SessionContext, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: Engine
+    ) -> None:
         super().__init__(context, catalog, loop, engine)
         self.transactions = engine.capabilities.transactions
         self.savepoints = engine.capabilities.savepoints
@@ -143,7 +152,12 @@ class EngineExecution(Execution):
         return await self._worker.call(self._describe, self._engine_session, plan, declared)
 
     async def execute(
-        self, plan: Plan, parameters: tuple[object, ...], description: Description | None, formats: tuple[int, ...], max_rows: int
+        self,
+        plan: Plan,
+        parameters: tuple[object, ...],
+        description: Description | None,
+        formats: tuple[int, ...],
+        max_rows: int,
     ) -> Source:
         session = self._catalogue_session if plan.catalogue else self._engine_session
         return await self._worker.call(self._execute, session, plan, parameters, description, formats, max_rows)
@@ -198,7 +212,12 @@ class FunctionExecution(Execution):
         return Description(types, None if description is None else tuple(description))
 
     async def execute(
-        self, plan: Plan, parameters: tuple[object, ...], description: Description | None, formats: tuple[int, ...], max_rows: int
+        self,
+        plan: Plan,
+        parameters: tuple[object, ...],
+        description: Description | None,
+        formats: tuple[int, ...],
+        max_rows: int,
     ) -> Source:
         if plan.catalogue:
             return await super().execute(plan, parameters, description, formats, max_rows)
@@ -286,14 +305,15 @@ class _ThreadSource(Source):
         return self._execution._worker.call(self._read, max_rows)
 
     def _read(self, max_rows: int) -> Chunk:
-        chunk: Chunk = (
+        chunk: Any = (
             self._inner.read(max_rows)
             if self._target is None
             else self._execution._run(self._target, self._inner.read, max_rows)
         )
         if chunk[2]:
             self._inner.close()
-        return chunk
+        done: Chunk = chunk
+        return done
 
     def close(self) -> None:
         if not self._execution._closed:

@@ -175,6 +175,7 @@ async def _describe_statement(session: Session, statement: PreparedStatement) ->
 
 async def _describe_portal(session: Session, portal: Portal) -> None:
     session.check_transaction(portal.statement.plan)
+    assert portal.statement.plan is not None
     if not session.execution.describes(portal.statement.plan):
         await _start(session, portal, 0)
         assert portal.source is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..connection import BackendConnection
 from ..errors import AdminShutdown, PostgresError
@@ -68,8 +68,7 @@ class ServerProtocol(asyncio.Protocol):
     # -- called by the loop ------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self._transport = transport  # type: ignore[assignment]
+        self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
         self.server.opened(self)
         self._deadline = self.server.loop.call_later(self.server.startup_timeout, self._too_slow)

@@ -150,7 +150,9 @@ class IterSource(_Buffered):
 
     __slots__ = ("_iterator",)
 
-    def __init__(self, shape: Shape, iterator: Iterator[Sequence[object]], affected: int | None, tag: str | None) -> None:
+    def __init__(
+        self, shape: Shape, iterator: Iterator[Sequence[object]], affected: int | None, tag: str | None
+    ) -> None:
         super().__init__(shape, (), affected, tag)
         self._iterator = iterator
 
@@ -224,7 +226,11 @@ _ENDED: Final = _Ended()
 
 
 def arrow_source(
-    rows: object, formats: tuple[int, ...], columns: Sequence[Column] | None, affected: int | None = None, tag: str | None = None
+    rows: object,
+    formats: tuple[int, ...],
+    columns: Sequence[Column] | None,
+    affected: int | None = None,
+    tag: str | None = None,
 ) -> ArrowSource:
     """A source that reads an Arrow stream; ``columns``, where given, must agree with the stream's in number and type."""
     encoder = ArrowEncoder(rows, formats)

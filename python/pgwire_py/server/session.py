@@ -201,7 +201,10 @@ class Session:
 
     async def _statement(self, plan: Plan, alone: bool) -> None:
         if plan.parameters:
-            raise UndefinedParameter(f"there is no parameter ${plan.statement.parameters[0][0]}", position=plan.statement.parameters[0][1] + 1)
+            raise UndefinedParameter(
+                f"there is no parameter ${plan.statement.parameters[0][0]}",
+                position=plan.statement.parameters[0][1] + 1,
+            )
         source = await self.start(plan, (), None, (), 0, alone)
         send = self.connection.send_encoded
         shape = source.shape
@@ -284,12 +287,16 @@ class Session:
     def check_transaction(self, plan: Plan | None) -> None:
         """Raise 25P02 where the transaction has failed and this statement does not end it."""
         if self.transaction.status == "E" and (plan is None or not isinstance(plan.command, _ENDS_FAILED)):
-            raise InFailedSQLTransaction("current transaction is aborted, commands ignored until end of transaction block")
+            raise InFailedSQLTransaction(
+                "current transaction is aborted, commands ignored until end of transaction block"
+            )
 
     def _check_writable(self, plan: Plan) -> None:
         name = "transaction_read_only" if self.transaction.status == "T" else "default_transaction_read_only"
         if self.settings.get(name) == "on":
-            raise ReadOnlySQLTransaction(f"cannot execute {plan.statement.keywords[0] if plan.statement.keywords else 'this'} in a read-only transaction")
+            raise ReadOnlySQLTransaction(
+                f"cannot execute {plan.statement.keywords[0] if plan.statement.keywords else 'this'} in a read-only transaction"
+            )
 
     async def begin_implicit(self) -> None:
         """Open the transaction of a multi-statement query or a pipeline."""

@@ -33,11 +33,28 @@ MAX_CUSTOM: Final = 1_000
 """Most parameters of a session's own (``prefix.name``)."""
 
 _ROWS: Final[dict[str, Row]] = {row[0].lower(): row for row in PARAMETERS}
-_ALIASES: Final = {"time zone": "timezone", "timezone": "timezone", "transaction isolation level": "transaction_isolation"}
+_ALIASES: Final = {
+    "time zone": "timezone",
+    "timezone": "timezone",
+    "transaction isolation level": "transaction_isolation",
+}
 _TRUE: Final = ("on", "true", "yes", "1")
 _FALSE: Final = ("off", "false", "no", "0")
-_TIME_UNITS: Final = {"us": Decimal("0.001"), "ms": Decimal(1), "s": Decimal(1000), "min": Decimal(60_000), "h": Decimal(3_600_000), "d": Decimal(86_400_000)}
-_MEMORY_UNITS: Final = {"B": Decimal(1) / 1024, "kB": Decimal(1), "MB": Decimal(1024), "GB": Decimal(1024**2), "TB": Decimal(1024**3)}
+_TIME_UNITS: Final = {
+    "us": Decimal("0.001"),
+    "ms": Decimal(1),
+    "s": Decimal(1000),
+    "min": Decimal(60_000),
+    "h": Decimal(3_600_000),
+    "d": Decimal(86_400_000),
+}
+_MEMORY_UNITS: Final = {
+    "B": Decimal(1) / 1024,
+    "kB": Decimal(1),
+    "MB": Decimal(1024),
+    "GB": Decimal(1024**2),
+    "TB": Decimal(1024**3),
+}
 _BLOCK: Final = {"8kB": Decimal(8)}
 _ONLY: Final = {
     "client_encoding": ("UTF8", ("utf8", "unicode")),
@@ -64,7 +81,7 @@ class Defaults:
 
     def __init__(self, server_version: str, parameters: dict[str, str] | None = None) -> None:
         self.values = {name: row[2] for name, row in _ROWS.items()}
-        major, _, minor = server_version.split(" ")[0].partition(".")
+        major, _, minor = server_version.split(" ", maxsplit=1)[0].partition(".")
         self.values.update(
             {
                 "server_version": server_version,
@@ -224,7 +241,9 @@ def _canonical(key: str, value: str) -> str:
         if spelled not in spellings:
             if row is not None and row[5] is not None and value.lower() not in row[5]:
                 raise _invalid(row, value)
-            raise FeatureNotSupported(f'parameter "{display_name(key)}" cannot be set to "{value}": only "{supported}" is supported')
+            raise FeatureNotSupported(
+                f'parameter "{display_name(key)}" cannot be set to "{value}": only "{supported}" is supported'
+            )
         return supported
     if key == "datestyle":
         return _date_style(value)
@@ -277,7 +296,8 @@ def _number(row: Row, value: str) -> str:
         if suffix not in units:
             names = ", ".join(f'"{known}"' for known in list(units)[:-1]) + f', and "{list(units)[-1]}"'
             raise InvalidParameterValue(
-                f'invalid value for parameter "{name}": "{value[:64]}"', hint=f"Valid units for this parameter are {names}."
+                f'invalid value for parameter "{name}": "{value[:64]}"',
+                hint=f"Valid units for this parameter are {names}.",
             )
         number = number * units[suffix] / units[unit or suffix]
     if kind == "integer":

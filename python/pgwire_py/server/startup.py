@@ -178,5 +178,3 @@ def _greet(session: Session) -> None:
         connection.send(m.ParameterStatus(name, value))
     connection.send(m.BackendKeyData(session.process_id, session.secret_key))
     connection.send_ready("I")
-
-

@@ -11,8 +11,16 @@ from ..sql import Statement
 
 __all__ = ["changes_schema", "command_complete", "command_tag"]
 
-_WITH_COUNT: Final = {"INSERT": "INSERT 0 ", "UPDATE": "UPDATE ", "DELETE": "DELETE ", "MERGE": "MERGE ", "COPY": "COPY "}
-_SKIPPED: Final = frozenset({"OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "UNIQUE", "GLOBAL", "LOCAL", "RECURSIVE"})
+_WITH_COUNT: Final = {
+    "INSERT": "INSERT 0 ",
+    "UPDATE": "UPDATE ",
+    "DELETE": "DELETE ",
+    "MERGE": "MERGE ",
+    "COPY": "COPY ",
+}
+_SKIPPED: Final = frozenset(
+    {"OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "UNIQUE", "GLOBAL", "LOCAL", "RECURSIVE"}
+)
 _DDL: Final = frozenset({"CREATE", "ALTER", "DROP", "ATTACH", "DETACH", "TRUNCATE", "IMPORT", "INSTALL", "LOAD", "USE"})
 
 
@@ -21,7 +29,9 @@ def command_tag(statement: Statement, rows: int, affected: int | None, has_colum
     words = statement.keywords
     verb = words[0] if words else ""
     if verb == "WITH":
-        verb = next((name for name in ("insert", "update", "delete", "merge") if name in statement.words), "select").upper()
+        verb = next(
+            (name for name in ("insert", "update", "delete", "merge") if name in statement.words), "select"
+        ).upper()
     prefix = _WITH_COUNT.get(verb)
     if prefix is not None:
         return f"{prefix}{rows if affected is None else affected}"
@@ -29,7 +39,12 @@ def command_tag(statement: Statement, rows: int, affected: int | None, has_colum
         return verb if verb == "EXPLAIN" else f"SELECT {rows}"
     if verb in ("CREATE", "DROP", "ALTER"):
         rest = [word for word in words[1:] if word not in _SKIPPED]
-        if verb == "CREATE" and affected is not None and rest[:1] in (["TABLE"], ["MATERIALIZED"]) and "as" in statement.words:
+        if (
+            verb == "CREATE"
+            and affected is not None
+            and rest[:1] in (["TABLE"], ["MATERIALIZED"])
+            and "as" in statement.words
+        ):
             return f"SELECT {affected}"
         return f"{verb} {' '.join(rest[:2] if rest[:1] == ['MATERIALIZED'] else rest[:1])}".rstrip()
     if verb == "TRUNCATE":

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 __all__ = ["Worker"]
 
 T = TypeVar("T")
-_Job = tuple["asyncio.Future[Any] | None", Callable[..., Any], tuple[Any, ...]]
+_Job = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
 
 class Worker:
