@@ -102,7 +102,8 @@ impl FrontendDecoder {
                 }
                 self.startup = false;
             } else {
-                sink(decode(rest[0], &rest[5..length], self.password_kind))?;
+                let item = decode(rest[0], &rest[5..length], self.password_kind);
+                sink(item.map_err(|error| error.of(rest[0])))?;
             }
         }
     }
@@ -124,7 +125,7 @@ impl FrontendDecoder {
                 return Ok(None);
             };
             if !is_frontend_tag(tag) {
-                return Err(fatal(format!("invalid frontend message type {tag}")));
+                return Err(fatal(format!("invalid frontend message type {tag}")).of(tag));
             }
             let Some(field) = rest.first_chunk::<4>() else {
                 return Ok(None);
@@ -132,7 +133,7 @@ impl FrontendDecoder {
             let length = u32::from_be_bytes(*field);
             let small = length > SMALL_MESSAGE_LIMIT && b"DECHSXcf".contains(&tag);
             if length < 4 || length > self.max_message_length || small {
-                return Err(fatal("invalid message length".into()));
+                return Err(fatal("invalid message length".into()).of(tag));
             }
             (1, length)
         };

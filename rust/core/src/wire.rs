@@ -16,6 +16,8 @@ pub struct RemoteError {
     pub message: Cow<'static, str>,
     pub sqlstate: &'static str,
     pub fatal: bool,
+    /// The tag of the message at fault; 0 for a start-up packet.
+    pub tag: u8,
 }
 
 impl RemoteError {
@@ -25,7 +27,13 @@ impl RemoteError {
             message: message.into(),
             sqlstate: "08P01",
             fatal: false,
+            tag: 0,
         }
+    }
+
+    /// The same error, about a message with this tag.
+    pub fn of(self, tag: u8) -> Self {
+        RemoteError { tag, ..self }
     }
 
     /// The same error as the last one of its stream.
@@ -57,6 +65,7 @@ impl RemoteError {
             .into(),
             sqlstate: "22021",
             fatal: false,
+            tag: 0,
         }
     }
 }

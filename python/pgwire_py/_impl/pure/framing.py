@@ -82,6 +82,7 @@ class FrontendDecoder:
                     try:
                         items.append(decode(body))
                     except RemoteProtocolError as error:
+                        error.tag = chr(tag)
                         items.append(error.with_traceback(None))
         except RemoteProtocolError as error:
             self._dead = True
@@ -109,12 +110,12 @@ class FrontendDecoder:
                 return None
             tag = stream[position]
             if tag not in _KNOWN:
-                raise RemoteProtocolError(f"invalid frontend message type {tag}", fatal=True)
+                raise RemoteProtocolError(f"invalid frontend message type {tag}", fatal=True, tag=chr(tag))
             if len(stream) - position < 5:
                 return None
             (length,) = UINT32.unpack_from(stream, position + 1)
             limit = self.max_message_length
             if length < 4 or length > limit or (length > SMALL_MESSAGE_LIMIT and tag in _SMALL):
-                raise RemoteProtocolError("invalid message length", fatal=True)
+                raise RemoteProtocolError("invalid message length", fatal=True, tag=chr(tag))
             end = position + 1 + length
         return end if end <= len(stream) else None
