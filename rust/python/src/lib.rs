@@ -1,7 +1,14 @@
 //! `pgwire_py._native`: one file for each thing exposed; no protocol knowledge here.
 use pyo3::prelude::*;
 
+mod extract;
+mod rows;
+mod values;
+
 #[pymodule]
-fn _native(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<rows::RowEncoder>()?;
+    module.add_function(wrap_pyfunction!(values::decode_values, module)?)?;
+    module.add_function(wrap_pyfunction!(values::encode_value, module)?)?;
     Ok(())
 }
