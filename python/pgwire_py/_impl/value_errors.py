@@ -26,6 +26,11 @@ def decode_failure(sqlstate: str, message: str, number: int, type_oid: int, valu
     return postgres_error(sqlstate, message, where=where)
 
 
+def arrow_failure(sqlstate: str, message: str, row: int, column: int, type_oid: int) -> PostgresError:
+    """The error for a value of an Arrow stream that cannot be encoded: row counted from 0, column from 1."""
+    return postgres_error(sqlstate, message, where=f"row {row}, column {column}, type {type_info(type_oid).name}")
+
+
 def preview(value: object) -> str:
     """A look at a value in at most 64 characters and an ellipsis; of a value that may be large or run code, only its type."""
     if isinstance(value, (str, bytes, bytearray)):

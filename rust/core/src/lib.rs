@@ -3,5 +3,6 @@
 //! No sockets, no clock, no randomness, no Python. The same ideas stand under the same file names
 //! in `python/pgwire_py/_impl/pure`, and the test-suite holds both to identical behaviour.
 #![forbid(unsafe_code)]
-pub mod types;
+pub mod arrow;
 pub mod rows;
+pub mod types;

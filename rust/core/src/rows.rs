@@ -23,8 +23,12 @@ impl Row {
     /// Sets the length; 54000 if it does not fit.
     #[inline]
     pub fn end(self, out: &mut [u8]) -> Result<()> {
-        let length = i32::try_from(out.len() - self.at - 1)
-            .map_err(|_| ValueError::new("54000", "a row exceeds the largest message (2147483647 bytes)"))?;
+        let length = i32::try_from(out.len() - self.at - 1).map_err(|_| {
+            ValueError::new(
+                "54000",
+                "a row exceeds the largest message (2147483647 bytes)",
+            )
+        })?;
         out[self.at + 1..self.at + 5].copy_from_slice(&length.to_be_bytes());
         Ok(())
     }
@@ -75,13 +79,22 @@ pub fn patch(out: &mut [u8], at: usize) {
 /// Whether each column is binary, from format codes given for none (text), for all with one, or each (Protocol 55.2.3).
 pub fn formats(codes: &[i64], columns: usize) -> Result<Vec<bool>> {
     if columns > MAX_COLUMNS {
-        return Err(ValueError::new("54000", format!("{columns} columns exceed the limit of {MAX_COLUMNS}")));
+        return Err(ValueError::new(
+            "54000",
+            format!("{columns} columns exceed the limit of {MAX_COLUMNS}"),
+        ));
     }
     if codes.len() > 1 && codes.len() != columns {
-        let message = format!("bind message has {} result formats but query has {columns} columns", codes.len());
+        let message = format!(
+            "bind message has {} result formats but query has {columns} columns",
+            codes.len()
+        );
         return Err(ValueError::new("08P01", message));
     }
-    let binary = codes.iter().map(|code| is_binary(*code)).collect::<Result<Vec<_>>>()?;
+    let binary = codes
+        .iter()
+        .map(|code| is_binary(*code))
+        .collect::<Result<Vec<_>>>()?;
     Ok(match binary[..] {
         [] => vec![false; columns],
         [one] => vec![one; columns],
@@ -94,6 +107,9 @@ pub fn is_binary(code: i64) -> Result<bool> {
     match code {
         0 => Ok(false),
         1 => Ok(true),
-        _ => Err(ValueError::new("22023", format!("unsupported format code: {code}"))),
+        _ => Err(ValueError::new(
+            "22023",
+            format!("unsupported format code: {code}"),
+        )),
     }
 }

@@ -3,13 +3,16 @@
 //! A `str` is read by the type's text rules; for text types any other object becomes the text PostgreSQL would print.
 use std::borrow::Cow;
 
-use pgwire_py_core::types::{Array, Interval, Kind, Numeric, PgType, Value, ValueError, clip, datetime, floats, text};
+use pgwire_py_core::types::{
+    Array, Interval, Kind, Numeric, PgType, Value, ValueError, clip, datetime, floats, text,
+};
 use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyDate, PyDateAccess, PyDateTime, PyDelta, PyDeltaAccess, PyDict, PyFloat, PyInt, PyList,
-    PyMemoryView, PyString, PyTime, PyTimeAccess, PyTuple, PyType, PyTzInfoAccess,
+    PyBool, PyByteArray, PyBytes, PyDate, PyDateAccess, PyDateTime, PyDelta, PyDeltaAccess, PyDict,
+    PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTime, PyTimeAccess, PyTuple, PyType,
+    PyTzInfoAccess,
 };
 
 /// Why an object cannot be encoded: the value does not fit, or Python code that was called raised.
@@ -46,24 +49,43 @@ pub fn extract<'a>(ty: PgType, object: &'a Bound<'_, PyAny>) -> Extracted<'a> {
     if let Ok(string) = object.cast::<PyString>() {
         return Ok(ty.parse(utf8(string)?)?);
     }
-    let mut walk = Walk { kind: ty.kind, dimensions: Vec::new(), items: Vec::new() };
+    let mut walk = Walk {
+        kind: ty.kind,
+        dimensions: Vec::new(),
+        items: Vec::new(),
+    };
     if !is_sequence(object) {
         return Err(mismatch("array", object));
     }
     walk.sequence(object, 0)?;
-    Ok(Value::Array(Array::new(ty.element, walk.dimensions, walk.items)?))
+    Ok(Value::Array(Array::new(
+        ty.element,
+        walk.dimensions,
+        walk.items,
+    )?))
 }
 
 fn scalar<'a>(kind: Kind, object: &'a Bound<'_, PyAny>) -> Extracted<'a> {
     if let Ok(string) = object.cast::<PyString>() {
-        return Ok(PgType { oid: 0, kind, element: 0 }.parse(utf8(string)?)?);
+        return Ok(PgType {
+            oid: 0,
+            kind,
+            element: 0,
+        }
+        .parse(utf8(string)?)?);
     }
     let value = match kind {
         Kind::Bool => boolean(object)?,
-        Kind::Int2 => integer(kind, object)?.and_then(|v| i16::try_from(v).ok()).map(Value::Int2),
-        Kind::Int4 => integer(kind, object)?.and_then(|v| i32::try_from(v).ok()).map(Value::Int4),
+        Kind::Int2 => integer(kind, object)?
+            .and_then(|v| i16::try_from(v).ok())
+            .map(Value::Int2),
+        Kind::Int4 => integer(kind, object)?
+            .and_then(|v| i32::try_from(v).ok())
+            .map(Value::Int4),
         Kind::Int8 => integer(kind, object)?.map(Value::Int8),
-        Kind::Oid => integer(kind, object)?.and_then(|v| u32::try_from(v).ok()).map(Value::Oid),
+        Kind::Oid => integer(kind, object)?
+            .and_then(|v| u32::try_from(v).ok())
+            .map(Value::Oid),
         Kind::Float4 => Some(Value::Float4(floats::narrow(float(kind, object)?)?)),
         Kind::Float8 => Some(Value::Float8(float(kind, object)?)),
         Kind::Numeric => Some(Value::Numeric(numeric(object)?)),
@@ -74,13 +96,27 @@ fn scalar<'a>(kind: Kind, object: &'a Bound<'_, PyAny>) -> Extracted<'a> {
         },
         Kind::Json => Some(Value::Json(Cow::Owned(json_text(object)?))),
         Kind::Jsonb => Some(Value::Jsonb(Cow::Owned(json_text(object)?))),
-        Kind::Bytea => Some(Value::Bytea(buffer(object).ok_or_else(|| mismatch(kind.sql_name(), object))??)),
-        Kind::Date => Some(Value::Date(date(object)?.ok_or_else(|| mismatch(kind.sql_name(), object))?)),
-        Kind::Time => Some(Value::Time(time(object)?.ok_or_else(|| mismatch(kind.sql_name(), object))?)),
-        Kind::Timestamp => Some(Value::Timestamp(timestamp(object)?.ok_or_else(|| mismatch(kind.sql_name(), object))?)),
-        Kind::TimestampTz => Some(Value::TimestampTz(timestamp(object)?.ok_or_else(|| mismatch(kind.sql_name(), object))?)),
-        Kind::Interval => Some(Value::Interval(interval(object)?.ok_or_else(|| mismatch(kind.sql_name(), object))?)),
-        Kind::Uuid => Some(Value::Uuid(uuid(object)?.ok_or_else(|| mismatch(kind.sql_name(), object))?)),
+        Kind::Bytea => Some(Value::Bytea(
+            buffer(object).ok_or_else(|| mismatch(kind.sql_name(), object))??,
+        )),
+        Kind::Date => Some(Value::Date(
+            date(object)?.ok_or_else(|| mismatch(kind.sql_name(), object))?,
+        )),
+        Kind::Time => Some(Value::Time(
+            time(object)?.ok_or_else(|| mismatch(kind.sql_name(), object))?,
+        )),
+        Kind::Timestamp => Some(Value::Timestamp(
+            timestamp(object)?.ok_or_else(|| mismatch(kind.sql_name(), object))?,
+        )),
+        Kind::TimestampTz => Some(Value::TimestampTz(
+            timestamp(object)?.ok_or_else(|| mismatch(kind.sql_name(), object))?,
+        )),
+        Kind::Interval => Some(Value::Interval(
+            interval(object)?.ok_or_else(|| mismatch(kind.sql_name(), object))?,
+        )),
+        Kind::Uuid => Some(Value::Uuid(
+            uuid(object)?.ok_or_else(|| mismatch(kind.sql_name(), object))?,
+        )),
         Kind::Void => Some(Value::Void),
     };
     value.ok_or_else(|| out_of_range(kind).into())
@@ -88,12 +124,27 @@ fn scalar<'a>(kind: Kind, object: &'a Bound<'_, PyAny>) -> Extracted<'a> {
 
 /// 42804: an object of a Python type that the column's type does not take.
 fn mismatch(name: &str, object: &Bound<'_, PyAny>) -> Fail {
-    let type_name = object.get_type().name().map(|name| name.to_string()).unwrap_or_default();
-    ValueError::new("42804", format!("cannot encode a value of Python type {} as {name}", clip(&type_name))).into()
+    let type_name = object
+        .get_type()
+        .name()
+        .map(|name| name.to_string())
+        .unwrap_or_default();
+    ValueError::new(
+        "42804",
+        format!(
+            "cannot encode a value of Python type {} as {name}",
+            clip(&type_name)
+        ),
+    )
+    .into()
 }
 
 fn out_of_range(kind: Kind) -> ValueError {
-    let name = if kind == Kind::Oid { "OID" } else { kind.sql_name() };
+    let name = if kind == Kind::Oid {
+        "OID"
+    } else {
+        kind.sql_name()
+    };
     ValueError::new("22003", format!("{name} out of range"))
 }
 
@@ -129,7 +180,11 @@ fn integer(kind: Kind, object: &Bound<'_, PyAny>) -> Result<Option<i64>, Fail> {
             return Err(ValueError::syntax(kind, &float_text(number)).into());
         }
         // 2⁶³ itself does not fit, so the upper bound is exclusive.
-        return Ok((-9.223_372_036_854_775_808e18..9.223_372_036_854_775_808e18).contains(&number).then_some(number as i64));
+        return Ok(
+            (-9.223_372_036_854_775_808e18..9.223_372_036_854_775_808e18)
+                .contains(&number)
+                .then_some(number as i64),
+        );
     }
     if is_decimal(object)? {
         let text = decimal_text(object)?;
@@ -158,7 +213,9 @@ fn float(kind: Kind, object: &Bound<'_, PyAny>) -> Result<f64, Fail> {
         None => as_float(object)?.ok_or_else(|| mismatch(kind.sql_name(), object))?,
     };
     // int.__float__ refuses what is beyond the largest double.
-    number.extract::<f64>().map_err(|_| ValueError::new("22003", "value out of range: overflow").into())
+    number
+        .extract::<f64>()
+        .map_err(|_| ValueError::new("22003", "value out of range: overflow").into())
 }
 
 fn numeric(object: &Bound<'_, PyAny>) -> Result<Numeric, Fail> {
@@ -197,7 +254,11 @@ fn as_text(object: &Bound<'_, PyAny>) -> Result<String, Fail> {
     if let Ok(moment) = object.cast::<PyDateTime>() {
         let micros = timestamp(object)?.unwrap_or_default();
         let with_zone = moment.get_tzinfo().is_some();
-        return printed(&if with_zone { Value::TimestampTz(micros) } else { Value::Timestamp(micros) });
+        return printed(&if with_zone {
+            Value::TimestampTz(micros)
+        } else {
+            Value::Timestamp(micros)
+        });
     }
     if let Some(days) = date(object)? {
         return printed(&Value::Date(days));
@@ -257,7 +318,10 @@ fn index<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>>
     if object.is_exact_instance_of::<PyInt>() {
         return Ok(Some(object.clone()));
     }
-    if object.get_type().hasattr(pyo3::intern!(object.py(), "__index__"))? {
+    if object
+        .get_type()
+        .hasattr(pyo3::intern!(object.py(), "__index__"))?
+    {
         return operator(object.py(), "index")?.call1((object,)).map(Some);
     }
     Ok(None)
@@ -265,7 +329,10 @@ fn index<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>>
 
 /// The float of an object with `__float__`.
 fn as_float<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if object.get_type().hasattr(pyo3::intern!(object.py(), "__float__"))? {
+    if object
+        .get_type()
+        .hasattr(pyo3::intern!(object.py(), "__float__"))?
+    {
         return object.py().get_type::<PyFloat>().call1((object,)).map(Some);
     }
     Ok(None)
@@ -284,23 +351,33 @@ fn buffer<'a>(object: &'a Bound<'_, PyAny>) -> Option<Result<Cow<'a, [u8]>, Fail
         return Some(Ok(Cow::Owned(bytes.to_vec())));
     }
     if object.is_instance_of::<PyMemoryView>() {
-        let bytes = object.call_method0("tobytes").and_then(|bytes| bytes.extract::<Vec<u8>>());
+        let bytes = object
+            .call_method0("tobytes")
+            .and_then(|bytes| bytes.extract::<Vec<u8>>());
         return Some(bytes.map(Cow::Owned).map_err(Fail::from));
     }
     None
 }
 
 fn date(object: &Bound<'_, PyAny>) -> Result<Option<i32>, Fail> {
-    let Ok(date) = object.cast::<PyDate>() else { return Ok(None) };
-    Ok(Some(match (date.get_year(), date.get_month(), date.get_day()) {
-        (9999, 12, 31) => i32::MAX,
-        (1, 1, 1) => i32::MIN,
-        (year, month, day) => datetime::days_from_civil(i64::from(year), month.into(), day.into()) as i32,
-    }))
+    let Ok(date) = object.cast::<PyDate>() else {
+        return Ok(None);
+    };
+    Ok(Some(
+        match (date.get_year(), date.get_month(), date.get_day()) {
+            (9999, 12, 31) => i32::MAX,
+            (1, 1, 1) => i32::MIN,
+            (year, month, day) => {
+                datetime::days_from_civil(i64::from(year), month.into(), day.into()) as i32
+            }
+        },
+    ))
 }
 
 fn micros_of(time: &impl PyTimeAccess) -> i64 {
-    let seconds = i64::from(time.get_hour()) * 3600 + i64::from(time.get_minute()) * 60 + i64::from(time.get_second());
+    let seconds = i64::from(time.get_hour()) * 3600
+        + i64::from(time.get_minute()) * 60
+        + i64::from(time.get_second());
     seconds * 1_000_000 + i64::from(time.get_microsecond())
 }
 
@@ -320,7 +397,11 @@ fn timestamp(object: &Bound<'_, PyAny>) -> Result<Option<i64>, Fail> {
             days => i64::from(days) * datetime::MICROS_PER_DAY,
         }));
     };
-    let days = datetime::days_from_civil(i64::from(moment.get_year()), moment.get_month().into(), moment.get_day().into());
+    let days = datetime::days_from_civil(
+        i64::from(moment.get_year()),
+        moment.get_month().into(),
+        moment.get_day().into(),
+    );
     let local = days * datetime::MICROS_PER_DAY + micros_of(moment);
     let offset = match moment.get_tzinfo() {
         None => 0,
@@ -347,17 +428,25 @@ fn delta_micros(delta: &Bound<'_, PyDelta>) -> i128 {
 
 /// Days and time of a timedelta, both with the sign of the whole.
 fn interval(object: &Bound<'_, PyAny>) -> Result<Option<Interval>, Fail> {
-    let Ok(delta) = object.cast::<PyDelta>() else { return Ok(None) };
+    let Ok(delta) = object.cast::<PyDelta>() else {
+        return Ok(None);
+    };
     let total = delta_micros(delta);
     let day = i128::from(datetime::MICROS_PER_DAY);
-    Ok(Some(Interval { months: 0, days: (total / day) as i32, micros: (total % day) as i64 }))
+    Ok(Some(Interval {
+        months: 0,
+        days: (total / day) as i32,
+        micros: (total % day) as i64,
+    }))
 }
 
 fn uuid(object: &Bound<'_, PyAny>) -> Result<Option<[u8; 16]>, Fail> {
     if !object.is_instance(uuid_type(object.py())?)? {
         return Ok(None);
     }
-    Ok(Some(object.getattr("int")?.extract::<u128>()?.to_be_bytes()))
+    Ok(Some(
+        object.getattr("int")?.extract::<u128>()?.to_be_bytes(),
+    ))
 }
 
 pub fn uuid_type<'py>(py: Python<'py>) -> PyResult<&'py Bound<'py, PyType>> {
@@ -381,11 +470,23 @@ fn is_sequence(object: &Bound<'_, PyAny>) -> bool {
 fn json_text(object: &Bound<'_, PyAny>) -> Result<String, Fail> {
     static DUMPS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = object.py();
-    let dumps = DUMPS.get_or_try_init(py, || Ok::<_, PyErr>(py.import("pgwire_py._impl.json_text")?.getattr("json_text")?.unbind()))?;
-    let made = dumps.bind(py).call1((object,)).and_then(|made| Ok(made.cast_into::<PyString>().map_err(PyErr::from)?));
+    let dumps = DUMPS.get_or_try_init(py, || {
+        Ok::<_, PyErr>(
+            py.import("pgwire_py._impl.json_text")?
+                .getattr("json_text")?
+                .unbind(),
+        )
+    })?;
+    let made = dumps
+        .bind(py)
+        .call1((object,))
+        .and_then(|made| Ok(made.cast_into::<PyString>().map_err(PyErr::from)?));
     let made = match made {
         Ok(made) => made,
-        Err(error) if error.is_instance_of::<PyTypeError>(py) || error.is_instance_of::<PyValueError>(py) => {
+        Err(error)
+            if error.is_instance_of::<PyTypeError>(py)
+                || error.is_instance_of::<PyValueError>(py) =>
+        {
             let message = format!("cannot encode the value as JSON: {}", error.value(py));
             return Err(ValueError::new("22P02", clip(&message)).into());
         }
@@ -428,7 +529,8 @@ impl Walk {
             } else if item.is_none() {
                 self.items.push(None);
             } else {
-                self.items.push(Some(scalar(self.kind, &item)?.into_owned()));
+                self.items
+                    .push(Some(scalar(self.kind, &item)?.into_owned()));
             }
         }
         Ok(())
@@ -436,17 +538,31 @@ impl Walk {
 }
 
 fn ragged() -> Fail {
-    ValueError::new("2202E", "multidimensional arrays must have array expressions with matching dimensions").into()
+    ValueError::new(
+        "2202E",
+        "multidimensional arrays must have array expressions with matching dimensions",
+    )
+    .into()
 }
 
 /// Turns a failure into the exception to raise; `object` is what could not be encoded.
-pub fn raise(fail: Fail, row: Option<usize>, column: Option<usize>, oid: u32, object: &Bound<'_, PyAny>) -> PyErr {
+pub fn raise(
+    fail: Fail,
+    row: Option<usize>,
+    column: Option<usize>,
+    oid: u32,
+    object: &Bound<'_, PyAny>,
+) -> PyErr {
     let py = object.py();
     let error = match fail {
         Fail::Python(error) => return error,
         Fail::Value(error) => error,
     };
-    failure(py, "encode_failure", (error.sqlstate, error.message, row, column, oid, object))
+    failure(
+        py,
+        "encode_failure",
+        (error.sqlstate, error.message, row, column, oid, object),
+    )
 }
 
 /// The exception that a function of `pgwire_py._impl.value_errors` makes.
@@ -475,4 +591,3 @@ pub fn postgres_error(py: Python<'_>, sqlstate: &str, message: &str) -> PyErr {
         Err(error) => error,
     }
 }
-

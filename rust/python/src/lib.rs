@@ -1,6 +1,7 @@
 //! `pgwire_py._native`: one file for each thing exposed; no protocol knowledge here.
 use pyo3::prelude::*;
 
+mod arrow;
 mod extract;
 mod rows;
 mod values;
@@ -8,6 +9,8 @@ mod values;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<rows::RowEncoder>()?;
+    module.add_class::<arrow::ArrowEncoder>()?;
+    module.add_function(wrap_pyfunction!(arrow::arrow_columns, module)?)?;
     module.add_function(wrap_pyfunction!(values::decode_values, module)?)?;
     module.add_function(wrap_pyfunction!(values::encode_value, module)?)?;
     Ok(())

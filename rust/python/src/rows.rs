@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use pgwire_py_core::rows::{self, Row};
 use pgwire_py_core::types::{Kind, PgType, datetime, floats, text};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDateAccess, PyDateTime, PyFloat, PyInt, PyList, PyString, PyTimeAccess, PyTuple, PyTzInfoAccess};
+use pyo3::types::{
+    PyBool, PyBytes, PyDateAccess, PyDateTime, PyFloat, PyInt, PyList, PyString, PyTimeAccess,
+    PyTuple, PyTzInfoAccess,
+};
 
 use crate::extract::{self, Fail, extract, postgres_error};
 
@@ -26,14 +29,34 @@ pub struct RowEncoder {
 impl RowEncoder {
     #[new]
     fn new(py: Python<'_>, types: Vec<u32>, formats: Vec<i64>) -> PyResult<Self> {
-        let binary = rows::formats(&formats, types.len()).map_err(|error| postgres_error(py, error.sqlstate, &error.message))?;
-        let columns = types.iter().zip(binary).map(|(oid, binary)| Column { ty: PgType::of(*oid), binary }).collect();
-        Ok(RowEncoder { columns, row_size: AtomicUsize::new(64) })
+        let binary = rows::formats(&formats, types.len())
+            .map_err(|error| postgres_error(py, error.sqlstate, &error.message))?;
+        let columns = types
+            .iter()
+            .zip(binary)
+            .map(|(oid, binary)| Column {
+                ty: PgType::of(*oid),
+                binary,
+            })
+            .collect();
+        Ok(RowEncoder {
+            columns,
+            row_size: AtomicUsize::new(64),
+        })
     }
 
-    fn encode<'py>(&self, py: Python<'py>, rows: &Bound<'py, PyAny>, start: usize, max_bytes: usize) -> PyResult<(Bound<'py, PyBytes>, usize)> {
+    fn encode<'py>(
+        &self,
+        py: Python<'py>,
+        rows: &Bound<'py, PyAny>,
+        start: usize,
+        max_bytes: usize,
+    ) -> PyResult<(Bound<'py, PyBytes>, usize)> {
         let count = rows.len()?;
-        let guess = self.row_size.load(Ordering::Relaxed).saturating_mul(count.saturating_sub(start));
+        let guess = self
+            .row_size
+            .load(Ordering::Relaxed)
+            .saturating_mul(count.saturating_sub(start));
         let mut out = Vec::with_capacity(guess.min(max_bytes.saturating_add(1 << 14)).min(1 << 24));
         let mut next = start;
         if let Ok(list) = rows.cast::<PyList>() {
@@ -48,10 +71,15 @@ impl RowEncoder {
                 next += 1;
             }
         } else {
-            return Err(postgres_error(py, "42804", "rows are neither a list nor a tuple"));
+            return Err(postgres_error(
+                py,
+                "42804",
+                "rows are neither a list nor a tuple",
+            ));
         }
         if next > start {
-            self.row_size.store(out.len() / (next - start) + 16, Ordering::Relaxed);
+            self.row_size
+                .store(out.len() / (next - start) + 16, Ordering::Relaxed);
         }
         Ok((PyBytes::new(py, &out), next))
     }
@@ -62,27 +90,36 @@ impl RowEncoder {
         let row = Row::begin(out, self.columns.len());
         if let Ok(tuple) = object.cast::<PyTuple>() {
             self.check_width(object, index, tuple.len())?;
-            for (column, (plan, item)) in self.columns.iter().zip(tuple.iter_borrowed()).enumerate() {
-                field(*plan, &item, out).map_err(|fail| extract::raise(fail, Some(index), Some(column + 1), plan.ty.oid, &item))?;
+            for (column, (plan, item)) in self.columns.iter().zip(tuple.iter_borrowed()).enumerate()
+            {
+                field(*plan, &item, out).map_err(|fail| {
+                    extract::raise(fail, Some(index), Some(column + 1), plan.ty.oid, &item)
+                })?;
             }
         } else if let Ok(list) = object.cast::<PyList>() {
             self.check_width(object, index, list.len())?;
             for (column, plan) in self.columns.iter().enumerate() {
                 let item = list.get_item(column)?;
-                field(*plan, &item, out).map_err(|fail| extract::raise(fail, Some(index), Some(column + 1), plan.ty.oid, &item))?;
+                field(*plan, &item, out).map_err(|fail| {
+                    extract::raise(fail, Some(index), Some(column + 1), plan.ty.oid, &item)
+                })?;
             }
         } else {
             let message = format!("row {index} is neither a tuple nor a list");
             return Err(postgres_error(object.py(), "42804", &message));
         }
-        row.end(out).map_err(|error| postgres_error(object.py(), error.sqlstate, &error.message))
+        row.end(out)
+            .map_err(|error| postgres_error(object.py(), error.sqlstate, &error.message))
     }
 
     fn check_width(&self, object: &Bound<'_, PyAny>, index: usize, width: usize) -> PyResult<()> {
         if width == self.columns.len() {
             return Ok(());
         }
-        let message = format!("row {index} has {width} values, but there are {} columns", self.columns.len());
+        let message = format!(
+            "row {index} has {width} values, but there are {} columns",
+            self.columns.len()
+        );
         Err(postgres_error(object.py(), "08P01", &message))
     }
 }
@@ -149,10 +186,19 @@ fn field(column: Column, object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result
                 let year = moment.get_year();
                 // The first and the last year hold the infinities.
                 if year != 1 && year != 9999 && moment.get_tzinfo().is_none() {
-                    let seconds = i64::from(moment.get_hour()) * 3600 + i64::from(moment.get_minute()) * 60 + i64::from(moment.get_second());
+                    let seconds = i64::from(moment.get_hour()) * 3600
+                        + i64::from(moment.get_minute()) * 60
+                        + i64::from(moment.get_second());
                     let micros = seconds * 1_000_000 + i64::from(moment.get_microsecond());
                     rows::put_with(out, |out| {
-                        datetime::write_fields(out, i64::from(year), moment.get_month().into(), moment.get_day().into(), Some(micros), false);
+                        datetime::write_fields(
+                            out,
+                            i64::from(year),
+                            moment.get_month().into(),
+                            moment.get_day().into(),
+                            Some(micros),
+                            false,
+                        );
                     });
                     return Ok(());
                 }
@@ -183,4 +229,3 @@ fn small_int(object: &Bound<'_, PyAny>) -> Option<i64> {
     let value = unsafe { pyo3::ffi::PyLong_AsLongLongAndOverflow(object.as_ptr(), &mut overflow) };
     (overflow == 0).then_some(value)
 }
-

@@ -15,32 +15,58 @@ pub fn decode_values<'py>(
 ) -> PyResult<Bound<'py, PyTuple>> {
     let count = values.len();
     if types.len() != count {
-        let message = format!("bind message supplies {count} parameters, but prepared statement requires {}", types.len());
+        let message = format!(
+            "bind message supplies {count} parameters, but prepared statement requires {}",
+            types.len()
+        );
         return Err(postgres_error(py, "08P01", &message));
     }
     if formats.len() > 1 && formats.len() != count {
-        let message = format!("bind message has {} parameter formats but {count} parameters", formats.len());
+        let message = format!(
+            "bind message has {} parameter formats but {count} parameters",
+            formats.len()
+        );
         return Err(postgres_error(py, "08P01", &message));
     }
-    let binary = rows::formats(&formats, count).map_err(|error| postgres_error(py, error.sqlstate, &error.message))?;
+    let binary = rows::formats(&formats, count)
+        .map_err(|error| postgres_error(py, error.sqlstate, &error.message))?;
     let mut decoded = Vec::with_capacity(count);
     for (index, value) in values.iter().enumerate() {
         let Some(value) = value else {
             decoded.push(py.None().into_bound(py));
             continue;
         };
-        let made = PgType::of(types[index]).decode(binary[index], value.as_bytes()).map_err(Fail::from).and_then(|made| object(py, &made));
+        let made = PgType::of(types[index])
+            .decode(binary[index], value.as_bytes())
+            .map_err(Fail::from)
+            .and_then(|made| object(py, &made));
         decoded.push(made.map_err(|fail| match fail {
             Fail::Python(error) => error,
-            Fail::Value(error) => failure(py, "decode_failure", (error.sqlstate, error.message, index + 1, types[index], value)),
+            Fail::Value(error) => failure(
+                py,
+                "decode_failure",
+                (
+                    error.sqlstate,
+                    error.message,
+                    index + 1,
+                    types[index],
+                    value,
+                ),
+            ),
         })?);
     }
     PyTuple::new(py, decoded)
 }
 
 #[pyfunction]
-pub fn encode_value<'py>(py: Python<'py>, type_oid: u32, format: i64, value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-    let binary = rows::is_binary(format).map_err(|error| postgres_error(py, error.sqlstate, &error.message))?;
+pub fn encode_value<'py>(
+    py: Python<'py>,
+    type_oid: u32,
+    format: i64,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    let binary = rows::is_binary(format)
+        .map_err(|error| postgres_error(py, error.sqlstate, &error.message))?;
     if value.is_none() {
         return Ok(None);
     }
@@ -76,13 +102,22 @@ fn object<'py>(py: Python<'py>, value: &Value<'_>) -> Result<Bound<'py, PyAny>, 
         Value::Timestamp(micros) => timestamp(py, *micros, None, value)?,
         Value::TimestampTz(micros) => timestamp(py, *micros, Some(&*PyTzInfo::utc(py)?), value)?,
         Value::Interval(v) => {
-            let total = (i128::from(v.months) * 30 + i128::from(v.days)) * i128::from(datetime::MICROS_PER_DAY) + i128::from(v.micros);
+            let total = (i128::from(v.months) * 30 + i128::from(v.days))
+                * i128::from(datetime::MICROS_PER_DAY)
+                + i128::from(v.micros);
             let day = i128::from(datetime::MICROS_PER_DAY);
             let (days, micros) = (total.div_euclid(day), total.rem_euclid(day));
             if !(-999_999_999..=999_999_999).contains(&days) {
                 return Err(beyond("interval", value));
             }
-            PyDelta::new(py, days as i32, (micros / 1_000_000) as i32, (micros % 1_000_000) as i32, false)?.into_any()
+            PyDelta::new(
+                py,
+                days as i32,
+                (micros / 1_000_000) as i32,
+                (micros % 1_000_000) as i32,
+                false,
+            )?
+            .into_any()
         }
         Value::Uuid(v) => {
             let fields = pyo3::types::PyDict::new(py);
@@ -118,7 +153,12 @@ fn date<'py>(py: Python<'py>, days: i32, value: &Value<'_>) -> Result<Bound<'py,
     Ok(PyDate::new(py, year as i32, month as u8, day as u8)?.into_any())
 }
 
-fn timestamp<'py>(py: Python<'py>, micros: i64, zone: Option<&Bound<'py, PyTzInfo>>, value: &Value<'_>) -> Result<Bound<'py, PyAny>, Fail> {
+fn timestamp<'py>(
+    py: Python<'py>,
+    micros: i64,
+    zone: Option<&Bound<'py, PyTzInfo>>,
+    value: &Value<'_>,
+) -> Result<Bound<'py, PyAny>, Fail> {
     if micros == i64::MAX {
         return Ok(PyDateTime::new(py, 9999, 12, 31, 23, 59, 59, 999_999, zone)?.into_any());
     }
@@ -130,12 +170,28 @@ fn timestamp<'py>(py: Python<'py>, micros: i64, zone: Option<&Bound<'py, PyTzInf
         return Err(beyond("timestamp", value));
     }
     let (hour, minute, second, micro) = clock(micros.rem_euclid(datetime::MICROS_PER_DAY));
-    Ok(PyDateTime::new(py, year as i32, month as u8, day as u8, hour, minute, second, micro, zone)?.into_any())
+    Ok(PyDateTime::new(
+        py,
+        year as i32,
+        month as u8,
+        day as u8,
+        hour,
+        minute,
+        second,
+        micro,
+        zone,
+    )?
+    .into_any())
 }
 
 fn clock(micros: i64) -> (u8, u8, u8, u32) {
     let seconds = micros / 1_000_000;
-    ((seconds / 3600) as u8, (seconds / 60 % 60) as u8, (seconds % 60) as u8, (micros % 1_000_000) as u32)
+    (
+        (seconds / 3600) as u8,
+        (seconds / 60 % 60) as u8,
+        (seconds % 60) as u8,
+        (micros % 1_000_000) as u32,
+    )
 }
 
 fn list<'py>(py: Python<'py>, array: &Array<'_>) -> Result<Bound<'py, PyAny>, Fail> {
@@ -148,7 +204,10 @@ fn list<'py>(py: Python<'py>, array: &Array<'_>) -> Result<Bound<'py, PyAny>, Fa
     }
     // From the innermost dimension outwards, blocks become lists.
     for size in array.dimensions.iter().skip(1).rev() {
-        level = level.chunks((*size).max(1)).map(|block| Ok(PyList::new(py, block)?.into_any())).collect::<PyResult<_>>()?;
+        level = level
+            .chunks((*size).max(1))
+            .map(|block| Ok(PyList::new(py, block)?.into_any()))
+            .collect::<PyResult<_>>()?;
     }
     Ok(PyList::new(py, level)?.into_any())
 }

@@ -14,12 +14,24 @@ pub struct Array<'a> {
 
 impl<'a> Array<'a> {
     /// 54000 for more than six dimensions; `dimensions` may be anything for no elements.
-    pub fn new(element: u32, dimensions: Vec<usize>, items: Vec<Option<Value<'a>>>) -> Result<Array<'a>> {
+    pub fn new(
+        element: u32,
+        dimensions: Vec<usize>,
+        items: Vec<Option<Value<'a>>>,
+    ) -> Result<Array<'a>> {
         if items.is_empty() {
-            return Ok(Array { element, dimensions: Vec::new(), items });
+            return Ok(Array {
+                element,
+                dimensions: Vec::new(),
+                items,
+            });
         }
         check_depth(dimensions.len())?;
-        Ok(Array { element, dimensions, items })
+        Ok(Array {
+            element,
+            dimensions,
+            items,
+        })
     }
 
     pub fn write_binary(&self, out: &mut Vec<u8>) -> Result<()> {
@@ -85,7 +97,8 @@ impl<'a> Array<'a> {
 
 /// An element's text, quoted where array_in would read it differently.
 fn write_item(out: &mut Vec<u8>, item: &[u8]) {
-    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | b'{' | b'}' | b',') || text::is_space(*byte);
+    let special =
+        |byte: &u8| matches!(byte, b'"' | b'\\' | b'{' | b'}' | b',') || text::is_space(*byte);
     if !item.is_empty() && !item.eq_ignore_ascii_case(b"null") && !item.iter().any(special) {
         return out.extend_from_slice(item);
     }
@@ -100,14 +113,19 @@ fn write_item(out: &mut Vec<u8>, item: &[u8]) {
 }
 
 fn size_word(size: usize) -> Result<[u8; 4]> {
-    i32::try_from(size)
-        .map(i32::to_be_bytes)
-        .map_err(|_| ValueError::new("54000", "array size exceeds the maximum allowed (2147483647)"))
+    i32::try_from(size).map(i32::to_be_bytes).map_err(|_| {
+        ValueError::new(
+            "54000",
+            "array size exceeds the maximum allowed (2147483647)",
+        )
+    })
 }
 
 fn check_depth(depth: usize) -> Result<()> {
     if depth > MAX_DIMENSIONS {
-        let message = format!("number of array dimensions ({depth}) exceeds the maximum allowed ({MAX_DIMENSIONS})");
+        let message = format!(
+            "number of array dimensions ({depth}) exceeds the maximum allowed ({MAX_DIMENSIONS})"
+        );
         return Err(ValueError::new("54000", message));
     }
     Ok(())
@@ -122,7 +140,10 @@ pub fn from_binary(array: PgType, bytes: &[u8]) -> Result<Value<'_>> {
     }
     check_depth(depth as usize)?;
     if element != array.element {
-        let message = format!("binary data has array element type {element} instead of expected {}", array.element);
+        let message = format!(
+            "binary data has array element type {element} instead of expected {}",
+            array.element
+        );
         return Err(ValueError::new("42804", message));
     }
     let mut dimensions = Vec::new();
@@ -131,7 +152,10 @@ pub fn from_binary(array: PgType, bytes: &[u8]) -> Result<Value<'_>> {
         let size = usize::try_from(word(&mut rest)?).map_err(|_| ValueError::binary())?;
         word(&mut rest)?;
         // Every element takes four bytes at least: more of them than that cannot be there.
-        count = count.checked_mul(size).filter(|count| *count <= bytes.len() / 4).ok_or_else(ValueError::binary)?;
+        count = count
+            .checked_mul(size)
+            .filter(|count| *count <= bytes.len() / 4)
+            .ok_or_else(ValueError::binary)?;
         dimensions.push(size);
     }
     let mut items = Vec::with_capacity(count);
@@ -141,7 +165,10 @@ pub fn from_binary(array: PgType, bytes: &[u8]) -> Result<Value<'_>> {
             items.push(None);
             continue;
         }
-        let length = usize::try_from(length).ok().filter(|length| *length <= rest.len()).ok_or_else(ValueError::binary)?;
+        let length = usize::try_from(length)
+            .ok()
+            .filter(|length| *length <= rest.len())
+            .ok_or_else(ValueError::binary)?;
         let (item, tail) = rest.split_at(length);
         items.push(Some(decode_scalar(array.kind, item)?));
         rest = tail;
@@ -153,7 +180,9 @@ pub fn from_binary(array: PgType, bytes: &[u8]) -> Result<Value<'_>> {
 }
 
 fn word(rest: &mut &[u8]) -> Result<i32> {
-    let (head, tail) = rest.split_first_chunk::<4>().ok_or_else(ValueError::binary)?;
+    let (head, tail) = rest
+        .split_first_chunk::<4>()
+        .ok_or_else(ValueError::binary)?;
     *rest = tail;
     Ok(i32::from_be_bytes(*head))
 }
@@ -161,19 +190,37 @@ fn word(rest: &mut &[u8]) -> Result<i32> {
 /// Reads the text format: `{1,2}`, `{{a,"b c"},{NULL,d}}`, with bounds `[0:1]={…}` allowed in front.
 pub fn parse(array: PgType, input: &str) -> Result<Value<'static>> {
     text::check(input)?;
-    let malformed = || ValueError::new("22P02", format!("malformed array literal: \"{}\"", clip(input)));
+    let malformed = || {
+        ValueError::new(
+            "22P02",
+            format!("malformed array literal: \"{}\"", clip(input)),
+        )
+    };
     let body = skip_bounds(text::trim(input)).ok_or_else(malformed)?;
-    let mut reader = Reader { rest: body, dimensions: Vec::new(), items: Vec::new() };
-    reader.read(0).map_err(|problem| problem.unwrap_or_else(malformed))?;
+    let mut reader = Reader {
+        rest: body,
+        dimensions: Vec::new(),
+        items: Vec::new(),
+    };
+    reader
+        .read(0)
+        .map_err(|problem| problem.unwrap_or_else(malformed))?;
     if !reader.rest.is_empty() {
         return Err(malformed());
     }
     let items = reader
         .items
         .into_iter()
-        .map(|item| item.map(|text| parse_scalar(array.kind, &text).map(Value::into_owned)).transpose())
+        .map(|item| {
+            item.map(|text| parse_scalar(array.kind, &text).map(Value::into_owned))
+                .transpose()
+        })
         .collect::<Result<Vec<_>>>()?;
-    let dimensions = reader.dimensions.into_iter().map(|size| size.unwrap_or(0)).collect();
+    let dimensions = reader
+        .dimensions
+        .into_iter()
+        .map(|size| size.unwrap_or(0))
+        .collect();
     Array::new(array.element, dimensions, items).map(Value::Array)
 }
 
@@ -183,7 +230,11 @@ fn skip_bounds(text: &str) -> Option<&str> {
         return Some(text);
     }
     let (bounds, body) = text.split_once('=')?;
-    let is_bounds = bounds.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'[' | b']' | b':' | b'-' | b'+') || text::is_space(byte));
+    let is_bounds = bounds.bytes().all(|byte| {
+        byte.is_ascii_digit()
+            || matches!(byte, b'[' | b']' | b':' | b'-' | b'+')
+            || text::is_space(byte)
+    });
     is_bounds.then(|| text::trim(body))
 }
 
@@ -307,6 +358,8 @@ impl Reader<'_> {
     }
 
     fn space(&mut self) {
-        self.rest = self.rest.trim_start_matches(|c: char| c.is_ascii() && text::is_space(c as u8));
+        self.rest = self
+            .rest
+            .trim_start_matches(|c: char| c.is_ascii() && text::is_space(c as u8));
     }
 }

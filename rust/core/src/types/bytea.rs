@@ -6,7 +6,11 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 pub fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(2 + bytes.len() * 2);
     out.extend_from_slice(b"\\x");
-    out.extend(bytes.iter().flat_map(|byte| [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]));
+    out.extend(
+        bytes
+            .iter()
+            .flat_map(|byte| [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
+    );
 }
 
 pub fn parse(text: &str) -> Result<Vec<u8>> {
@@ -25,7 +29,10 @@ fn parse_hex(text: &str) -> Result<Vec<u8>> {
             continue;
         }
         let Some(digit) = character.to_digit(16) else {
-            return Err(ValueError::new("22023", format!("invalid hexadecimal digit: \"{character}\"")));
+            return Err(ValueError::new(
+                "22023",
+                format!("invalid hexadecimal digit: \"{character}\""),
+            ));
         };
         match high.take() {
             None => high = Some(digit),
@@ -33,7 +40,10 @@ fn parse_hex(text: &str) -> Result<Vec<u8>> {
         }
     }
     if high.is_some() {
-        return Err(ValueError::new("22023", "invalid hexadecimal data: odd number of digits"));
+        return Err(ValueError::new(
+            "22023",
+            "invalid hexadecimal data: odd number of digits",
+        ));
     }
     Ok(bytes)
 }
@@ -48,12 +58,21 @@ fn parse_escape(text: &str) -> Result<Vec<u8>> {
                 bytes.push(b'\\');
                 tail
             }
-            [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', tail @ ..] => {
+            [
+                b'\\',
+                a @ b'0'..=b'3',
+                b @ b'0'..=b'7',
+                c @ b'0'..=b'7',
+                tail @ ..,
+            ] => {
                 bytes.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
                 tail
             }
             [b'\\', ..] => {
-                return Err(ValueError::new("22P02", format!("invalid input syntax for type {}", Kind::Bytea.sql_name())));
+                return Err(ValueError::new(
+                    "22P02",
+                    format!("invalid input syntax for type {}", Kind::Bytea.sql_name()),
+                ));
             }
             [byte, tail @ ..] => {
                 bytes.push(*byte);

@@ -31,7 +31,11 @@ pub fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * of_year + 2) / 153;
     let day = (of_year - (153 * shifted + 2) / 5 + 1) as u32;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 } as u32;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    } as u32;
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
@@ -51,7 +55,14 @@ pub fn write_time(out: &mut Vec<u8>, micros: i64) {
 pub fn write_timestamp(out: &mut Vec<u8>, micros: i64, with_zone: bool) {
     if !write_infinity(out, micros == i64::MAX, micros == i64::MIN) {
         let (year, month, day) = civil_from_days(micros.div_euclid(MICROS_PER_DAY));
-        write_fields(out, year, month, day, Some(micros.rem_euclid(MICROS_PER_DAY)), with_zone);
+        write_fields(
+            out,
+            year,
+            month,
+            day,
+            Some(micros.rem_euclid(MICROS_PER_DAY)),
+            with_zone,
+        );
     }
 }
 
@@ -66,7 +77,14 @@ fn write_infinity(out: &mut Vec<u8>, positive: bool, negative: bool) -> bool {
 
 /// Date, time of day in microseconds, `+00` and the era's name, from the fields of a calendar.
 #[inline]
-pub fn write_fields(out: &mut Vec<u8>, year: i64, month: u32, day: u32, time: Option<i64>, with_zone: bool) {
+pub fn write_fields(
+    out: &mut Vec<u8>,
+    year: i64,
+    month: u32,
+    day: u32,
+    time: Option<i64>,
+    with_zone: bool,
+) {
     let shown = if year > 0 { year } else { 1 - year };
     let mut buffer = [0u8; 32];
     if shown < 10_000 {
@@ -120,7 +138,11 @@ pub fn format_fraction(buffer: &mut [u8], micros: u32) -> usize {
     buffer[1..3].copy_from_slice(&integers::pair(micros / 10_000));
     buffer[3..5].copy_from_slice(&integers::pair(micros / 100 % 100));
     buffer[5..7].copy_from_slice(&integers::pair(micros % 100));
-    7 - buffer[1..7].iter().rev().take_while(|byte| **byte == b'0').count()
+    7 - buffer[1..7]
+        .iter()
+        .rev()
+        .take_while(|byte| **byte == b'0')
+        .count()
 }
 
 /// 22008 unless the days are a date PostgreSQL has: 4714-11-24 BC to 5874897-12-31, or an infinity.
@@ -134,12 +156,17 @@ pub fn check_date(days: i32) -> Result<i32> {
 
 /// 22008 unless the time of day is 00:00:00 to 24:00:00.
 pub fn check_time(micros: i64) -> Result<i64> {
-    if (0..=MICROS_PER_DAY).contains(&micros) { Ok(micros) } else { Err(ValueError::new("22008", "time out of range")) }
+    if (0..=MICROS_PER_DAY).contains(&micros) {
+        Ok(micros)
+    } else {
+        Err(ValueError::new("22008", "time out of range"))
+    }
 }
 
 /// 22008 unless PostgreSQL has the timestamp: 4714-11-24 BC to 294276-12-31, or an infinity.
 pub fn check_timestamp(micros: i64) -> Result<i64> {
-    if micros == i64::MAX || micros == i64::MIN || (MIN_TIMESTAMP..END_TIMESTAMP).contains(&micros) {
+    if micros == i64::MAX || micros == i64::MIN || (MIN_TIMESTAMP..END_TIMESTAMP).contains(&micros)
+    {
         Ok(micros)
     } else {
         Err(ValueError::new("22008", "timestamp out of range"))
@@ -157,24 +184,41 @@ pub fn parse_date(input: &str) -> Result<i32> {
 
 /// Reads a time of day, alone or behind a date; a zone behind it is checked and dropped.
 pub fn parse_time(input: &str) -> Result<i64> {
-    let mut cursor = Cursor { rest: text::trim(input) };
+    let mut cursor = Cursor {
+        rest: text::trim(input),
+    };
     if input.contains(':') && cursor.date().is_none() {
         cursor.rest = text::trim(input);
     }
     cursor.gap();
-    let clock = cursor.clock().ok_or_else(|| ValueError::syntax(Kind::Time, input))?;
-    cursor.zone().filter(|_| cursor.rest.is_empty()).ok_or_else(|| ValueError::syntax(Kind::Time, input))?.ok_or_else(|| field(input))?;
+    let clock = cursor
+        .clock()
+        .ok_or_else(|| ValueError::syntax(Kind::Time, input))?;
+    cursor
+        .zone()
+        .filter(|_| cursor.rest.is_empty())
+        .ok_or_else(|| ValueError::syntax(Kind::Time, input))?
+        .ok_or_else(|| field(input))?;
     clock.ok_or_else(|| field(input))
 }
 
 /// Reads a timestamp; an offset is applied with a zone and dropped without one, as PostgreSQL does.
 pub fn parse_timestamp(input: &str, with_zone: bool) -> Result<i64> {
-    let kind = if with_zone { Kind::TimestampTz } else { Kind::Timestamp };
+    let kind = if with_zone {
+        Kind::TimestampTz
+    } else {
+        Kind::Timestamp
+    };
     match Stamp::parse(kind, input)? {
         Stamp::Infinity(positive) => Ok(if positive { i64::MAX } else { i64::MIN }),
-        Stamp::Finite { days, micros, offset } => {
+        Stamp::Finite {
+            days,
+            micros,
+            offset,
+        } => {
             let offset = if with_zone { offset } else { 0 };
-            let total = i128::from(days) * i128::from(MICROS_PER_DAY) + i128::from(micros) - i128::from(offset) * 1_000_000;
+            let total = i128::from(days) * i128::from(MICROS_PER_DAY) + i128::from(micros)
+                - i128::from(offset) * 1_000_000;
             match i64::try_from(total) {
                 Ok(total) if (MIN_TIMESTAMP..END_TIMESTAMP).contains(&total) => Ok(total),
                 _ => Err(out_of_range(kind, input)),
@@ -186,7 +230,11 @@ pub fn parse_timestamp(input: &str, with_zone: bool) -> Result<i64> {
 enum Stamp {
     Infinity(bool),
     /// Days since 2000-01-01, microseconds of the day, seconds east of Greenwich.
-    Finite { days: i64, micros: i64, offset: i64 },
+    Finite {
+        days: i64,
+        micros: i64,
+        offset: i64,
+    },
 }
 
 impl Stamp {
@@ -197,7 +245,13 @@ impl Stamp {
         match trimmed.to_ascii_lowercase().as_str() {
             "infinity" | "+infinity" => return Ok(Stamp::Infinity(true)),
             "-infinity" => return Ok(Stamp::Infinity(false)),
-            "epoch" => return Ok(Stamp::Finite { days: -UNIX_EPOCH_DAYS, micros: 0, offset: 0 }),
+            "epoch" => {
+                return Ok(Stamp::Finite {
+                    days: -UNIX_EPOCH_DAYS,
+                    micros: 0,
+                    offset: 0,
+                });
+            }
             _ => {}
         }
         let mut cursor = Cursor { rest: trimmed };
@@ -215,7 +269,9 @@ impl Stamp {
         if !cursor.rest.is_empty() {
             return Err(syntax());
         }
-        let (Some(micros), Some(offset)) = (clock, offset) else { return Err(field(input)) };
+        let (Some(micros), Some(offset)) = (clock, offset) else {
+            return Err(field(input));
+        };
         if year == 0 || !(1..=12).contains(&month) || year > 6_000_000 {
             return Err(field(input));
         }
@@ -223,7 +279,11 @@ impl Stamp {
         if day < 1 || day > days_in_month(year, month) {
             return Err(field(input));
         }
-        Ok(Stamp::Finite { days: days_from_civil(year, month, day), micros, offset })
+        Ok(Stamp::Finite {
+            days: days_from_civil(year, month, day),
+            micros,
+            offset,
+        })
     }
 }
 
@@ -282,7 +342,9 @@ impl Cursor<'_> {
     }
 
     fn space(&mut self) {
-        self.rest = self.rest.trim_start_matches(|c: char| c.is_ascii() && text::is_space(c as u8));
+        self.rest = self
+            .rest
+            .trim_start_matches(|c: char| c.is_ascii() && text::is_space(c as u8));
     }
 
     /// `HH:MM[:SS[.f]]` as microseconds of the day.
@@ -298,7 +360,9 @@ impl Cursor<'_> {
             seconds = self.number(1, 2)?;
             micros = self.fraction()?;
         }
-        let total = (i64::from(hours) * 3600 + i64::from(minutes) * 60 + i64::from(seconds)) * 1_000_000 + micros;
+        let total = (i64::from(hours) * 3600 + i64::from(minutes) * 60 + i64::from(seconds))
+            * 1_000_000
+            + micros;
         Some((minutes < 60 && seconds <= 60 && total <= MICROS_PER_DAY).then_some(total))
     }
 
@@ -361,17 +425,28 @@ impl Cursor<'_> {
 fn days_in_month(year: i64, month: u32) -> u32 {
     match month {
         4 | 6 | 9 | 11 => 30,
-        2 if year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0) => 29,
+        2 if year.rem_euclid(4) == 0
+            && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0) =>
+        {
+            29
+        }
         2 => 28,
         _ => 31,
     }
 }
 
 fn field(input: &str) -> ValueError {
-    ValueError::new("22008", format!("date/time field value out of range: \"{}\"", clip(input)))
+    ValueError::new(
+        "22008",
+        format!("date/time field value out of range: \"{}\"", clip(input)),
+    )
 }
 
 fn out_of_range(kind: Kind, input: &str) -> ValueError {
-    let name = if kind == Kind::Date { "date" } else { "timestamp" };
+    let name = if kind == Kind::Date {
+        "date"
+    } else {
+        "timestamp"
+    };
     ValueError::new("22008", format!("{name} out of range: \"{}\"", clip(input)))
 }

@@ -16,7 +16,10 @@ pub fn write_f64(out: &mut Vec<u8>, value: f64) {
     }
     let shortest = Decimal::of(zmij::Buffer::new().format_finite(magnitude));
     // IEEE 754 binary64: 52 bits of mantissa, subnormals share the lowest exponent.
-    let (fraction, exponent) = (magnitude.to_bits() & ((1 << 52) - 1), (magnitude.to_bits() >> 52) as i32);
+    let (fraction, exponent) = (
+        magnitude.to_bits() & ((1 << 52) - 1),
+        (magnitude.to_bits() >> 52) as i32,
+    );
     let binary = Binary::new(fraction, exponent, 52, 1075);
     let best = binary.without_boundary(shortest, 17, |places| {
         let text = format!("{magnitude:.places$e}");
@@ -36,7 +39,10 @@ pub fn write_f32(out: &mut Vec<u8>, value: f32) {
         return;
     }
     let shortest = Decimal::of(zmij::Buffer::new().format_finite(magnitude));
-    let (fraction, exponent) = (magnitude.to_bits() & ((1 << 23) - 1), (magnitude.to_bits() >> 23) as i32);
+    let (fraction, exponent) = (
+        magnitude.to_bits() & ((1 << 23) - 1),
+        (magnitude.to_bits() >> 23) as i32,
+    );
     let binary = Binary::new(u64::from(fraction), exponent, 23, 150);
     let best = binary.without_boundary(shortest, 9, |places| {
         let text = format!("{magnitude:.places$e}");
@@ -56,9 +62,17 @@ fn write_special(out: &mut Vec<u8>, value: f64) -> bool {
     let text: &[u8] = if value.is_nan() {
         b"NaN"
     } else if value.is_infinite() {
-        if value > 0.0 { b"Infinity" } else { b"-Infinity" }
+        if value > 0.0 {
+            b"Infinity"
+        } else {
+            b"-Infinity"
+        }
     } else if value == 0.0 {
-        if value.is_sign_negative() { b"-0" } else { b"0" }
+        if value.is_sign_negative() {
+            b"-0"
+        } else {
+            b"0"
+        }
     } else {
         return false;
     };
@@ -111,7 +125,11 @@ struct Binary {
 
 impl Binary {
     fn new(fraction: u64, exponent: i32, bits: u32, bias: i32) -> Binary {
-        let mantissa = if exponent == 0 { fraction } else { fraction | 1 << bits };
+        let mantissa = if exponent == 0 {
+            fraction
+        } else {
+            fraction | 1 << bits
+        };
         // The neighbour below a power of two is half as far away.
         let narrow = fraction == 0 && exponent > 1;
         Binary {
@@ -122,7 +140,12 @@ impl Binary {
     }
 
     /// The shortest decimal, or if that lies on a boundary the next one of up to `most` digits that does not.
-    fn without_boundary(&self, shortest: Decimal, most: usize, nearest: impl Fn(usize) -> Option<String>) -> Decimal {
+    fn without_boundary(
+        &self,
+        shortest: Decimal,
+        most: usize,
+        nearest: impl Fn(usize) -> Option<String>,
+    ) -> Decimal {
         if !self.is_boundary(&shortest) {
             return shortest;
         }
@@ -137,7 +160,9 @@ impl Binary {
     fn is_boundary(&self, decimal: &Decimal) -> bool {
         let scale = decimal.exponent + 1 - decimal.digits.len() as i32;
         let power = u128::checked_pow(5, scale.unsigned_abs()).unwrap_or(0);
-        let Ok(digits) = decimal.digits.parse::<u128>() else { return false };
+        let Ok(digits) = decimal.digits.parse::<u128>() else {
+            return false;
+        };
         [self.lower, self.upper].into_iter().any(|boundary| {
             let (left, right) = if scale >= 0 {
                 (digits.checked_mul(power), Some(u128::from(boundary)))
@@ -146,7 +171,8 @@ impl Binary {
             };
             match (left, right) {
                 (Some(left), Some(right)) if left != 0 && right != 0 => {
-                    let (twos_left, twos_right) = (left.trailing_zeros() as i32, right.trailing_zeros() as i32);
+                    let (twos_left, twos_right) =
+                        (left.trailing_zeros() as i32, right.trailing_zeros() as i32);
                     left >> twos_left == right >> twos_right
                         && twos_left + scale == twos_right + self.exponent
                 }
@@ -159,7 +185,9 @@ impl Binary {
 pub fn parse_f64(input: &str) -> Result<f64> {
     let trimmed = text::trim(input);
     match trimmed.parse::<f64>() {
-        Ok(value) if lost(trimmed, value.is_infinite(), value == 0.0) => Err(out_of_range(Kind::Float8, input)),
+        Ok(value) if lost(trimmed, value.is_infinite(), value == 0.0) => {
+            Err(out_of_range(Kind::Float8, input))
+        }
         Ok(value) => Ok(value),
         Err(_) => Err(ValueError::syntax(Kind::Float8, input)),
     }
@@ -168,7 +196,9 @@ pub fn parse_f64(input: &str) -> Result<f64> {
 pub fn parse_f32(input: &str) -> Result<f32> {
     let trimmed = text::trim(input);
     match trimmed.parse::<f32>() {
-        Ok(value) if lost(trimmed, value.is_infinite(), value == 0.0) => Err(out_of_range(Kind::Float4, input)),
+        Ok(value) if lost(trimmed, value.is_infinite(), value == 0.0) => {
+            Err(out_of_range(Kind::Float4, input))
+        }
         Ok(value) => Ok(value),
         Err(_) => Err(ValueError::syntax(Kind::Float4, input)),
     }
@@ -189,9 +219,17 @@ pub fn narrow(value: f64) -> Result<f32> {
 /// Whether a number's text was too large or too small to be kept.
 fn lost(text: &str, infinite: bool, zero: bool) -> bool {
     let mantissa = text.split(['e', 'E']).next().unwrap_or("");
-    (infinite && text.bytes().any(|byte| byte.is_ascii_digit())) || (zero && mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9')))
+    (infinite && text.bytes().any(|byte| byte.is_ascii_digit()))
+        || (zero && mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9')))
 }
 
 fn out_of_range(kind: Kind, input: &str) -> ValueError {
-    ValueError::new("22003", format!("\"{}\" is out of range for type {}", clip(input), kind.sql_name()))
+    ValueError::new(
+        "22003",
+        format!(
+            "\"{}\" is out of range for type {}",
+            clip(input),
+            kind.sql_name()
+        ),
+    )
 }

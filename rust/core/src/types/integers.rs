@@ -44,7 +44,11 @@ pub fn format(buffer: &mut [u8; MAX_TEXT], value: i64) -> usize {
 /// Number of decimal digits.
 #[inline]
 fn digits(value: u64) -> usize {
-    if value < 10 { 1 } else { value.ilog10() as usize + 1 }
+    if value < 10 {
+        1
+    } else {
+        value.ilog10() as usize + 1
+    }
 }
 
 /// Two digits of a number below 100.
@@ -82,7 +86,11 @@ pub fn parse(kind: Kind, input: &str, min: i64, max: i64) -> Result<i64> {
         Ok(value) if (min..=max).contains(&value) => Ok(value),
         _ => Err(ValueError::new(
             "22003",
-            format!("value \"{}\" is out of range for type {}", clip(input), kind.sql_name()),
+            format!(
+                "value \"{}\" is out of range for type {}",
+                clip(input),
+                kind.sql_name()
+            ),
         )),
     }
 }
@@ -93,7 +101,8 @@ pub fn parse_bool(input: &str) -> Result<bool> {
     let is_prefix = |full: &str| !word.is_empty() && full.starts_with(word.as_str());
     if is_prefix("true") || is_prefix("yes") || word == "on" || word == "1" {
         Ok(true)
-    } else if is_prefix("false") || is_prefix("no") || word == "off" || word == "of" || word == "0" {
+    } else if is_prefix("false") || is_prefix("no") || word == "off" || word == "of" || word == "0"
+    {
         Ok(false)
     } else {
         Err(ValueError::syntax(Kind::Bool, input))

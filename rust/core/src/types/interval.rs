@@ -10,9 +10,15 @@ pub struct Interval {
 
 impl Interval {
     pub fn from_binary(bytes: &[u8; 16]) -> Interval {
-        let word = |at: usize| i32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let word = |at: usize| {
+            i32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
         let micros = (i64::from(word(0)) << 32) | i64::from(word(4) as u32);
-        Interval { months: word(12), days: word(8), micros }
+        Interval {
+            months: word(12),
+            days: word(8),
+            micros,
+        }
     }
 
     pub fn write_binary(&self, out: &mut Vec<u8>) {
@@ -24,7 +30,11 @@ impl Interval {
     pub fn write_text(&self, out: &mut Vec<u8>) {
         let start = out.len();
         let mut after_negative = false;
-        for (value, unit) in [(self.months / 12, "year"), (self.months % 12, "mon"), (self.days, "day")] {
+        for (value, unit) in [
+            (self.months / 12, "year"),
+            (self.months % 12, "mon"),
+            (self.days, "day"),
+        ] {
             if value == 0 {
                 continue;
             }
@@ -69,7 +79,12 @@ impl Interval {
             None => sum.verbose(trimmed),
         };
         read.ok_or_else(|| ValueError::syntax(Kind::Interval, input))?;
-        sum.finish().ok_or_else(|| ValueError::new("22008", format!("interval field value out of range: \"{}\"", clip(input))))
+        sum.finish().ok_or_else(|| {
+            ValueError::new(
+                "22008",
+                format!("interval field value out of range: \"{}\"", clip(input)),
+            )
+        })
     }
 }
 
@@ -155,10 +170,15 @@ impl Sum {
             }
             (seconds, fraction, tail) = (number.whole, number.fraction, rest);
         }
-        if minutes >= 60 || seconds > 60 || !(tail.is_empty() || tail.starts_with(|c: char| c.is_ascii_whitespace())) {
+        if minutes >= 60
+            || seconds > 60
+            || !(tail.is_empty() || tail.starts_with(|c: char| c.is_ascii_whitespace()))
+        {
             return None;
         }
-        let total = (i128::from(hours) * 3600 + i128::from(minutes) * 60 + i128::from(seconds)) * 1_000_000 + micros_of(fraction);
+        let total = (i128::from(hours) * 3600 + i128::from(minutes) * 60 + i128::from(seconds))
+            * 1_000_000
+            + micros_of(fraction);
         self.micros += if negative { -total } else { total };
         Some(tail)
     }
@@ -168,7 +188,8 @@ impl Sum {
         let (negative, rest) = take_sign(text);
         let (years, rest) = take_digits(rest)?;
         let (months, tail) = take_digits(rest.strip_prefix('-')?)?;
-        if months >= 12 || !(tail.is_empty() || tail.starts_with(|c: char| c.is_ascii_whitespace())) {
+        if months >= 12 || !(tail.is_empty() || tail.starts_with(|c: char| c.is_ascii_whitespace()))
+        {
             return None;
         }
         let total = i128::from(years) * 12 + i128::from(months);
@@ -212,10 +233,15 @@ impl Sum {
         let sign = if number.negative { -1 } else { 1 };
         let whole = i128::from(number.whole) * sign;
         let fraction = number.fraction * sign as f64;
-        let time = |micros: i128| whole * micros + (fraction * micros as f64).round_ties_even() as i128;
+        let time =
+            |micros: i128| whole * micros + (fraction * micros as f64).round_ties_even() as i128;
         match unit {
-            "microsecond" | "microseconds" | "us" | "usec" | "usecs" | "usecond" | "useconds" => self.micros += time(1),
-            "millisecond" | "milliseconds" | "ms" | "msec" | "msecs" | "msecond" | "mseconds" => self.micros += time(1000),
+            "microsecond" | "microseconds" | "us" | "usec" | "usecs" | "usecond" | "useconds" => {
+                self.micros += time(1)
+            }
+            "millisecond" | "milliseconds" | "ms" | "msec" | "msecs" | "msecond" | "mseconds" => {
+                self.micros += time(1000)
+            }
             "second" | "seconds" | "s" | "sec" | "secs" => self.micros += time(1_000_000),
             "minute" | "minutes" | "m" | "min" | "mins" => self.micros += time(60_000_000),
             "hour" | "hours" | "h" | "hr" | "hrs" => self.micros += time(3_600_000_000),
@@ -237,11 +263,13 @@ impl Sum {
     fn add_days(&mut self, whole: i128, fraction: f64) {
         let extra = fraction.trunc();
         self.days += whole + extra as i128;
-        self.micros += ((fraction - extra) * datetime::MICROS_PER_DAY as f64).round_ties_even() as i128;
+        self.micros +=
+            ((fraction - extra) * datetime::MICROS_PER_DAY as f64).round_ties_even() as i128;
     }
 
     fn add_years(&mut self, years: i32, whole: i128, fraction: f64) {
-        self.months += whole * i128::from(years) * 12 + (fraction * f64::from(years) * 12.0).round_ties_even() as i128;
+        self.months += whole * i128::from(years) * 12
+            + (fraction * f64::from(years) * 12.0).round_ties_even() as i128;
     }
 }
 
@@ -264,17 +292,37 @@ fn take_sign(text: &str) -> (bool, &str) {
 /// At most 18 digits as a number.
 fn take_digits(text: &str) -> Option<(i64, &str)> {
     let length = text.bytes().take_while(u8::is_ascii_digit).count();
-    (1..=18).contains(&length).then(|| (text[..length].parse().unwrap_or(0), &text[length..]))
+    (1..=18)
+        .contains(&length)
+        .then(|| (text[..length].parse().unwrap_or(0), &text[length..]))
 }
 
 /// `[+-]digits[.digits]` or `[+-].digits`.
 fn take_number(text: &str) -> Option<(Number, &str)> {
     let (negative, rest) = take_sign(text);
-    let (whole, rest) = if rest.starts_with('.') { (0, rest) } else { take_digits(rest)? };
+    let (whole, rest) = if rest.starts_with('.') {
+        (0, rest)
+    } else {
+        take_digits(rest)?
+    };
     let Some(behind) = rest.strip_prefix('.') else {
-        return Some((Number { negative, whole, fraction: 0.0 }, rest));
+        return Some((
+            Number {
+                negative,
+                whole,
+                fraction: 0.0,
+            },
+            rest,
+        ));
     };
     let length = behind.bytes().take_while(u8::is_ascii_digit).count();
     let fraction = format!("0.{}0", &behind[..length]).parse().ok()?;
-    Some((Number { negative, whole, fraction }, &behind[length..]))
+    Some((
+        Number {
+            negative,
+            whole,
+            fraction,
+        },
+        &behind[length..],
+    ))
 }

@@ -7,7 +7,10 @@ pub const JSONB_VERSION: u8 = 1;
 pub fn from_jsonb(bytes: &[u8]) -> Result<&str> {
     match bytes.split_first() {
         Some((&JSONB_VERSION, rest)) => text::from_utf8(rest),
-        Some((version, _)) => Err(ValueError::new("22P03", format!("unsupported jsonb version number {version}"))),
+        Some((version, _)) => Err(ValueError::new(
+            "22P03",
+            format!("unsupported jsonb version number {version}"),
+        )),
         None => Err(ValueError::binary()),
     }
 }

@@ -30,13 +30,23 @@ pub type Result<T> = std::result::Result<T, ValueError>;
 
 impl ValueError {
     pub fn new(sqlstate: &'static str, message: impl Into<String>) -> Self {
-        ValueError { sqlstate, message: message.into() }
+        ValueError {
+            sqlstate,
+            message: message.into(),
+        }
     }
 
     /// 22P02 `invalid input syntax for type integer: "abc"`; the date and time types say it as 22007.
     pub fn syntax(kind: Kind, text: &str) -> Self {
         let sqlstate = if kind.is_temporal() { "22007" } else { "22P02" };
-        Self::new(sqlstate, format!("invalid input syntax for type {}: \"{}\"", kind.sql_name(), clip(text)))
+        Self::new(
+            sqlstate,
+            format!(
+                "invalid input syntax for type {}: \"{}\"",
+                kind.sql_name(),
+                clip(text)
+            ),
+        )
     }
 
     /// 22P03: the bytes of a binary value have the wrong length or shape.
@@ -106,7 +116,10 @@ impl Kind {
     }
 
     fn is_temporal(self) -> bool {
-        matches!(self, Kind::Date | Kind::Time | Kind::Timestamp | Kind::TimestampTz | Kind::Interval)
+        matches!(
+            self,
+            Kind::Date | Kind::Time | Kind::Timestamp | Kind::TimestampTz | Kind::Interval
+        )
     }
 }
 
@@ -182,7 +195,11 @@ impl PgType {
 
     /// Reads the text format, as the type's input function does.
     pub fn parse(self, text: &str) -> Result<Value<'_>> {
-        if self.is_array() { array::parse(self, text) } else { parse_scalar(self.kind, text) }
+        if self.is_array() {
+            array::parse(self, text)
+        } else {
+            parse_scalar(self.kind, text)
+        }
     }
 
     /// Reads a value's bytes in a format (0 text, 1 binary).
@@ -190,7 +207,11 @@ impl PgType {
         if !binary {
             return self.parse(text::from_utf8(bytes)?);
         }
-        if self.is_array() { array::from_binary(self, bytes) } else { decode_scalar(self.kind, bytes) }
+        if self.is_array() {
+            array::from_binary(self, bytes)
+        } else {
+            decode_scalar(self.kind, bytes)
+        }
     }
 }
 
@@ -245,16 +266,31 @@ impl Value<'_> {
             Value::Interval(v) => Value::Interval(v),
             Value::Uuid(v) => Value::Uuid(v),
             Value::Void => Value::Void,
-            Value::Array(Array { element, dimensions, items }) => {
-                let items = items.into_iter().map(|item| item.map(Value::into_owned)).collect();
-                Value::Array(Array { element, dimensions, items })
+            Value::Array(Array {
+                element,
+                dimensions,
+                items,
+            }) => {
+                let items = items
+                    .into_iter()
+                    .map(|item| item.map(Value::into_owned))
+                    .collect();
+                Value::Array(Array {
+                    element,
+                    dimensions,
+                    items,
+                })
             }
         }
     }
 
     /// Appends the value in a format.
     pub fn encode(&self, binary: bool, out: &mut Vec<u8>) -> Result<()> {
-        if binary { self.write_binary(out) } else { self.write_text(out) }
+        if binary {
+            self.write_binary(out)
+        } else {
+            self.write_text(out)
+        }
     }
 
     pub fn write_text(&self, out: &mut Vec<u8>) -> Result<()> {
@@ -267,7 +303,9 @@ impl Value<'_> {
             Value::Float4(v) => floats::write_f32(out, *v),
             Value::Float8(v) => floats::write_f64(out, *v),
             Value::Numeric(v) => v.write_text(out),
-            Value::Text(v) | Value::Json(v) | Value::Jsonb(v) => out.extend_from_slice(v.as_bytes()),
+            Value::Text(v) | Value::Json(v) | Value::Jsonb(v) => {
+                out.extend_from_slice(v.as_bytes())
+            }
             Value::Raw(v) => out.extend_from_slice(v),
             Value::Bytea(v) => bytea::write_hex(out, v),
             Value::Date(v) => datetime::write_date(out, *v),
@@ -299,7 +337,9 @@ impl Value<'_> {
             }
             Value::Raw(v) | Value::Bytea(v) => out.extend_from_slice(v),
             Value::Date(v) => out.extend_from_slice(&v.to_be_bytes()),
-            Value::Time(v) | Value::Timestamp(v) | Value::TimestampTz(v) => out.extend_from_slice(&v.to_be_bytes()),
+            Value::Time(v) | Value::Timestamp(v) | Value::TimestampTz(v) => {
+                out.extend_from_slice(&v.to_be_bytes())
+            }
             Value::Interval(v) => v.write_binary(out),
             Value::Uuid(v) => out.extend_from_slice(v),
             Value::Void => {}
@@ -313,8 +353,12 @@ pub(crate) fn parse_scalar(kind: Kind, text: &str) -> Result<Value<'_>> {
     text::check(text)?;
     Ok(match kind {
         Kind::Bool => Value::Bool(integers::parse_bool(text)?),
-        Kind::Int2 => Value::Int2(integers::parse(kind, text, i16::MIN.into(), i16::MAX.into())? as i16),
-        Kind::Int4 => Value::Int4(integers::parse(kind, text, i32::MIN.into(), i32::MAX.into())? as i32),
+        Kind::Int2 => {
+            Value::Int2(integers::parse(kind, text, i16::MIN.into(), i16::MAX.into())? as i16)
+        }
+        Kind::Int4 => {
+            Value::Int4(integers::parse(kind, text, i32::MIN.into(), i32::MAX.into())? as i32)
+        }
         Kind::Int8 => Value::Int8(integers::parse(kind, text, i64::MIN, i64::MAX)?),
         Kind::Oid => Value::Oid(integers::parse(kind, text, 0, u32::MAX.into())? as u32),
         Kind::Float4 => Value::Float4(floats::parse_f32(text)?),
@@ -352,8 +396,12 @@ pub(crate) fn decode_scalar(kind: Kind, bytes: &[u8]) -> Result<Value<'_>> {
         Kind::Bytea => Value::Bytea(Cow::Borrowed(bytes)),
         Kind::Date => Value::Date(datetime::check_date(i32::from_be_bytes(fixed(bytes)?))?),
         Kind::Time => Value::Time(datetime::check_time(i64::from_be_bytes(fixed(bytes)?))?),
-        Kind::Timestamp => Value::Timestamp(datetime::check_timestamp(i64::from_be_bytes(fixed(bytes)?))?),
-        Kind::TimestampTz => Value::TimestampTz(datetime::check_timestamp(i64::from_be_bytes(fixed(bytes)?))?),
+        Kind::Timestamp => Value::Timestamp(datetime::check_timestamp(i64::from_be_bytes(fixed(
+            bytes,
+        )?))?),
+        Kind::TimestampTz => Value::TimestampTz(datetime::check_timestamp(i64::from_be_bytes(
+            fixed(bytes)?,
+        ))?),
         Kind::Interval => Value::Interval(Interval::from_binary(&fixed(bytes)?)),
         Kind::Uuid => Value::Uuid(fixed(bytes)?),
         Kind::Void => Value::Void,

@@ -33,7 +33,13 @@ impl Numeric {
         };
         match rest.to_ascii_lowercase().as_str() {
             "nan" if rest.len() == trimmed.len() => return Ok(Numeric::special(NAN)),
-            "infinity" | "inf" => return Ok(Numeric::special(if negative { NEGATIVE_INFINITY } else { INFINITY })),
+            "infinity" | "inf" => {
+                return Ok(Numeric::special(if negative {
+                    NEGATIVE_INFINITY
+                } else {
+                    INFINITY
+                }));
+            }
             _ => {}
         }
         let syntax = || ValueError::syntax(Kind::Numeric, input);
@@ -42,23 +48,45 @@ impl Numeric {
             None => (rest, 0),
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        if whole.is_empty() && fraction.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+        if whole.is_empty() && fraction.is_empty()
+            || !whole
+                .bytes()
+                .chain(fraction.bytes())
+                .all(|byte| byte.is_ascii_digit())
+        {
             return Err(syntax());
         }
         Numeric::from_decimal(negative, whole.as_bytes(), fraction.as_bytes(), exponent)
     }
 
     /// From decimal digits before and behind the point, times ten to the power `exponent`.
-    fn from_decimal(negative: bool, whole: &[u8], fraction: &[u8], exponent: i64) -> Result<Numeric> {
+    fn from_decimal(
+        negative: bool,
+        whole: &[u8],
+        fraction: &[u8],
+        exponent: i64,
+    ) -> Result<Numeric> {
         let overflow = || ValueError::new("22003", "value overflows numeric format");
         let scale = (fraction.len() as i64 - exponent).max(0);
-        let all: Vec<u8> = whole.iter().chain(fraction).map(|byte| byte - b'0').collect();
+        let all: Vec<u8> = whole
+            .iter()
+            .chain(fraction)
+            .map(|byte| byte - b'0')
+            .collect();
         // Place of the point, counted from the first digit that is not zero.
         let zeros = all.iter().take_while(|digit| **digit == 0).count();
         let end = all.len() - all.iter().rev().take_while(|digit| **digit == 0).count();
-        let scale = u16::try_from(scale).ok().filter(|scale| i64::from(*scale) <= MAX_SCALE).ok_or_else(overflow)?;
+        let scale = u16::try_from(scale)
+            .ok()
+            .filter(|scale| i64::from(*scale) <= MAX_SCALE)
+            .ok_or_else(overflow)?;
         if zeros == all.len() {
-            return Ok(Numeric { sign: 0, weight: 0, scale, digits: Vec::new() });
+            return Ok(Numeric {
+                sign: 0,
+                weight: 0,
+                scale,
+                digits: Vec::new(),
+            });
         }
         let point = whole.len() as i64 + exponent - zeros as i64;
         let significant = &all[zeros..end];
@@ -75,15 +103,28 @@ impl Numeric {
             digits[place / 4] += u16::from(*digit) * [1000, 100, 10, 1][place % 4];
         }
         let weight = i16::try_from(weight).map_err(|_| overflow())?;
-        Ok(Numeric { sign: if negative { NEGATIVE } else { 0 }, weight, scale, digits })
+        Ok(Numeric {
+            sign: if negative { NEGATIVE } else { 0 },
+            weight,
+            scale,
+            digits,
+        })
     }
 
     fn special(sign: u16) -> Numeric {
-        Numeric { sign, weight: 0, scale: 0, digits: Vec::new() }
+        Numeric {
+            sign,
+            weight: 0,
+            scale: 0,
+            digits: Vec::new(),
+        }
     }
 
     pub fn from_binary(bytes: &[u8]) -> Result<Numeric> {
-        let words: Vec<u16> = bytes.chunks(2).map(|pair| u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)])).collect();
+        let words: Vec<u16> = bytes
+            .chunks(2)
+            .map(|pair| u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)]))
+            .collect();
         if bytes.len() % 2 == 1 || words.len() < 4 || words.len() - 4 != usize::from(words[0]) {
             return Err(ValueError::binary());
         }
@@ -91,16 +132,32 @@ impl Numeric {
         match sign {
             NAN | INFINITY | NEGATIVE_INFINITY => return Ok(Numeric::special(sign)),
             0 | NEGATIVE => {}
-            _ => return Err(ValueError::new("22P03", "invalid sign in external \"numeric\" value")),
+            _ => {
+                return Err(ValueError::new(
+                    "22P03",
+                    "invalid sign in external \"numeric\" value",
+                ));
+            }
         }
         if i64::from(scale) > MAX_SCALE {
-            return Err(ValueError::new("22P03", "invalid scale in external \"numeric\" value"));
+            return Err(ValueError::new(
+                "22P03",
+                "invalid scale in external \"numeric\" value",
+            ));
         }
         let digits = &words[4..];
         if digits.iter().any(|digit| *digit > 9999) {
-            return Err(ValueError::new("22P03", "invalid digit in external \"numeric\" value"));
+            return Err(ValueError::new(
+                "22P03",
+                "invalid digit in external \"numeric\" value",
+            ));
         }
-        let mut value = Numeric { sign, weight, scale, digits: digits.to_vec() };
+        let mut value = Numeric {
+            sign,
+            weight,
+            scale,
+            digits: digits.to_vec(),
+        };
         value.normalise();
         Ok(value)
     }
@@ -130,7 +187,15 @@ impl Numeric {
     }
 
     pub fn write_binary(&self, out: &mut Vec<u8>) {
-        for word in [self.digits.len() as u16, self.weight as u16, self.sign, self.scale].iter().chain(&self.digits) {
+        for word in [
+            self.digits.len() as u16,
+            self.weight as u16,
+            self.sign,
+            self.scale,
+        ]
+        .iter()
+        .chain(&self.digits)
+        {
             out.extend_from_slice(&word.to_be_bytes());
         }
     }
@@ -144,7 +209,13 @@ impl Numeric {
             _ => {}
         }
         let weight = i64::from(self.weight);
-        let digit = |place: i64| usize::try_from(weight - place).ok().and_then(|index| self.digits.get(index)).copied().unwrap_or(0);
+        let digit = |place: i64| {
+            usize::try_from(weight - place)
+                .ok()
+                .and_then(|index| self.digits.get(index))
+                .copied()
+                .unwrap_or(0)
+        };
         if weight < 0 {
             out.push(b'0');
         } else {
@@ -168,7 +239,8 @@ impl Numeric {
 
 /// The first `count` of a base-10,000 digit's four decimal digits.
 fn push_four(out: &mut Vec<u8>, digit: u16, count: usize) {
-    let four = [digit / 1000, digit / 100 % 10, digit / 10 % 10, digit % 10].map(|value| b'0' + value as u8);
+    let four = [digit / 1000, digit / 100 % 10, digit / 10 % 10, digit % 10]
+        .map(|value| b'0' + value as u8);
     out.extend_from_slice(&four[..count]);
 }
 
@@ -178,6 +250,8 @@ fn parse_exponent(text: &str) -> Option<i64> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let value = digits.bytes().fold(0i64, |value, byte| (value * 10 + i64::from(byte - b'0')).min(1_000_000_000));
+    let value = digits.bytes().fold(0i64, |value, byte| {
+        (value * 10 + i64::from(byte - b'0')).min(1_000_000_000)
+    });
     Some(if text.starts_with('-') { -value } else { value })
 }

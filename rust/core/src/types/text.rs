@@ -22,7 +22,11 @@ pub fn from_utf8(bytes: &[u8]) -> Result<&str> {
 /// Refuses a NUL.
 #[inline]
 pub fn check(text: &str) -> Result<()> {
-    if memchr::memchr(0, text.as_bytes()).is_some() { Err(nul()) } else { Ok(()) }
+    if memchr::memchr(0, text.as_bytes()).is_some() {
+        Err(nul())
+    } else {
+        Ok(())
+    }
 }
 
 /// C's isspace in the "C" locale.
@@ -47,6 +51,16 @@ fn malformed(rest: &[u8]) -> ValueError {
         0xf0..=0xf7 => 4,
         _ => 1,
     };
-    let shown: Vec<String> = rest.iter().take(announced).map(|byte| format!("0x{byte:02x}")).collect();
-    ValueError::new("22021", format!("invalid byte sequence for encoding \"UTF8\": {}", shown.join(" ")))
+    let shown: Vec<String> = rest
+        .iter()
+        .take(announced)
+        .map(|byte| format!("0x{byte:02x}"))
+        .collect();
+    ValueError::new(
+        "22021",
+        format!(
+            "invalid byte sequence for encoding \"UTF8\": {}",
+            shown.join(" ")
+        ),
+    )
 }

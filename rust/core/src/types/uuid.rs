@@ -29,7 +29,9 @@ fn scan(bytes: &[u8]) -> Option<[u8; 16]> {
     };
     let mut value = [0u8; 16];
     for (index, byte) in value.iter_mut().enumerate() {
-        let [high, low, tail @ ..] = rest else { return None };
+        let [high, low, tail @ ..] = rest else {
+            return None;
+        };
         *byte = (digit(*high)? << 4) | digit(*low)?;
         rest = tail;
         if index % 2 == 1 && index < 15 && rest.first() == Some(&b'-') {
