@@ -232,7 +232,7 @@ def conversation(target: Target, table: str) -> list[bytes]:
         + b"".join(bind(str(i).encode(), b"w", statement="i") + execute() for i in range(3))
         + SYNC,
         bad,
-        parse(f"select * from {table} order by n")
+        parse(f"select n + 0 as n, word || '' as word from {table} order by 1")
         + describe("S")
         + bind(result_formats=[1, 0])
         + execute("", 2)
