@@ -86,10 +86,21 @@ class Relation(NamedTuple):
 class SessionContext(Protocol):
     """What an engine or the catalogue may know of, and ask of, the session it works for."""
 
-    process_id: int
-    user: str
-    database: str
-    server_version: str
+    @property
+    def process_id(self) -> int:
+        """The session's process ID."""
+
+    @property
+    def user(self) -> str:
+        """The name the client logged in with."""
+
+    @property
+    def database(self) -> str:
+        """The database it asked for."""
+
+    @property
+    def server_version(self) -> str:
+        """What ``server_version`` shows."""
 
     def get_setting(self, name: str) -> str | None:
         """A run-time parameter's value, or None where there is no such parameter; ``name`` in any case."""
@@ -101,7 +112,7 @@ class SessionContext(Protocol):
         """Name, value and description of every run-time parameter, sorted by name."""
 
 
-class EngineResult(ABC):
+class EngineResult:
     """The outcome of one statement, pulled batch by batch.
 
     Attributes:
