@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ class Target:
     user: str
     dbname: str
     output: Callable[[], str]
+    process_id: int
 
     @property
     def engine(self) -> str:
@@ -36,15 +37,6 @@ class Target:
     @property
     def ours(self) -> bool:
         return self.engine != REFEREE
-
-    @property
-    def savepoints(self) -> bool:
-        return self.engine != "duckdb"
-
-    @property
-    def arrays(self) -> bool:
-        """SQLite has no arrays of its own; a column declared as one is still served as one."""
-        return self.engine != "sqlite"
 
     @property
     def dsn(self) -> str:
@@ -79,29 +71,41 @@ class Targets:
         self._started: dict[str, Target] = {}
         self._stack = ExitStack()
 
-    def get(self, name: str) -> Target:
+    def get(self, name: str, command: Sequence[str] | None = None) -> Target:
+        """The server of this name: an engine, and ``-pure`` behind it for the other implementation.
+
+        Args:
+            command: starts the server where it is none of PostgreSQL, SQLite and DuckDB.
+        """
         if name not in self._started:
-            self._started[name] = self._start(name)
+            self._started[name] = self._serve(name, command) if command else self._start(name)
         return self._started[name]
 
     def _start(self, name: str) -> Target:
         if name == REFEREE:
             cluster = self._stack.enter_context(running_cluster(self._programs))
-            return Target(name, cluster.host, cluster.port, cluster.user, cluster.dbname, lambda: cluster.log)
-        engine, _, implementation = name.partition("-")
+            return Target(
+                name, cluster.host, cluster.port, cluster.user, cluster.dbname, lambda: cluster.log, cluster.process.pid
+            )
+        engine = name.partition("-")[0]
         source = self._directory / f"{name}.{engine}"
-        if engine == "sqlite":
-            sqlite3.connect(source).close()
-        else:
-            import duckdb
+        make_database(source)
+        return self._serve(name, serve_command(source))
 
-            duckdb.connect(str(source)).close()
-        return self.serve(name, *serve_command(source), implementation=implementation or "native")
-
-    def serve(self, name: str, *command: str, implementation: str = "native") -> Target:
-        """Start a server of ours that lives until the end of the session."""
+    def _serve(self, name: str, command: Sequence[str]) -> Target:
+        implementation = "pure" if name.endswith("-pure") else "native"
         server: ServerProcess = self._stack.enter_context(running_server(command, implementation=implementation))
-        return Target(name, server.host, server.port, "tester", "test", lambda: server.output)
+        return Target(name, server.host, server.port, "tester", "test", lambda: server.output, server.process.pid)
 
     def close(self) -> None:
         self._stack.close()
+
+
+def make_database(file: Path) -> None:
+    """An empty database, SQLite's or DuckDB's by the suffix."""
+    if file.suffix == ".sqlite":
+        sqlite3.connect(file).close()
+    else:
+        import duckdb
+
+        duckdb.connect(str(file)).close()
