@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
+from ..errors import PostgresError
 from ..oids import UNKNOWN
 from ..sql import Statement
 
@@ -25,6 +26,7 @@ __all__ = [
     "Relation",
     "RelationColumn",
     "SessionContext",
+    "declared_types",
 ]
 
 
@@ -128,6 +130,10 @@ class EngineResult:
     def fetch(self, max_rows: int) -> Sequence[Sequence[object]]:
         """The next rows, at most ``max_rows``; an empty sequence at the end."""
         return ()
+
+    def explain(self, error: PostgresError) -> PostgresError:
+        """The engine's own error for one that reading :attr:`arrow` raised (it carries text only): 57014, 22012 …"""
+        return error
 
     def close(self) -> None:
         """Give up the rest of the rows and what they hold; may be called more than once."""

@@ -3,3 +3,8 @@
 //! No sockets, no clock, no randomness, no Python. The same ideas stand under the same file names
 //! in `python/pgwire_py/_impl/pure`, and the test-suite holds both to identical behaviour.
 #![forbid(unsafe_code)]
+
+pub mod framing;
+pub mod lexer;
+pub mod messages;
+pub mod wire;
