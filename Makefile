@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 NATIVE := $(VENV)/.native
 
 .DEFAULT_GOAL := help
-.PHONY: help build
+.PHONY: help build bench bench-short
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,3 +23,9 @@ $(NATIVE): $(READY) Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -nam
 	touch $@
 
 build: $(NATIVE) ## build the native module into python/pgwire_py
+
+bench: build ## throughput and memory beside PostgreSQL and other peers, about 12 minutes; ARGS="--only NAME,..."
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-short: build ## the same in 3 minutes, for continuous integration
+	$(BIN)/python -m benchmarks --short $(ARGS)

@@ -1,6 +1,7 @@
 """``python -m benchmarks [--short] [--only NAME,…]``: start every server, measure in turns, report.
 
-Ends with status 1 and the reason where a server, a tool or a workload does not work; a figure that falls short of its target is only reported.
+Ends with status 1 and the reason where a server, a tool or a workload does not work; a figure that falls short of its
+target is only reported.
 """
 
 from __future__ import annotations
@@ -35,7 +36,11 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def select(only: str) -> tuple[list[Workload], bool]:
-    """Workloads cut down to the chosen servers, and whether to run the codec part; raises BenchmarkError for an unknown name."""
+    """Workloads cut down to the chosen servers, and whether to run the codec part.
+
+    Raises:
+        BenchmarkError: for an unknown name.
+    """
     names = {name for name in only.split(",") if name}
     known = {workload.name for workload in WORKLOADS} | {CODEC}
     if unknown := names - known - set(STARTERS):

@@ -1,4 +1,4 @@
-"""Raw-socket clients: what pgbench cannot measure (logins, idle connections, a slow reader) and the check before measuring.
+"""Raw-socket clients: what pgbench cannot measure (logins, idle connections, a slow reader), and the check beforehand.
 
 They count messages and bytes but decode nothing, so that they stay cheaper than the servers they drive.
 """
@@ -96,7 +96,7 @@ def shape_of(port: int, sql: str) -> Shape:
 
 
 def logins(port: int, seconds: float, concurrent: int = 4) -> int:
-    """Log in, wait for ReadyForQuery, terminate, again and again on ``concurrent`` sockets; returns the number of logins."""
+    """Log in, wait for ReadyForQuery and terminate, ``concurrent`` at a time; returns the number of logins."""
     count = 0
     with selectors.DefaultSelector() as selector:
         buffers: dict[socket.socket, bytearray] = {}
@@ -149,7 +149,10 @@ class Stream:
 
 
 def read_slowly(port: int, sql: str, bytes_per_second: float, limit: float, watch: Callable[[], None]) -> Stream:
-    """Run a query and read its result at a bounded pace for at most ``limit`` seconds, calling ``watch`` about 10 times a second."""
+    """Run a query and read its result at a bounded pace, for at most ``limit`` seconds.
+
+    Calls ``watch`` about 10 times a second.
+    """
     chunk_size = 1 << 16
     with connect(port, receive_buffer=1 << 17) as connection:
         connection.sendall(query_message(sql))

@@ -1,6 +1,6 @@
 """The servers that compete: how each is installed or built, started, and stopped.
 
-A server that cannot start raises BenchmarkError: a benchmark without one of its peers would be a benchmark that flatters.
+A server that cannot start raises BenchmarkError: a benchmark that misses a peer flatters.
 """
 
 from __future__ import annotations
@@ -150,7 +150,10 @@ def duckdb_file(setup: Setup, name: str) -> Path:
 
 
 def find_postgres(major: int = 15) -> Path:
-    """The folder of initdb, postgres, psql and pgbench: that version, else the newest above it; ``$PGBIN`` decides where set."""
+    """The folder of initdb, postgres, psql and pgbench: that version, else the newest above it.
+
+    ``PGBIN`` in the environment decides where it is set.
+    """
     if os.environ.get("PGBIN"):
         folders = [Path(os.environ["PGBIN"])]
     else:
@@ -172,8 +175,8 @@ def find_postgres(major: int = 15) -> Path:
     usable = {version: folder for version, folder in found.items() if version >= major}
     if not usable:
         raise BenchmarkError(
-            f"PostgreSQL {major} or later (initdb, postgres, psql, pgbench) is neither in PATH nor in the usual places; "
-            "install it or name its folder in PGBIN"
+            f"PostgreSQL {major} or later (initdb, postgres, psql, pgbench) is neither in PATH nor in the usual "
+            "places; install it or name its folder in PGBIN"
         )
     return usable.get(major) or usable[max(usable)]
 

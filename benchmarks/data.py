@@ -30,12 +30,12 @@ Row = tuple[int, int, int, datetime, float, str]
 
 
 def make_rows(count: int = ROWS) -> list[Row]:
-    """The rows of bench_rows: ``count`` × 6, about 600 bytes each on the wire."""
+    """The rows of bench_rows: ``count`` x 6, about 600 bytes each on the wire."""
     return [(i, i * 7, -i, EPOCH + timedelta(seconds=i), i * 0.1, NOTE) for i in range(1, count + 1)]
 
 
 def stream_rows(count: int) -> Iterator[tuple[int, int, int]]:
-    """The rows of bench_stream: ``count`` × 3, about 30 bytes each on the wire, made while they are read."""
+    """The rows of bench_stream: ``count`` x 3, about 30 bytes each on the wire, made while they are read."""
     for i in range(count):
         yield i, 7, 8
 

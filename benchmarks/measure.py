@@ -40,7 +40,7 @@ def cpu_seconds(root: psutil.Process) -> float:
 
 
 def memory_bytes(root: psutil.Process) -> int:
-    """Memory of a process tree: each page counted once, shared among the processes that map it (PSS; RSS where there is no PSS)."""
+    """Memory of a process tree, a page that several processes map counted once (PSS; RSS where there is no PSS)."""
     total = 0
     for process in tree(root):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -94,7 +94,7 @@ def login_slice(contender: Contender, seconds: float) -> Sample:
 
 
 def idle_memory(contender: Contender, connections: int) -> float:
-    """Bytes that an idle connection costs the server: the growth from 20 connections on, so that first-use costs do not count."""
+    """Bytes that an idle connection costs the server: the growth from the 20th on, past what first use costs."""
     warm = 20
     opened = []
     try:

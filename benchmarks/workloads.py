@@ -1,6 +1,7 @@
 """What is measured, and on which servers; and the loop that interleaves them.
 
-Within a workload every round visits every entry, each time starting with another one, and the medians of the rounds are reported.
+Within a workload every round visits every entry, each time starting with another one; medians of the
+rounds are reported.
 """
 
 from __future__ import annotations
@@ -45,9 +46,7 @@ class Plan:
     codec_seconds: float = 0.5
 
 
-SHORT = Plan(
-    rounds=1, seconds=1, stream_rows=500_000, stream_seconds=5, idle_connections=300, codec_seconds=0.1
-)
+SHORT = Plan(rounds=1, seconds=1, stream_rows=500_000, stream_seconds=5, idle_connections=300, codec_seconds=0.1)
 
 
 @dataclass(frozen=True)
@@ -176,9 +175,7 @@ def stream_runner(workload: Workload, servers: Mapping[str, Contender], tools: T
         if stream.complete and stream.bytes < plan.stream_rows * 20:
             raise BenchmarkError(f"{entry.sql!r} on {server.name} ended after {stream.bytes} bytes")
         notes = {"MB read": stream.bytes / 1e6, "seconds": stream.seconds, "complete": stream.complete}
-        outcomes.append(
-            Outcome(workload.name, entry.label, entry.server, "MB", (highest - before) / 1e6, notes=notes)
-        )
+        outcomes.append(Outcome(workload.name, entry.label, entry.server, "MB", (highest - before) / 1e6, notes=notes))
     return outcomes
 
 
@@ -190,7 +187,7 @@ def select_1(mode: str, clients: int) -> Workload:
 
 
 def rows(clients: int) -> Workload:
-    """5,000 × 6 rows, pgwire_py from Python tuples and from Arrow."""
+    """5,000 x 6 rows, pgwire_py from Python tuples and from Arrow."""
     lines = [Entry(f"{name} tuples", name, SELECT_ROWS) for name in PGWIRE_PY]
     lines += [Entry(f"{name} Arrow", name, SELECT_ARROW) for name in PGWIRE_PY]
     title = f"{ROWS:,} rows x 6, {clients} client{'s' * (clients > 1)}"
@@ -221,7 +218,7 @@ WORKLOADS: tuple[Workload, ...] = (
 
 
 def check_results(servers: Mapping[str, Contender], workloads: Sequence[Workload]) -> dict[str, int]:
-    """Run every query once and see that every server gives the same number of rows and columns; returns the bytes of each result."""
+    """Run every query once and hold each server to the same rows and columns; returns the bytes of each result."""
     sizes: dict[str, int] = {}
     for workload in workloads:
         for entry in workload.entries:

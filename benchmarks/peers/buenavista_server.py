@@ -1,7 +1,7 @@
 """buenavista 0.5 as a user of it would serve the benchmark's queries; runs in an environment of its own.
 
-``python -m benchmarks.peers.buenavista_server python|duckdb`` prints its port. ``python``: a session that answers from Python
-objects, without SQL; ``duckdb``: the DuckDB session and the rewriter that come with buenavista.
+``python -m benchmarks.peers.buenavista_server python|duckdb`` prints its port. ``python``: a session that answers from
+Python objects, without SQL; ``duckdb``: the DuckDB session and the rewriter that come with buenavista.
 """
 
 from __future__ import annotations

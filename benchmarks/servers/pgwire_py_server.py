@@ -1,7 +1,7 @@
 """pgwire_py's own server under test.
 
-``python -m benchmarks.servers.pgwire_py_server [--loop asyncio|uvloop] [--port 0] [--engine python|duckdb] [--database FILE]`` prints its port.
-``PGWIRE_PY_IMPL`` chooses native or pure.
+``python -m benchmarks.servers.pgwire_py_server [--loop asyncio|uvloop] [--engine python|duckdb] [--database FILE]``
+prints its port. ``PGWIRE_PY_IMPL`` chooses native or pure.
 """
 
 from __future__ import annotations
