@@ -267,11 +267,9 @@ fn encode_backend(vector: &Value, out: &mut Vec<u8>) {
         "NoData" => BackendMessage::NoData.encode(out),
         "PortalSuspended" => BackendMessage::PortalSuspended.encode(out),
         "ParameterDescription" => {
-            let types = list("types").iter().map(|it| it.as_u64().unwrap() as u32);
-            BackendMessage::ParameterDescription {
-                types: types.collect(),
-            }
-            .encode(out)
+            let list = list("types");
+            let types = list.iter().map(|it| it.as_u64().unwrap() as u32).collect();
+            BackendMessage::ParameterDescription { types }.encode(out)
         }
         "ParameterStatus" => BackendMessage::ParameterStatus {
             name: text("name"),
