@@ -6,8 +6,14 @@ import importlib
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 IMPLEMENTATIONS = {"native": "pgwire_py._native", "pure": "pgwire_py._impl.pure"}
+
+
+# How fast the machine is does not decide whether a test passes.
+settings.register_profile("pgwire_py", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("pgwire_py")
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)

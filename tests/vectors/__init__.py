@@ -1,4 +1,7 @@
-"""Bytes ⇄ messages as JSON, read by pytest through this package and by ``cargo test``; bytes are written as ``{"hex": …}``."""
+"""Bytes ⇄ messages as JSON, read by pytest through this package and by ``cargo test``.
+
+Bytes are written as ``{"hex": …}``.
+"""
 
 from __future__ import annotations
 
