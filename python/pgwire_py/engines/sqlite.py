@@ -1,7 +1,8 @@
 """SQLite behind a PostgreSQL port: the standard library's module, one connection per session.
 
-Clients speak PostgreSQL: each statement is translated once (``sqlite_dialect``) and its plan kept until the schema changes; text that
-cannot be read as PostgreSQL's passes as it is. Every value is held to the described type on its way out (``sqlite_types``).
+Clients speak PostgreSQL: each statement is translated once (``sqlite_dialect``) and its plan kept until the schema
+changes; text that cannot be read as PostgreSQL's passes as it is. Every value is held to the described type on its
+way out (``sqlite_types``).
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class SqliteEngine(Engine):
     """An engine over an SQLite database.
 
     Args:
-        path: the database's file, made where it is missing, or ``":memory:"`` for one database in memory that all sessions share.
+        path: the database's file, made where it is missing, or ``":memory:"`` for one database in memory that all
+        sessions share.
         read_only: open the file read-only; it must exist.
         busy_timeout: seconds that a statement waits for another connection's lock before it fails with 55P03.
 
@@ -65,7 +67,9 @@ class SqliteEngine(Engine):
         self.read_only = read_only
         self._timeout = busy_timeout
         self._in_memory = text == ":memory:"
-        if self._in_memory:  # the memdb VFS: connections share it by name, and wait for each other's locks as with a file
+        if (
+            self._in_memory
+        ):  # the memdb VFS: connections share it by name, and wait for each other's locks as with a file
             self._uri = f"file:/pgwire_py_{os.getpid()}_{next(_numbers)}?vfs=memdb"
         else:
             self._uri = f"file:{quote(os.path.abspath(text))}?mode={'ro' if read_only else 'rwc'}"
@@ -81,7 +85,12 @@ class SqliteEngine(Engine):
     def open(self) -> sqlite3.Connection:
         """A new connection."""
         connection = sqlite3.connect(
-            self._uri, uri=True, timeout=self._timeout, isolation_level=None, check_same_thread=False, cached_statements=256
+            self._uri,
+            uri=True,
+            timeout=self._timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
         )
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA case_sensitive_like = ON")
@@ -145,6 +154,9 @@ class SqliteSession(EngineSession):
         try:
             cursor = self._connection.execute(plan.sql, values)
             columns = plan.description.columns
+            if columns is not None and len(cursor.description or ()) != len(columns):
+                cursor.close()
+                raise postgres_error("0A000", "cached plan must not change result type")
             if columns is None:
                 affected = cursor.rowcount
                 if affected < 0 and plan.writes:
@@ -251,7 +263,9 @@ class SqliteSession(EngineSession):
     def _checked(
         self, statement: Statement, sql: str, count: int, columns: tuple[Column, ...] | None, writes: bool
     ) -> tuple[Column, ...] | None:
-        """The columns, after SQLite has compiled the statement; its own names, as text, where the tree did not tell them."""
+        """The columns, after SQLite has compiled the statement; its own names, as text, where the tree did not tell
+        them.
+        """
         nulls = [None] * count
         first = statement.keywords[0] if statement.keywords else ""
         try:
@@ -365,20 +379,22 @@ def _same(one: tuple[Column, ...] | None, other: tuple[Column, ...] | None) -> b
     return [column.type for column in one] == [column.type for column in other]
 
 
-def _writes(tree: exp.Expression | None, statement: Statement) -> bool:
+def _writes(tree: exp.Expr | None, statement: Statement) -> bool:
     """Whether a statement is an INSERT, UPDATE or DELETE (which count rows and may have RETURNING)."""
     words = ("INSERT", "UPDATE", "DELETE", "REPLACE", "TRUNCATE")
     if tree is not None:
         return type(tree).__name__ in ("Insert", "Update", "Delete", "TruncateTable")
     first = statement.keywords[:1]
-    return first[:1] != () and (first[0] in words or (first[0] == "WITH" and not statement.words.isdisjoint(map(str.lower, words))))
+    return first[:1] != () and (
+        first[0] in words or (first[0] == "WITH" and not statement.words.isdisjoint(map(str.lower, words)))
+    )
 
 
 def _refuse(first: str, statement: Statement) -> None:
     """Statements that reach other files of this machine."""
     if first in ("ATTACH", "DETACH") or (first == "VACUUM" and "into" in statement.words):
         raise FeatureNotSupported(f"{first} is not supported by this server")
-    if len(statement.text) > 10 * MAX_PARSED * 10:
+    if len(statement.text) > 100 * MAX_PARSED:
         raise postgres_error("54000", "statement is too long")
 
 

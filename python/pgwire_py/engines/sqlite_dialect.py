@@ -1,7 +1,8 @@
 """PostgreSQL's SQL as SQLite runs it.
 
-A tree is rewritten where the two languages mean different things (casts, division, ``= any($1)``, SERIAL, moments and intervals) and
-written out with SQLite's grammar, except that declared types keep PostgreSQL's names, so that describing a table finds them again.
+A tree is rewritten where the two languages mean different things (casts, division, ``= any($1)``, SERIAL, moments and
+intervals) and written out with SQLite's grammar, except that declared types keep PostgreSQL's names, so that
+describing a table finds them again.
 The functions named ``pgwire_…`` are in ``sqlite_functions``.
 """
 
@@ -34,12 +35,24 @@ _CAST_FUNCTIONS = {
 _INTEGER_BYTES = {oids.INT2: 2, oids.INT4: 4, oids.INT8: 8}
 
 
-def to_sqlite(tree: exp.Expression) -> str | None:
-    """The statement in SQLite's words, parameters as ``?n``; None where its own text had better pass. ``tree`` is used up."""
+def to_sqlite(tree: exp.Expr) -> str | None:
+    """The statement in SQLite's words, parameters as ``?n``; None where its own text had better pass. ``tree`` is
+    used up.
+    """
     from sqlglot import ErrorLevel, exp
     from sqlglot.errors import SqlglotError
 
-    statements = (exp.Query, exp.Values, exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Drop, exp.Alter, exp.TruncateTable)
+    statements = (
+        exp.Query,
+        exp.Values,
+        exp.Insert,
+        exp.Update,
+        exp.Delete,
+        exp.Create,
+        exp.Drop,
+        exp.Alter,
+        exp.TruncateTable,
+    )
     if not isinstance(tree, statements):
         return None
     try:
@@ -47,8 +60,14 @@ def to_sqlite(tree: exp.Expression) -> str | None:
             tree = exp.Delete(this=tree.expressions[0])
         if isinstance(tree, exp.Create):
             _rewrite_create(tree)
-        tree = tree.transform(_rewrite, copy=False)
-        return str(tree.sql(dialect=_dialect(), unsupported_level=ErrorLevel.IGNORE))
+        for conflict in tree.find_all(exp.OnConflict):
+            for key in conflict.find_all(exp.Ordered):
+                key.set("nulls_first", True)
+        if not (isinstance(tree, exp.Create) and tree.expression is None):  # a table's definition stays readable to all
+            tree = tree.transform(_rewrite, copy=False)
+        else:
+            tree = tree.transform(lambda n: _table(n) if isinstance(n, exp.Table) else n, copy=False)
+        return str(tree.sql(dialect=_dialect(), unsupported_level=ErrorLevel.IGNORE, normalize_functions=False))
     except (SqlglotError, ValueError, AttributeError, KeyError):
         return None  # a shape that sqlglot itself stumbles over: SQLite judges the text
 
@@ -58,7 +77,9 @@ def _dialect() -> Any:
     from sqlglot import exp
     from sqlglot.dialects.sqlite import SQLite
 
-    class Generator(SQLite.Generator):
+    base: Any = SQLite.Generator
+
+    class Generator(base):  # type: ignore[misc]
         def datatype_sql(self, expression: exp.DataType) -> str:
             text = expression.sql("postgres")
             if text.upper() in ("INT", "INTEGER"):
@@ -68,18 +89,18 @@ def _dialect() -> Any:
         def parameter_sql(self, expression: exp.Parameter) -> str:
             return f"?{expression.this.name}"
 
-        TRANSFORMS = {k: v for k, v in SQLite.Generator.TRANSFORMS.items() if k not in (exp.Parameter, exp.DataType)}  # noqa: RUF012
+        TRANSFORMS = {k: v for k, v in base.TRANSFORMS.items() if k not in (exp.Parameter, exp.DataType)}  # noqa: RUF012
 
     return type("PgwireSQLite", (SQLite,), {"Generator": Generator, "generator_class": Generator})()
 
 
-def _rewrite(node: exp.Expression) -> exp.Expression:
+def _rewrite(node: exp.Expr) -> exp.Expr:
     from sqlglot import exp
 
     rule = _rules().get(type(node))
     if rule is not None:
         return rule(node)  # type: ignore[no-any-return]
-    if isinstance(node, exp.Select) and node.args.get("locks"):
+    if isinstance(node, exp.Select) and node.args.get("locks"):  # one writer at a time anyhow
         node.set("locks", None)
     return node
 
@@ -103,7 +124,9 @@ def _rules() -> dict[type, Any]:
         exp.Date: lambda n: _call("pgwire_date", n.this),
         exp.TsOrDsToDate: lambda n: _call("pgwire_date", n.this),
         exp.Extract: lambda n: _call("pgwire_extract", exp.Literal.string(n.name.lower()), n.expression),
-        exp.TimestampTrunc: lambda n: _call("pgwire_trunc", exp.Literal.string(str(n.args["unit"].name).lower()), n.this),
+        exp.TimestampTrunc: lambda n: _call(
+            "pgwire_trunc", exp.Literal.string(str(n.args["unit"].name).lower()), n.this
+        ),
         exp.RegexpLike: lambda n: _call("pgwire_regexp", n.this, n.expression, exp.Literal.number(0)),
         exp.RegexpILike: lambda n: _call("pgwire_regexp", n.this, n.expression, exp.Literal.number(1)),
         exp.Left: lambda n: _call("pgwire_left", n.this, n.expression),
@@ -124,13 +147,13 @@ def _rules() -> dict[type, Any]:
     }
 
 
-def _call(name: str, *arguments: exp.Expression) -> exp.Expression:
+def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
     from sqlglot import exp
 
     return exp.Anonymous(this=name, expressions=[a for a in arguments if a is not None])
 
 
-def _cast(node: exp.Expression) -> exp.Expression:
+def _cast(node: exp.Expr) -> exp.Expr:
     from sqlglot import exp
 
     inner, to = node.this, node.args["to"]
@@ -152,17 +175,22 @@ def _cast(node: exp.Expression) -> exp.Expression:
     return inner  # type: ignore[no-any-return]
 
 
-def _division(node: exp.Expression, function: str) -> exp.Expression:
+def _division(node: exp.Expr, function: str) -> exp.Expr:
     """SQLite's own division gives NULL for a divisor of 0; a constant other than 0 needs no check."""
     from sqlglot import exp
 
     divisor = node.expression.unnest()
-    if isinstance(divisor, exp.Literal) and not divisor.is_string and float(divisor.this) != 0 and function == "pgwire_mod":
+    if (
+        isinstance(divisor, exp.Literal)
+        and not divisor.is_string
+        and float(divisor.this) != 0
+        and function == "pgwire_mod"
+    ):
         return node
     return _call(function, node.this, node.expression)
 
 
-def _any(node: exp.Expression) -> exp.Expression:
+def _any(node: exp.Expr) -> exp.Expr:
     """``x = any(list)`` and ``x <> all(list)`` as IN over the list's JSON."""
     from sqlglot import exp
 
@@ -182,11 +210,13 @@ def _any(node: exp.Expression) -> exp.Expression:
     return found if kind is exp.Any else exp.Not(this=found)
 
 
-def _interval_arithmetic(node: exp.Expression) -> exp.Expression:
+def _interval_arithmetic(node: exp.Expr) -> exp.Expr:
     from sqlglot import exp
 
-    def is_interval(side: exp.Expression) -> bool:
-        return isinstance(side, exp.Interval) or (isinstance(side, exp.Cast) and oid_of_datatype(side.to) == oids.INTERVAL)
+    def is_interval(side: exp.Expr) -> bool:
+        return isinstance(side, exp.Interval) or (
+            isinstance(side, exp.Cast) and oid_of_datatype(side.to) == oids.INTERVAL
+        )
 
     left, right = node.this, node.expression
     sign = exp.Literal.number(1) if isinstance(node, exp.Add) else exp.Neg(this=exp.Literal.number(1))
@@ -197,11 +227,11 @@ def _interval_arithmetic(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _interval(node: exp.Expression) -> exp.Expression:
+def _interval(node: exp.Expr) -> exp.Expr:
     return _interval_text(node)
 
 
-def _interval_text(node: exp.Expression) -> exp.Expression:
+def _interval_text(node: exp.Expr) -> exp.Expr:
     from sqlglot import exp
 
     unit = node.args.get("unit")
@@ -211,13 +241,13 @@ def _interval_text(node: exp.Expression) -> exp.Expression:
     return exp.Literal.string(f"{value.this} {unit.name.lower()}")
 
 
-def _now(node: exp.Expression) -> exp.Expression:
+def _now(node: exp.Expr) -> exp.Expr:
     from sqlglot import exp
 
     return node if node.find_ancestor(exp.Create) is not None else _call("pgwire_now")
 
 
-def _table(node: exp.Expression) -> exp.Expression:
+def _table(node: exp.Expr) -> exp.Expr:
     from sqlglot import exp, parse_one
 
     if node.db.lower() == "public":  # type: ignore[attr-defined]
@@ -228,21 +258,23 @@ def _table(node: exp.Expression) -> exp.Expression:
     alias = node.args.get("alias")
     column = alias.columns[0].name if alias and alias.columns else alias.name if alias else "generate_series"
     query = parse_one(
-        "WITH RECURSIVE _series(_n, _stop, _step) AS (SELECT a, b, c WHERE (c > 0 AND a <= b) OR (c < 0 AND a >= b) UNION ALL "
-        "SELECT _n + _step, _stop, _step FROM _series WHERE (_step > 0 AND _n + _step <= _stop) OR (_step < 0 AND _n + _step >= _stop)) "
+        "WITH RECURSIVE _series(_n, _stop, _step) AS ("
+        "SELECT a, b, c WHERE (c > 0 AND a <= b) OR (c < 0 AND a >= b) UNION ALL "
+        "SELECT _n + _step, _stop, _step FROM _series "
+        "WHERE (_step > 0 AND _n + _step <= _stop) OR (_step < 0 AND _n + _step >= _stop)) "
         "SELECT _n FROM _series",
         read="postgres",
     )
     values = {"a": series.args["start"], "b": series.args["end"], "c": series.args.get("step") or exp.Literal.number(1)}
     query = query.transform(
-        lambda n: values[n.name].copy() if isinstance(n, exp.Column) and n.name in values else n  # type: ignore[no-any-return]
+        lambda n: values[n.name].copy() if isinstance(n, exp.Column) and n.name in values else n
     )
     query.expressions[0].replace(exp.alias_(exp.column("_n"), column))
     name = alias.name if alias else "generate_series"
     return exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier(name)))
 
 
-def _escape_string(node: exp.Expression) -> exp.Expression:
+def _escape_string(node: exp.Expr) -> exp.Expr:
     from sqlglot import exp
 
     escapes = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
@@ -254,7 +286,7 @@ def _escape_string(node: exp.Expression) -> exp.Expression:
     return exp.Literal.string("".join(pieces))
 
 
-def _rewrite_create(create: exp.Expression) -> None:
+def _rewrite_create(create: exp.Expr) -> None:
     """SERIAL keys become SQLite's own, an index loses what SQLite's has not."""
     from sqlglot import exp
 
@@ -279,7 +311,11 @@ def _rewrite_create(create: exp.Expression) -> None:
                 key = True
         if not key:
             continue
-        others = [c for c in column.constraints if not isinstance(c.kind, exp.PrimaryKeyColumnConstraint) and c not in generated]
+        others = [
+            c
+            for c in column.constraints
+            if not isinstance(c.kind, exp.PrimaryKeyColumnConstraint) and c not in generated
+        ]
         column.set("kind", exp.DataType.build("int"))
         kinds = (exp.PrimaryKeyColumnConstraint(), exp.AutoIncrementColumnConstraint())
         column.set("constraints", [*(exp.ColumnConstraint(kind=kind) for kind in kinds), *others])

@@ -38,7 +38,11 @@ _CODES = {
 # The text of an error without a code of its own (SQLITE_ERROR, or Python 3.10) → SQLSTATE and PostgreSQL's message.
 _TEXTS: list[tuple[str, str, str | None]] = [
     (r"UNIQUE constraint failed: (.+)", "23505", 'duplicate key value violates unique constraint on "{0}"'),
-    (r"NOT NULL constraint failed: (\S+)\.(\S+)", "23502", 'null value in column "{1}" of relation "{0}" violates not-null constraint'),
+    (
+        r"NOT NULL constraint failed: (\S+)\.(\S+)",
+        "23502",
+        'null value in column "{1}" of relation "{0}" violates not-null constraint',
+    ),
     (r"FOREIGN KEY constraint failed", "23503", "insert or update or delete violates foreign key constraint"),
     (r"CHECK constraint failed: (.+)", "23514", 'new row violates check constraint "{0}"'),
     (r"cannot store \w+ value in \w+ column (\S+)", "22P02", None),
@@ -49,20 +53,36 @@ _TEXTS: list[tuple[str, str, str | None]] = [
     (r"table (\S+) has no column named (\S+)", "42703", 'column "{1}" of relation "{0}" does not exist'),
     (r"no such column: (.+)", "42703", 'column "{0}" does not exist'),
     (r"ambiguous column name: (.+)", "42702", 'column reference "{0}" is ambiguous'),
-    (r"no such function: (.+)", "42883", 'function {0} does not exist'),
+    (r"no such function: (.+)", "42883", "function {0} does not exist"),
     (r"wrong number of arguments to function (.+)\(\)", "42883", "function {0} does not take these arguments"),
     (r"misuse of (?:aggregate|window)", "42803", None),
-    (r"(?:table|view|there is already a table named|index) (\S+) already exists", "42P07", 'relation "{0}" already exists'),
+    (
+        r"(?:table|view|there is already a table named|index) (\S+) already exists",
+        "42P07",
+        'relation "{0}" already exists',
+    ),
     (r"there is already (?:a table|an index) named (\S+)", "42P07", 'relation "{0}" already exists'),
     (r"duplicate column name: (.+)", "42701", 'column "{0}" specified more than once'),
     (r'near "(.*)": syntax error', "42601", 'syntax error at or near "{0}"'),
     (r"incomplete input", "42601", "syntax error at end of input"),
     (r"unrecognized token: \"?(.+?)\"?$", "42601", 'syntax error at or near "{0}"'),
     (r"(\d+) values for (\d+) columns", "42601", "INSERT has {0} expressions but {1} target columns"),
-    (r"table (\S+) has (\d+) columns but (\d+) values were supplied", "42601", "INSERT has {2} expressions but {1} target columns"),
+    (
+        r"table (\S+) has (\d+) columns but (\d+) values were supplied",
+        "42601",
+        "INSERT has {2} expressions but {1} target columns",
+    ),
     (r"SELECTs to the left and right of|same number of result columns|sub-select returns", "42601", None),
-    (r"You can only execute one statement at a time", "42601", "cannot insert multiple commands into a prepared statement"),
-    (r"ON CONFLICT clause does not match", "42P10", "there is no unique constraint matching the ON CONFLICT specification"),
+    (
+        r"You can only execute one statement at a time",
+        "42601",
+        "cannot insert multiple commands into a prepared statement",
+    ),
+    (
+        r"ON CONFLICT clause does not match",
+        "42P10",
+        "there is no unique constraint matching the ON CONFLICT specification",
+    ),
     (r"integer overflow|out of range", "22003", None),
     (r"attempt to write a readonly database", "25006", None),
     (r"cannot modify (\S+) because it is a view", "55000", 'cannot change view "{0}"'),
@@ -82,7 +102,9 @@ _TEXTS: list[tuple[str, str, str | None]] = [
 
 
 def postgres_error_of(error: Exception, sql: str = "") -> PostgresError:
-    """The PostgresError for an exception of sqlite3's; ``sql`` is the client's text, in which a name's position is sought."""
+    """The PostgresError for an exception of sqlite3's; ``sql`` is the client's text, in which a name's position is
+    sought.
+    """
     text = str(error)
     code = getattr(error, "sqlite_errorcode", None)
     if code == 9 or text == "interrupted":
@@ -112,7 +134,9 @@ def _names(sqlstate: str, found: re.Match[str]) -> dict[str, str]:
 
 
 def _position(found: re.Match[str], sql: str) -> int | None:
-    """Where the name in the error stands in the text (1-based), if it stands there once; SQLite's offset is not in Python."""
+    """Where the name in the error stands in the text (1-based), if it stands there once; SQLite's offset is not in
+    Python.
+    """
     name = found.groups()[-1] if found.groups() else None
     if not name:
         return None

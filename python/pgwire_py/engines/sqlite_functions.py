@@ -1,6 +1,7 @@
 """PostgreSQL's functions that SQLite lacks, and the checked ones that translated statements call.
 
-An error in a function reaches SQLite as text only, so it is kept in the list given to :func:`register`, where the session finds it.
+An error in a function reaches SQLite as text only, so it is kept in the list given to :func:`register`, where the
+session finds it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
 from random import random
+from typing import Any
 
 from ..errors import (
     DivisionByZero,
@@ -30,7 +32,9 @@ __all__ = ["register"]
 
 _RANGES = {2: ("smallint", 2**15), 4: ("integer", 2**31), 8: ("bigint", 2**63)}
 _MOMENT = re.compile(
-    r"\s*(\d{4,5})-(\d\d?)-(\d\d?)(?:[ T](\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?)?\s*(Z|UTC|[+-]\d\d(?::?\d\d)?)?\s*$", re.I
+    r"\s*(\d{4,5})-(\d\d?)-(\d\d?)(?:[ T](\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?)?"
+    r"\s*(Z|UTC|[+-]\d\d(?::?\d\d)?)?\s*$",
+    re.I,
 )
 _CLOCK = re.compile(r"\s*(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?\s*$")
 _INTERVAL_PART = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*([a-z]+)|([+-]?)(\d+):(\d\d)(?::(\d\d(?:\.\d+)?))?", re.I)
@@ -39,8 +43,8 @@ _INTERVAL_PART = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*([a-z]+)|([+-]?)(\d+):(\d\d
 def register(connection: sqlite3.Connection, errors: list[PostgresError]) -> None:
     """Give a connection the functions; what one of them raises is appended to ``errors``."""
 
-    def add(name: str, count: int, function: Callable[..., object], deterministic: bool = True) -> None:
-        def call(*arguments: object) -> object:
+    def add(name: str, count: int, function: Callable[..., Any], deterministic: bool = True) -> None:
+        def call(*arguments: object) -> Any:
             try:
                 return function(*arguments)
             except PostgresError as error:
@@ -135,9 +139,9 @@ def _bool(value: object) -> object:
     if value is None or isinstance(value, (int, float)):
         return None if value is None else int(value != 0)
     text = str(value).strip().lower()
-    if text and any(word.startswith(text) for word in ("true", "yes")) or text in ("on", "1"):
+    if (text and any(word.startswith(text) for word in ("true", "yes"))) or text in ("on", "1"):
         return 1
-    if text and any(word.startswith(text) for word in ("false", "no")) or text in ("off", "of", "0"):
+    if (text and any(word.startswith(text) for word in ("false", "no"))) or text in ("off", "of", "0"):
         return 0
     raise InvalidTextRepresentation(f'invalid input syntax for type boolean: "{value}"')
 
@@ -216,7 +220,9 @@ def _shift(value: object, interval: object, sign: int) -> object:
 @lru_cache(256)
 def _interval(text: str) -> tuple[int, timedelta]:
     units = {"second": 1.0, "sec": 1.0, "s": 1.0, "minute": 60.0, "min": 60.0, "m": 60.0, "hour": 3600.0, "h": 3600.0}
-    units.update({"day": 86400.0, "d": 86400.0, "week": 604800.0, "w": 604800.0, "millisecond": 0.001, "microsecond": 1e-6})
+    units.update(
+        {"day": 86400.0, "d": 86400.0, "week": 604800.0, "w": 604800.0, "millisecond": 0.001, "microsecond": 1e-6}
+    )
     long = {"month": 1, "mon": 1, "year": 12, "y": 12, "decade": 120, "century": 1200}
     months, seconds, end = 0, 0.0, 0
     for found in _INTERVAL_PART.finditer(text):

@@ -13,16 +13,17 @@ from .sqlite_types import declared_type
 
 __all__ = ["SchemaTables", "read_tables"]
 
-_COLUMNS = """
-SELECT m.name, m.type, m.sql, p.name, p.type, p."notnull", p.dflt_value, p.pk
-FROM {master} AS m, pragma_table_xinfo(m.name) AS p
-WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND p.hidden <> 1
-ORDER BY m.name, p.cid
-"""
+_TABLES = (
+    "SELECT name, type, sql FROM {schema}.sqlite_master "
+    "WHERE type IN ('table', 'view') AND substr(name, 1, 7) <> 'sqlite_' ORDER BY name"
+)
+_COLUMNS = 'SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_xinfo(?, ?) WHERE hidden <> 1 ORDER BY cid'
 
 
 class SchemaTables(NamedTuple):
-    """What the catalogue holds: relations of the main database; types and modifiers by table and column in lower case."""
+    """What the catalogue holds: relations of the main database; types and modifiers by table and column in lower
+    case.
+    """
 
     relations: tuple[Relation, ...]
     types: Mapping[str, Mapping[str, int]]
@@ -39,22 +40,30 @@ def read_tables(connection: sqlite3.Connection) -> SchemaTables:
     modifiers: dict[tuple[str, str], int] = {}
     relations: list[Relation] = []
     views: list[tuple[str, str]] = []
-    for master, in_main in (("main.sqlite_master", True), ("temp.sqlite_master", False)):
-        columns: dict[tuple[str, str], list[RelationColumn]] = {}
-        for table, kind, sql, name, declared, not_null, default, key in connection.execute(_COLUMNS.format(master=master)):
-            oid, modifier = declared_type(declared)
-            if kind == "view" and not declared and (table, sql) not in views:
-                views.append((table, sql))
-            types.setdefault(table.lower(), {})[name.lower()] = 0 if kind == "view" and not declared else oid
-            if modifier != -1:
-                modifiers[table.lower(), name.lower()] = modifier
-            columns.setdefault((table, kind), []).append(RelationColumn(name, oid, bool(not_null), default, key > 0))
-        if in_main:
-            relations = [Relation("public", t, "v" if k == "view" else "r", tuple(c)) for (t, k), c in columns.items()]
+    for schema in ("main", "temp"):
+        for table, kind, sql in connection.execute(_TABLES.format(schema=schema)).fetchall():
+            try:
+                rows = connection.execute(_COLUMNS, (table, schema)).fetchall()
+            except sqlite3.OperationalError:  # a view over what is no longer there
+                continue
+            columns: list[RelationColumn] = []
+            for name, declared, not_null, default, key in rows:
+                oid, modifier = declared_type(declared)
+                open_ = kind == "view" and not declared
+                if open_ and (table, sql) not in views:
+                    views.append((table, sql))
+                types.setdefault(table.lower(), {})[name.lower()] = 0 if open_ else oid
+                if modifier != -1:
+                    modifiers[table.lower(), name.lower()] = modifier
+                columns.append(RelationColumn(name, oid, bool(not_null), default, key > 0))
+            if schema == "main":
+                relations.append(Relation("public", table, "v" if kind == "view" else "r", tuple(columns)))
     for view, sql in views:
         _type_view(view.lower(), sql, types)
     relations = [
-        r._replace(columns=tuple(c._replace(type=types[r.name.lower()].get(c.name.lower()) or c.type) for c in r.columns))
+        r._replace(
+            columns=tuple(c._replace(type=types[r.name.lower()].get(c.name.lower()) or c.type) for c in r.columns)
+        )
         if r.kind == "v"
         else r
         for r in relations

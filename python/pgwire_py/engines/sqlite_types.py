@@ -1,7 +1,7 @@
 """SQLite's declared types as PostgreSQL's, and values on their way in and out.
 
-SQLite types values, not columns (its "Datatypes" page): what a column is declared as decides the described type, and each value is
-held to it on its way out.
+SQLite types values, not columns (its "Datatypes" page): what a column is declared as decides the described type, and
+each value is held to it on its way out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from .base import Column
 __all__ = ["Converter", "converter", "declared_type", "parameter_value"]
 
 _DECLARED = {
-    **dict.fromkeys(("INTEGER", "INT", "BIGINT", "INT8", "INT4", "MEDIUMINT", "SERIAL", "BIGSERIAL", "LONG"), oids.INT8),
+    **dict.fromkeys(
+        ("INTEGER", "INT", "BIGINT", "INT8", "INT4", "MEDIUMINT", "SERIAL", "BIGSERIAL", "LONG"), oids.INT8
+    ),
     **dict.fromkeys(("SMALLINT", "INT2", "TINYINT", "SMALLSERIAL"), oids.INT2),
     **dict.fromkeys(("REAL", "DOUBLE", "DOUBLE PRECISION", "FLOAT", "FLOAT8", "FLOAT4"), oids.FLOAT8),
     **dict.fromkeys(("NUMERIC", "DECIMAL", "NUMBER", "MONEY"), oids.NUMERIC),
@@ -37,7 +39,10 @@ _DECLARED = {
     "JSON": oids.JSON,
     "JSONB": oids.JSONB,
 }
-_SHAPE = re.compile(r"\s*([a-z_][a-z0-9_ ]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*((?:with|without) time zone)?\s*(\[\])?\s*$", re.I)
+_SHAPE = re.compile(
+    r"\s*([a-z_][a-z0-9_ ]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*((?:with|without) time zone)?\s*(\[\])?\s*$",
+    re.I,
+)
 
 Converter = Callable[[Sequence[object]], Sequence[object]]
 """Values of one column of a batch → the values that the row encoder takes."""
@@ -135,7 +140,9 @@ def _to_int(value: object) -> object:
 def _to_small(value: object, allowed: range) -> object:
     number = _to_int(value)
     if isinstance(number, int) and number not in allowed:
-        raise NumericValueOutOfRange(f"value {number} is out of range for type {'smallint' if allowed is _INT2_RANGE else 'integer'}")
+        raise NumericValueOutOfRange(
+            f"value {number} is out of range for type {'smallint' if allowed is _INT2_RANGE else 'integer'}"
+        )
     return number
 
 
@@ -198,8 +205,19 @@ _PASS: dict[int, frozenset[type]] = {
     oids.FLOAT8: frozenset({float}),
     oids.BYTEA: frozenset({bytes}),
     **dict.fromkeys(
-        (oids.TEXT, oids.VARCHAR, oids.BPCHAR, oids.NAME, oids.JSON, oids.JSONB, oids.DATE, oids.TIME, oids.TIMESTAMP)
-        + (oids.INTERVAL, oids.UUID),
+        (
+            oids.TEXT,
+            oids.VARCHAR,
+            oids.BPCHAR,
+            oids.NAME,
+            oids.JSON,
+            oids.JSONB,
+            oids.DATE,
+            oids.TIME,
+            oids.TIMESTAMP,
+            oids.INTERVAL,
+            oids.UUID,
+        ),
         frozenset({str}),
     ),
 }
@@ -233,6 +251,10 @@ def _in_json(value: object) -> object:
         return value
     if isinstance(value, bytes):
         return value.hex()
-    return UUID.__str__(value) if isinstance(value, UUID) else parameter_value(value) if not isinstance(value, list) else [
-        _in_json(item) for item in value
-    ]
+    return (
+        UUID.__str__(value)
+        if isinstance(value, UUID)
+        else parameter_value(value)
+        if not isinstance(value, list)
+        else [_in_json(item) for item in value]
+    )
