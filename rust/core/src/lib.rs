@@ -4,7 +4,10 @@
 //! in `python/pgwire_py/_impl/pure`, and the test-suite holds both to identical behaviour.
 #![forbid(unsafe_code)]
 
+pub mod arrow;
 pub mod framing;
 pub mod lexer;
 pub mod messages;
+pub mod rows;
+pub mod types;
 pub mod wire;
