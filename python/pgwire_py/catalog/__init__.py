@@ -23,7 +23,52 @@ __all__ = ["Catalog"]
 
 _STARTS: Final = frozenset({"SELECT", "WITH", "VALUES"})
 _WORDS: Final = frozenset(
-    ["information_schema", "regclass", "regtype", "regproc", "regprocedure", "regnamespace", "regrole", "version", "current_schema", "current_schemas", "current_database", "current_catalog", "current_user", "session_user", "current_role", "user", "current_setting", "set_config", "format_type", "to_regtype", "to_regclass", "to_regnamespace", "to_regrole", "to_regproc", "quote_ident", "obj_description", "shobj_description", "col_description", "has_table_privilege", "has_schema_privilege", "has_database_privilege", "has_column_privilege", "has_any_column_privilege", "has_sequence_privilege", "has_function_privilege", "has_type_privilege", "has_language_privilege", "has_tablespace_privilege", "has_server_privilege", "row_security_active", "inet_server_addr", "inet_server_port", "inet_client_addr", "inet_client_port"]
+    [
+        "information_schema",
+        "regclass",
+        "regtype",
+        "regproc",
+        "regprocedure",
+        "regnamespace",
+        "regrole",
+        "version",
+        "current_schema",
+        "current_schemas",
+        "current_database",
+        "current_catalog",
+        "current_user",
+        "session_user",
+        "current_role",
+        "user",
+        "current_setting",
+        "set_config",
+        "format_type",
+        "to_regtype",
+        "to_regclass",
+        "to_regnamespace",
+        "to_regrole",
+        "to_regproc",
+        "quote_ident",
+        "obj_description",
+        "shobj_description",
+        "col_description",
+        "has_table_privilege",
+        "has_schema_privilege",
+        "has_database_privilege",
+        "has_column_privilege",
+        "has_any_column_privilege",
+        "has_sequence_privilege",
+        "has_function_privilege",
+        "has_type_privilege",
+        "has_language_privilege",
+        "has_tablespace_privilege",
+        "has_server_privilege",
+        "row_security_active",
+        "inet_server_addr",
+        "inet_server_port",
+        "inet_client_addr",
+        "inet_client_port",
+    ]
 )
 """Words, besides those that begin with pg_, without which no statement is the catalogue's."""
 

@@ -41,7 +41,21 @@ _KEYED: Final = {
     "pg_attribute": "attrelid",
 }
 """Relations that hold system rows too: the user's have an OID of at least FIRST_USER_OID in this column."""
-_USER_TABLES: Final = ["pg_index", "pg_constraint", "pg_attrdef", "pg_tables", "pg_views", "pg_indexes", "information_schema.schemata", "information_schema.tables", "information_schema.views", "information_schema.columns", "information_schema.table_constraints", "information_schema.key_column_usage", "information_schema.constraint_column_usage"]
+_USER_TABLES: Final = [
+    "pg_index",
+    "pg_constraint",
+    "pg_attrdef",
+    "pg_tables",
+    "pg_views",
+    "pg_indexes",
+    "information_schema.schemata",
+    "information_schema.tables",
+    "information_schema.views",
+    "information_schema.columns",
+    "information_schema.table_constraints",
+    "information_schema.key_column_usage",
+    "information_schema.constraint_column_usage",
+]
 _INDEXES: Final = {
     "pg_class": "oid",
     "pg_type": "oid",

@@ -71,7 +71,9 @@ class Expressions:
         """The SQLite text, type and name of an expression."""
         handler = self._handlers.get(type(node))
         if handler is not None:
-            return handler(node, scope)
+            value = handler(node, scope)
+            negated = node.args.get("negate") and not isinstance(node, exp.Is)
+            return Value(f"(NOT {value.sql})", BOOL) if negated else value
         name = name_of_function(node)
         if name is None:
             raise unsupported(node)
@@ -335,8 +337,7 @@ class Expressions:
 
     def _escape(self, node: exp.Escape, scope: Scope) -> Value:
         like = node.this
-        negated = isinstance(like, exp.Not)
-        like = like.this if negated else like
+        negated = like.args.get("negate")
         if not isinstance(like, (exp.Like, exp.ILike)):
             raise unsupported(node)
         value = self._like(like, scope, self.typed(node.args["expression"], scope, TEXT))
@@ -384,7 +385,7 @@ class Expressions:
     def _bare_select(self, node: exp.Select, scope: Scope) -> Value:
         return self._subquery(node, scope)  # type: ignore[arg-type]
 
-    def _array(self, node: exp.Array, scope: Scope) -> Value:
+    def _array(self, node: exp.Expr, scope: Scope) -> Value:
         if len(node.expressions) == 1 and isinstance(node.expressions[0], (exp.Select, exp.SetOperation)):
             text, columns = self.query(node.expressions[0], scope)
             alias = self.alias()
@@ -422,6 +423,8 @@ class Expressions:
 
     def _call(self, name: str, node: exp.Expr, scope: Scope) -> Value:
         nodes = list(node.expressions)
+        if name == "array":  # ARRAY(SELECT …)
+            return self._array(node, scope)
         if name in SETS:
             return self._set(name, nodes, scope)
         if name in AGGREGATES:
