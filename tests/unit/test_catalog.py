@@ -1,11 +1,9 @@
-"""The catalogue: what clients ask on connecting, against what PostgreSQL 15 answered (catalog_queries.json), and its edges."""
+"""The catalogue: what clients ask on connecting, against what PostgreSQL 15 answered (catalog_queries.json), and its
+edges."""
 
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,9 +11,8 @@ import pytest
 from pgwire_py import oids
 from pgwire_py.catalog import Catalog
 from pgwire_py.catalog.arrays import format_array, parse_array
-from pgwire_py.catalog.regex import Regex
 from pgwire_py.engines.base import EngineSession, Relation, RelationColumn
-from pgwire_py.errors import PostgresError, postgres_error
+from pgwire_py.errors import postgres_error
 from pgwire_py.sql import Statement
 
 CASES = json.loads((Path(__file__).parent / "catalog_queries.json").read_text())
@@ -148,7 +145,8 @@ DIFFERENT_ROWS = {
 }
 """By client: why the rows differ; columns and types are compared nevertheless."""
 DIFFERENT_QUERIES = ("version()", "pg_get_viewdef", "pg_opclass")
-"""The same for single queries: the version's text, view definitions and operator classes, which the catalogue does not have."""
+"""The same for single queries: the version's text, view definitions and operator classes, which the catalogue does
+not have."""
 
 
 def replaced(text: str | None, objects: dict[str, str]) -> str | None:

@@ -1,8 +1,8 @@
 """The synthetic catalogue: answers, before the engine, what drivers and tools ask of pg_catalog and information_schema.
 
-A query is parsed by sqlglot, translated to SQLite in one walk that also finds its types (``expressions``, ``queries``), and run in an
-in-memory database (``database``) whose relations hold PostgreSQL's fixed rows and what the engine says of the user's relations
-(``rows``).
+A query is parsed by sqlglot, translated to SQLite in one walk that also finds its types (``expressions``,
+``queries``), and run in an in-memory database (``database``) whose relations hold PostgreSQL's fixed rows and what
+the engine says of the user's relations (``rows``).
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ class Catalog:
     def claims(self, statement: Statement) -> bool:
         """Whether the catalogue answers this statement.
 
-        It does when the statement only reads, and either reads relations of the catalogue and nothing else, or reads no relation,
-        calls one of the catalogue's functions and none that the catalogue lacks. Statements that mention no word of the catalogue cost
-        a set operation; the others are parsed, so keep the answer by text.
+        It does when the statement only reads, and either reads relations of the catalogue and nothing else, or reads
+        no relation, calls one of the catalogue's functions and none that the catalogue lacks. Statements that mention
+        no word of the catalogue cost a set operation; the others are parsed, so keep the answer by text.
         """
         if statement.keywords and statement.keywords[0] not in _STARTS:
             return False

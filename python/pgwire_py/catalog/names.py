@@ -89,7 +89,8 @@ class Names:
         return None if relation is None else self.print("regclass", relation)
 
     def index_definition(self, oid: int, column: int = 0, pretty: object = 0) -> str | None:
-        """pg_get_indexdef, of the whole index (column 0) or of one column; pretty leaves out the schema of a visible table."""
+        """pg_get_indexdef, of the whole index (column 0) or of one column; pretty leaves out the schema of a visible
+        table."""
         known = self.indexes.get(oid)
         if known is None:
             return None

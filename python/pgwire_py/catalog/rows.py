@@ -13,7 +13,7 @@ from ._data import PROCEDURES, ROWS, TYPE_COLUMNS, TYPES
 from .arrays import format_array
 from .names import DATABASE_OWNER, INFORMATION_SCHEMA, PG_CATALOG, PUBLIC, ROLE, Names, _quoted
 from .schema import BY_NAME
-from .typenames import ARRAYS, CATEGORIES, format_type
+from .typenames import CATEGORIES, format_type
 
 __all__ = ["DATABASE", "FIRST_USER_OID", "session_rows", "system_rows", "user_rows"]
 
@@ -306,7 +306,11 @@ def _key_rows(relation: Relation, context: SessionContext, oids: Oids, names: Na
             "conkey": format_array(key),
         },
     )
-    place = {"constraint_catalog": context.database, "constraint_schema": schema, "constraint_name": index_name}
+    place: dict[str, object] = {
+        "constraint_catalog": context.database,
+        "constraint_schema": schema,
+        "constraint_name": index_name,
+    }
     place |= {"table_catalog": context.database, "table_schema": schema, "table_name": name}
     more = {"constraint_type": "PRIMARY KEY", "is_deferrable": "NO", "initially_deferred": "NO", "enforced": "YES"}
     yield "information_schema.table_constraints", {**place, **more}
@@ -361,12 +365,12 @@ def session_rows(context: SessionContext, names: Names, tables: Iterable[str]) -
             "usesysid": ROLE,
             "usename": context.user,
         }
-        more = {
+        seen: dict[str, object] = {
             "application_name": context.get_setting("application_name") or "",
             "backend_start": names.started,
             "state": "active",
         }
-        yield "pg_stat_activity", {**activity, **more, "query": "", "backend_type": "client backend"}
+        yield "pg_stat_activity", {**activity, **seen, "query": "", "backend_type": "client backend"}
     if "information_schema.information_schema_catalog_name" in wanted:
         yield "information_schema.information_schema_catalog_name", {"catalog_name": context.database}
     if "information_schema.enabled_roles" in wanted:
@@ -386,5 +390,3 @@ SESSION_TABLES = frozenset(
         "information_schema.enabled_roles",
     ]
 )
-
-assert ARRAYS
