@@ -68,7 +68,7 @@ def main() -> None:
         for oid, schema, name, kind, columns in connection.execute(RELATIONS):
             out.append(f'    ({oid}, "{schema}", "{name}", "{kind}", "{" ".join(columns)}"),\n')
         out.append(
-            ')\n"""OID, schema, name, kind, and name:type OID:not null of each column; domains as their base types."""\n\n'
+            ')\n"""OID, schema, name, kind, name:type OID:not null of each column; domains as base types."""\n\n'
         )
         out.append(f'TYPE_COLUMNS: Final = "{TYPE_COLUMNS}"\n"""Columns of TYPES, of pg_type."""\n\n')
         out.append("TYPES: Final[tuple[tuple[object, ...], ...]] = (\n")
