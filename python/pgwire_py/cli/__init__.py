@@ -1,0 +1,176 @@
+"""The command ``pgwire-py``: what it understands. What it does is in the modules beside this one.
+
+Rules: nothing heavy is imported before a command needs it, so that ``--help`` and completion are quick; whatever is
+wrong is said in one line on stderr; exit status 2 for a wrong option or source, 1 for what fails later, 0 after
+a clean end.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["cli", "main"]
+
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class _OneLineErrors(click.Group):
+    """A group whose errors are one line on stderr."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        status: Any = 0
+        try:
+            status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.Abort:
+            click.echo("pgwire-py: interrupted", err=True)
+            status = 130
+        except click.ClickException as error:
+            click.echo("pgwire-py: " + " ".join(error.format_message().split()), err=True)
+            status = error.exit_code
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+@click.group(
+    cls=_OneLineErrors,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="pgwire-py", prog_name="pgwire-py", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Put data behind a PostgreSQL port.
+
+    \b
+    pgwire-py serve                      a demo data set
+    pgwire-py serve sales.duckdb         a DuckDB or SQLite database
+    pgwire-py serve exports/             a folder of Parquet, CSV or JSON
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@cli.command()
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--engine", type=click.Choice(["sqlite", "duckdb"]), help="Which engine; otherwise the source decides.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=5433, show_default=True, help="TCP port; 0 picks a free one."
+)
+@click.option("--unix-socket", metavar="DIR", type=click.Path(path_type=Path), help="Listen in this folder as well.")
+@click.option(
+    "--auth",
+    type=click.Choice(["trust", "scram-sha-256"]),
+    help="How clients prove who they are.  [default: scram-sha-256 with --users, else trust]",
+)
+@click.option(
+    "--users",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help='Users for scram-sha-256: lines "user" "secret" as pgwire-py hash-password prints them.',
+)
+@click.option(
+    "--tls-cert", metavar="FILE", type=click.Path(path_type=Path), help="Certificate chain (PEM); turns TLS on."
+)
+@click.option(
+    "--tls-key",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Private key (PEM), where it is not in the certificate's file.",
+)
+@click.option("--read-only", is_flag=True, help="Refuse every change to the data.")
+@click.option(
+    "--max-connections", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Sessions at a time."
+)
+@click.option(
+    "--log-level", type=click.Choice(_LOG_LEVELS), default="warning", show_default=True, help="What to log on stderr."
+)
+@click.option("--insecure", is_flag=True, help="Allow trust authentication beyond this machine.")
+def serve(
+    *,
+    sources: tuple[Path, ...],
+    engine: str | None,
+    host: str,
+    port: int,
+    unix_socket: Path | None,
+    auth: str | None,
+    users: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    read_only: bool,
+    max_connections: int,
+    log_level: str,
+    insecure: bool,
+) -> None:
+    """Serve data to PostgreSQL clients.
+
+    SOURCE is a SQLite file (.sqlite, .sqlite3, .db), a DuckDB file (.duckdb, .ddb, .db), or any number of Parquet, CSV
+    and JSON files and of folders of them, each file a view of its name. Without a SOURCE a demo data set is served.
+
+    The PostgreSQL address to connect to is printed. Ctrl-C or SIGTERM ends the server.
+    """
+    logging.basicConfig(
+        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    from .options import check_address, load_users, tls_context
+    from .run import Plan, run
+    from .source import find_source
+
+    if auth is None:
+        auth = "trust" if users is None else "scram-sha-256"
+    if auth == "trust" and users is not None:
+        raise click.UsageError("--users is for --auth scram-sha-256, not for trust")
+    if auth == "scram-sha-256" and users is None:
+        raise click.UsageError("--auth scram-sha-256 needs --users FILE; pgwire-py hash-password makes its lines")
+    check_address(host, port, unix_socket, trust=auth == "trust", insecure=insecure)
+    run(
+        Plan(
+            source=find_source(sources, engine),
+            host=host,
+            port=port,
+            unix_socket=unix_socket,
+            users=None if users is None else load_users(users),
+            ssl_context=tls_context(tls_cert, tls_key),
+            read_only=read_only,
+            max_connections=max_connections,
+        )
+    )
+
+
+@cli.command("hash-password")
+@click.argument("user", required=False)
+@click.option(
+    "--iterations", type=click.IntRange(1, 10_000_000), default=4096, show_default=True, help="PBKDF2 rounds."
+)
+def hash_password(user: str | None, iterations: int) -> None:
+    """Ask for a password and print a users-file line with its SCRAM-SHA-256 verifier.
+
+    The password itself is not in the line. USER is asked for where it is not given.
+    """
+    from ..auth import ScramVerifier, users_file_line
+
+    if user is None:
+        user = str(click.prompt("User", err=True))
+    password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    try:
+        line = users_file_line(user, ScramVerifier.generate(password, iterations).format())
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    click.echo(line)
+
+
+def main() -> None:
+    """Entry point of ``pgwire-py`` and ``python -m pgwire_py``."""
+    cli(prog_name="pgwire-py")

@@ -1,0 +1,205 @@
+"""Runs a server until it is told to stop: the only module of the command line that knows the engines and the server."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import click
+
+from .source import Source
+
+if TYPE_CHECKING:
+    import ssl
+
+    from ..auth import UsersFile
+    from ..engines.base import Engine
+    from ..server import Server
+
+__all__ = ["Plan", "run"]
+
+CLOSE_TIMEOUT = 10.0
+"""Seconds that running queries get to end after the first Ctrl-C or SIGTERM; a second one ends them at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that ``serve`` was told, checked."""
+
+    source: Source
+    host: str
+    port: int
+    unix_socket: Path | None
+    users: UsersFile | None
+    ssl_context: ssl.SSLContext | None
+    read_only: bool
+    max_connections: int
+
+
+def run(plan: Plan) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        click.ClickException: the source cannot be opened or the address not listened on.
+    """
+    engine = _open_engine(plan)
+    try:
+        _run_loop(_serve(plan, engine))
+    finally:
+        engine.close()
+
+
+def _open_engine(plan: Plan) -> Engine:
+    source = plan.source
+    try:
+        if source.kind == "sqlite":
+            from ..engines.sqlite import SqliteEngine
+
+            return SqliteEngine(source.paths[0], read_only=plan.read_only)
+        from ..engines.duckdb import DuckDBEngine
+
+        if source.kind == "duckdb":
+            return DuckDBEngine(source.paths[0], read_only=plan.read_only)
+        if source.kind == "files":
+            return DuckDBEngine.from_files(source.paths)
+        from ..demo import load
+
+        engine = DuckDBEngine(None)
+        load(engine.connection)
+        return engine
+    except Exception as error:  # every engine has exceptions of its own
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise click.ClickException(f"cannot open {source.description}: {reason}") from error
+
+
+def _run_loop(main: Coroutine[Any, Any, None]) -> None:
+    """As asyncio.run, on uvloop where that is installed."""
+    loop = _new_event_loop()
+    try:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(main)
+    finally:
+        try:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+async def _serve(plan: Plan, engine: Engine) -> None:
+    from ..server import Server
+
+    interrupts = 0
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def interrupt() -> None:
+        nonlocal interrupts
+        interrupts += 1
+        (stop if interrupts == 1 else hurry).set()
+
+    _on_signals(interrupt)
+    server = Server(
+        engine,
+        host=plan.host,
+        port=plan.port,
+        unix_socket_directory=None if plan.unix_socket is None else str(plan.unix_socket),
+        auth="trust" if plan.users is None else plan.users,
+        ssl_context=plan.ssl_context,
+        max_connections=plan.max_connections,
+    )
+    try:
+        await server.start()
+    except (OSError, ValueError) as error:
+        raise click.ClickException(_listen_problem(error, plan)) from error
+    click.echo(_banner(plan, server.port))
+    serving = asyncio.ensure_future(server.serve_forever())
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not serving.done():
+        await _close(server, hurry)
+        serving.cancel()
+    await asyncio.gather(serving, stopping, return_exceptions=True)
+    if not serving.cancelled() and (failure := serving.exception()) is not None:
+        raise click.ClickException(f"the server failed: {failure}") from failure
+
+
+async def _close(server: Server, hurry: asyncio.Event) -> None:
+    click.echo("Closing; press Ctrl-C again to end running queries at once.", err=True)
+    closing = asyncio.ensure_future(server.close(timeout=CLOSE_TIMEOUT))
+    hurrying = asyncio.ensure_future(hurry.wait())
+    await asyncio.wait({closing, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+    hurrying.cancel()
+    if not closing.done():
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+        await server.close(timeout=0)
+    else:
+        closing.result()
+
+
+def _on_signals(callback: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, callback)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(callback) and None)
+
+
+def _listen_problem(error: OSError | ValueError, plan: Plan) -> str:
+    where = f"{plan.host}:{plan.port}"
+    code = error.errno if isinstance(error, OSError) else None
+    if code == errno.EADDRINUSE:
+        return f"{where} is in use; choose another --port (0 picks a free one)"
+    if code in (errno.EACCES, errno.EPERM):
+        if 0 < plan.port < 1024:
+            return f"no permission to listen on {where}; ports below 1024 are for privileged users"
+        return f"no permission to listen on {where}"
+    if code == errno.EADDRNOTAVAIL:
+        return f"cannot listen on {where}: {plan.host} is not an address of this machine"
+    return f"cannot listen on {where}: {getattr(error, 'strerror', None) or error}"
+
+
+def _banner(plan: Plan, port: int) -> str:
+    """What to paste to connect; passwords are never in it."""
+    host = _WILDCARDS.get(plan.host, plan.host)
+    user = plan.users.users[0] if plan.users is not None else "postgres"
+    tls = "?sslmode=require" if plan.ssl_context is not None else ""
+    authority = f"[{host}]" if ":" in host else host
+    uri = f"postgresql://{quote(user, safe='')}@{authority}:{port}/{quote(plan.source.database, safe='')}{tls}"
+    access = " read-only" if plan.read_only else ""
+    login = "trust" if plan.users is None else "SCRAM-SHA-256"
+    encryption = "no TLS" if plan.ssl_context is None else "TLS"
+    lines = [
+        f"Serving {plan.source.description}{access}; {login} authentication, {encryption}.",
+        "",
+        f'  psql "{uri}"',
+        f"  {uri}",
+    ]
+    if plan.unix_socket is not None:
+        query = f"host={quote(str(plan.unix_socket.resolve()), safe='/')}&port={port}"
+        lines.append(f"  postgresql://{quote(user, safe='')}@/{quote(plan.source.database, safe='')}?{query}")
+    lines.append("")
+    if plan.source.kind == "demo":
+        lines.append("Try: select * from flight where crew is not null;  (Tables: agency, body, mission, landing.)")
+    lines.append("Ctrl-C ends the server.")
+    return "\n".join(lines)
+
+
+_WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}

@@ -1,0 +1,149 @@
+"""What a SOURCE is: decided by its name and first bytes, before any engine is loaded."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import click
+
+__all__ = ["Source", "find_source"]
+
+Kind = Literal["demo", "sqlite", "duckdb", "files"]
+
+_SQLITE_SUFFIXES = (".sqlite", ".sqlite3")
+_DUCKDB_SUFFIXES = (".duckdb", ".ddb")
+_DATABASE_SUFFIXES = (*_SQLITE_SUFFIXES, *_DUCKDB_SUFFIXES, ".db")
+_FILE_SUFFIXES = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
+_COMPRESSED_SUFFIXES = (".gz", ".zst")
+
+_SQLITE_MAGIC = b"SQLite format 3\0"
+_DUCKDB_MAGIC = b"DUCK"  # behind an 8-byte checksum
+_HEADER_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is to be served.
+
+    Attributes:
+        kind: ``demo``; one ``sqlite`` or ``duckdb`` database; or ``files``, each a view in DuckDB.
+        paths: the database file, or the data files in the order in which they were named.
+        database: the name to connect to.
+    """
+
+    kind: Kind
+    paths: tuple[Path, ...]
+    database: str
+
+    @property
+    def description(self) -> str:
+        """For people: ``the DuckDB database sales.duckdb``."""
+        if self.kind == "demo":
+            return "the demo data set"
+        if self.kind == "files":
+            return f"{len(self.paths)} files" if len(self.paths) > 1 else str(self.paths[0])
+        return f"the {'SQLite' if self.kind == 'sqlite' else 'DuckDB'} database {self.paths[0]}"
+
+
+def find_source(sources: tuple[Path, ...], engine: str | None) -> Source:
+    """Decide what the SOURCE arguments mean.
+
+    Raises:
+        click.UsageError: a source is missing, unreadable, of no known kind, or does not go with the others or with
+            ``engine``.
+        click.ClickException: DuckDB is needed and not installed.
+    """
+    if not sources:
+        source = Source("demo", (), "demo")
+    else:
+        for path in sources:
+            _check_readable(path)
+        databases = [path for path in sources if path.is_file() and path.suffix.lower() in _DATABASE_SUFFIXES]
+        if databases and len(sources) > 1:
+            raise click.UsageError(f"{databases[0]} is a database and is served alone, without other sources")
+        source = _database(databases[0], engine) if databases else _files(sources)
+    if engine == "sqlite" and source.kind != "sqlite":
+        raise click.UsageError(
+            f"--engine sqlite cannot serve {source.description}; give a SQLite file or leave --engine out"
+        )
+    if engine == "duckdb" and source.kind == "sqlite":
+        raise click.UsageError(f"--engine duckdb cannot serve {source.description}; leave --engine out")
+    if source.kind != "sqlite" and find_spec("duckdb") is None:
+        raise click.ClickException(f"to serve {source.description}, install DuckDB: pip install 'pgwire-py[duckdb]'")
+    return source
+
+
+def _check_readable(path: Path) -> None:
+    if not path.exists():
+        raise click.UsageError(f"{path}: no such file or folder")
+    if not (path.is_dir() or path.is_file()):
+        raise click.UsageError(f"{path}: neither a file nor a folder")
+    if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+        raise click.UsageError(f"{path}: no permission to read it")
+
+
+def _database(path: Path, engine: str | None) -> Source:
+    with path.open("rb") as file:
+        header = file.read(_HEADER_LENGTH)
+    found: Kind | None = None
+    if header.startswith(_SQLITE_MAGIC):
+        found = "sqlite"
+    elif header[8:12] == _DUCKDB_MAGIC:
+        found = "duckdb"
+    elif not header and (path.suffix.lower() in _SQLITE_SUFFIXES or engine == "sqlite"):
+        found = "sqlite"  # an empty file is an empty SQLite database
+    suffix = path.suffix.lower()
+    if found is None:
+        wanted = (
+            "SQLite" if suffix in _SQLITE_SUFFIXES else "DuckDB" if suffix in _DUCKDB_SUFFIXES else "SQLite or DuckDB"
+        )
+        raise click.UsageError(f"{path}: not a {wanted} database")
+    if (found == "sqlite" and suffix in _DUCKDB_SUFFIXES) or (found == "duckdb" and suffix in _SQLITE_SUFFIXES):
+        raise click.UsageError(f"{path}: named as one kind of database, but is a {_TITLES[found]} database; rename it")
+    return Source(found, (path,), path.stem)
+
+
+_TITLES = {"sqlite": "SQLite", "duckdb": "DuckDB"}
+
+
+def _files(sources: tuple[Path, ...]) -> Source:
+    files: list[Path] = []
+    for path in sources:
+        if path.is_dir():
+            found = sorted(child for child in path.iterdir() if _is_data_file(child))
+            if not found:
+                raise click.UsageError(f"{path}: no Parquet, CSV or JSON files in this folder")
+            files += found
+        elif _is_data_file(path):
+            files.append(path)
+        else:
+            raise click.UsageError(
+                f"{path}: not a database (.sqlite, .db, .duckdb) nor Parquet, CSV or JSON by its name"
+            )
+    names: dict[str, Path] = {}
+    for file in files:
+        name = _view_name(file)
+        if name.lower() in names:
+            raise click.UsageError(f"{names[name.lower()]} and {file} would both be the view {name}")
+        names[name.lower()] = file
+    first = sources[0].resolve()
+    database = first.name if first.is_dir() else _view_name(first)
+    return Source("files", tuple(files), database)
+
+
+def _is_data_file(path: Path) -> bool:
+    return (
+        path.is_file() and not path.name.startswith(".") and _without_compression(path).suffix.lower() in _FILE_SUFFIXES
+    )
+
+
+def _view_name(path: Path) -> str:
+    return _without_compression(path).stem
+
+
+def _without_compression(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() in _COMPRESSED_SUFFIXES else path
