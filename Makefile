@@ -1,25 +1,63 @@
-# `make` alone lists the targets.
+# `make` alone lists the targets. Everything a target needs (virtual environment, packages, build) it makes itself.
 SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
-NATIVE := $(VENV)/.native
+ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build
+.PHONY: help build serve test lint format bench bench-short clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(READY): pyproject.toml
+$(VENV)/.base: pyproject.toml
+	@command -v cargo >/dev/null || { echo "cargo not found: install Rust 1.88 or newer first" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --upgrade pip
-	$(BIN)/pip install -q 'maturin>=1.10,<2' --group lint --group test duckdb uvloop click sqlglot
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q 'maturin>=1.10,<2' 'click>=8.1' 'sqlglot>=30' 'duckdb>=1.4' 'uvloop>=0.21'
 	touch $@
 
-$(NATIVE): $(READY) Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
-	. $(BIN)/activate && maturin develop --release -q
+$(VENV)/.test: $(VENV)/.base
+	$(BIN)/python -m pip install -q --group test
 	touch $@
 
-build: $(NATIVE) ## build the native module into python/pgwire_py
+$(VENV)/.lint: $(VENV)/.test
+	$(BIN)/python -m pip install -q --group lint
+	touch $@
+
+$(VENV)/.native: $(VENV)/.base Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
+	source $(BIN)/activate && maturin develop --release -q
+	touch $@
+
+build: $(VENV)/.native ## build the native module into python/pgwire_py
+
+serve: build ## serve the demo data, or ARGS="my.duckdb --port 5433"
+	exec $(BIN)/pgwire-py serve $(ARGS)
+
+test: build $(VENV)/.test ## run every test; ARGS go to pytest
+	cargo test -q --workspace --exclude pgwire-py-native
+	$(BIN)/python -m pytest $(ARGS)
+	PGWIRE_PY_IMPL=pure $(BIN)/python -m pytest tests/unit $(ARGS)
+
+lint: build $(VENV)/.lint ## check style, types and stubs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cargo fmt --all --check
+	cargo clippy -q --workspace --all-targets -- -D warnings
+
+format: $(VENV)/.lint ## rewrite the sources in the project's style
+	$(BIN)/ruff check --fix-only -q .
+	$(BIN)/ruff format -q .
+	cargo fmt --all
+
+bench: build $(VENV)/.test ## measure against the peers, interleaved (about 12 minutes)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-short: build $(VENV)/.test ## the same in short
+	$(BIN)/python -m benchmarks --short $(ARGS)
+
+clean: ## remove everything that was built
+	rm -rf $(VENV) target .cache dist benchmarks/results

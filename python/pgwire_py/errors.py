@@ -107,23 +107,25 @@ class RemoteProtocolError(ProtocolError):
     Attributes:
         sqlstate: what an ErrorResponse about it carries; ``08P01`` unless a more precise one exists.
         fatal: True when the stream cannot be followed any further and the connection must end.
+        tag: the tag byte of the message at fault, as text; empty for a start-up packet.
     """
 
-    def __init__(self, message: str, sqlstate: str = "08P01", fatal: bool = False) -> None:
+    def __init__(self, message: str, sqlstate: str = "08P01", fatal: bool = False, tag: str = "") -> None:
         super().__init__(message)
         self.sqlstate = sqlstate
         self.fatal = fatal
+        self.tag = tag
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
         assert isinstance(other, RemoteProtocolError)
-        return (self.args, self.sqlstate, self.fatal) == (other.args, other.sqlstate, other.fatal)
+        return vars(self) == vars(other) and self.args == other.args
 
     __hash__ = ProtocolError.__hash__
 
     def __repr__(self) -> str:
-        return f"RemoteProtocolError({self.args[0]!r}, {self.sqlstate!r}, fatal={self.fatal})"
+        return f"RemoteProtocolError({self.args[0]!r}, {self.sqlstate!r}, fatal={self.fatal}, tag={self.tag!r})"
 
 
 FIELD_CODES: dict[str, str] = {
@@ -153,7 +155,8 @@ class PostgresError(PgWireError):
         sqlstate: five characters; default the class's own (``XX000`` for the root).
         severity: ``ERROR``, ``FATAL`` or ``PANIC``.
         **fields: any of ``detail``, ``hint``, ``position`` (1-based, in characters), ``internal_position``, ``internal_query``,
-            ``where``, ``schema_name``, ``table_name``, ``column_name``, ``data_type_name``, ``constraint_name``, ``file``, ``line``, ``routine``.
+            ``where``, ``schema_name``, ``table_name``, ``column_name``, ``data_type_name``, ``constraint_name``,
+            ``file``, ``line``, ``routine``.
     """
 
     default_sqlstate: ClassVar[str] = "XX000"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 _CHOICES = ("native", "pure")
 
@@ -28,12 +29,38 @@ def _choose() -> tuple[str, ModuleType]:
 
 IMPLEMENTATION, core = _choose()
 
-FrontendDecoder = core.FrontendDecoder
-RowEncoder = core.RowEncoder
-ArrowEncoder = core.ArrowEncoder
-encode_message = core.encode_message
-arrow_columns = core.arrow_columns
-decode_values = core.decode_values
-encode_value = core.encode_value
-split_statements = core.split_statements
-tokenize = core.tokenize
+if TYPE_CHECKING:
+    from .pure import (
+        ArrowEncoder,
+        FrontendDecoder,
+        RowEncoder,
+        arrow_columns,
+        decode_values,
+        encode_message,
+        encode_value,
+        split_statements,
+        tokenize,
+    )
+else:
+    FrontendDecoder = core.FrontendDecoder
+    RowEncoder = core.RowEncoder
+    ArrowEncoder = core.ArrowEncoder
+    encode_message = core.encode_message
+    arrow_columns = core.arrow_columns
+    decode_values = core.decode_values
+    encode_value = core.encode_value
+    split_statements = core.split_statements
+    tokenize = core.tokenize
+
+__all__ = [
+    "IMPLEMENTATION",
+    "ArrowEncoder",
+    "FrontendDecoder",
+    "RowEncoder",
+    "arrow_columns",
+    "decode_values",
+    "encode_message",
+    "encode_value",
+    "split_statements",
+    "tokenize",
+]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
+from ..errors import PostgresError
 from ..oids import UNKNOWN
 from ..sql import Statement
 
@@ -25,6 +26,7 @@ __all__ = [
     "Relation",
     "RelationColumn",
     "SessionContext",
+    "declared_types",
 ]
 
 
@@ -86,10 +88,21 @@ class Relation(NamedTuple):
 class SessionContext(Protocol):
     """What an engine or the catalogue may know of, and ask of, the session it works for."""
 
-    process_id: int
-    user: str
-    database: str
-    server_version: str
+    @property
+    def process_id(self) -> int:
+        """The session's process ID."""
+
+    @property
+    def user(self) -> str:
+        """The name the client logged in with."""
+
+    @property
+    def database(self) -> str:
+        """The database it asked for."""
+
+    @property
+    def server_version(self) -> str:
+        """What ``server_version`` shows."""
 
     def get_setting(self, name: str) -> str | None:
         """A run-time parameter's value, or None where there is no such parameter; ``name`` in any case."""
@@ -101,7 +114,7 @@ class SessionContext(Protocol):
         """Name, value and description of every run-time parameter, sorted by name."""
 
 
-class EngineResult(ABC):
+class EngineResult:
     """The outcome of one statement, pulled batch by batch.
 
     Attributes:
@@ -117,6 +130,10 @@ class EngineResult(ABC):
     def fetch(self, max_rows: int) -> Sequence[Sequence[object]]:
         """The next rows, at most ``max_rows``; an empty sequence at the end."""
         return ()
+
+    def explain(self, error: PostgresError) -> PostgresError:
+        """The engine's own error for one that reading :attr:`arrow` raised (it carries text only): 57014, 22012 …"""
+        return error
 
     def close(self) -> None:
         """Give up the rest of the rows and what they hold; may be called more than once."""

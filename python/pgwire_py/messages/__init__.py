@@ -3,13 +3,13 @@
 Classes are named as in PostgreSQL's protocol chapter. (F) is sent by the frontend (client), (B) by the backend (server).
 """
 
+from . import auth, copy, extended_query, response, simple_query, startup
 from .auth import *
 from .copy import *
 from .extended_query import *
 from .response import *
 from .simple_query import *
 from .startup import *
-from . import auth, copy, extended_query, response, simple_query, startup
 
 __all__ = [
     *auth.__all__,

@@ -3,3 +3,11 @@
 //! No sockets, no clock, no randomness, no Python. The same ideas stand under the same file names
 //! in `python/pgwire_py/_impl/pure`, and the test-suite holds both to identical behaviour.
 #![forbid(unsafe_code)]
+
+pub mod arrow;
+pub mod framing;
+pub mod lexer;
+pub mod messages;
+pub mod rows;
+pub mod types;
+pub mod wire;

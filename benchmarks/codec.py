@@ -1,0 +1,123 @@
+"""The codec part: the native core against the pure one, in this process, on the work a server does for each buffer."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import cast
+
+from .data import COLUMNS, make_rows
+from .errors import BenchmarkError
+
+TURNS = 5
+WHOLE = 1 << 30
+OIDS = {"int4": 23, "timestamp": 1114, "float8": 701, "text": 25}
+TYPES = [OIDS[kind] for _, kind in COLUMNS]
+TEXT, BINARY = (0,), (1,)
+
+
+@dataclass(frozen=True)
+class CodecOutcome:
+    """Microseconds per call of both implementations, medians, and how much faster native is."""
+
+    name: str
+    native_us: float
+    pure_us: float
+
+    @property
+    def ratio(self) -> float:
+        """Pure time ÷ native time."""
+        return self.pure_us / self.native_us
+
+
+def measure_codecs(seconds: float) -> list[CodecOutcome]:
+    """Every codec workload on both implementations, in turns; ``seconds`` per implementation and workload."""
+    cores = []
+    for module in ("pgwire_py._native", "pgwire_py._impl.pure"):
+        try:
+            cores.append(import_module(module))
+        except ImportError as error:
+            raise BenchmarkError(f"codec: {module} cannot be loaded: {error} (run `make build`)") from error
+    workloads = [codec_workloads(core) for core in cores]
+    outcomes = []
+    for name in workloads[0]:
+        calls = [workload[name] for workload in workloads]
+        loops = [calibrate(call, seconds / TURNS) for call in calls]
+        times: list[list[float]] = [[], []]
+        for _ in range(TURNS):
+            for which, call in enumerate(calls):
+                times[which].append(per_call(call, loops[which]))
+        native, pure = (statistics.median(taken) * 1e6 for taken in times)
+        outcomes.append(CodecOutcome(name, native, pure))
+    return outcomes
+
+
+def codec_workloads(core: object) -> dict[str, Callable[[], object]]:
+    """Calls to time, by name."""
+    from pgwire_py._impl.interface import Core
+
+    from .servers.arrow import arrow_table
+
+    typed = cast(Core, core)
+    few, many, table = make_rows(100), make_rows(), arrow_table()
+    decoder = typed.FrontendDecoder()
+    decoder.startup = False
+    once = extended_query()
+    pipeline = once * 16
+
+    def decode(buffer: bytes, messages: int) -> Callable[[], object]:
+        if len(decoder.feed(buffer)) != messages:
+            raise BenchmarkError("codec: the decoder did not return the messages it was fed")
+        return lambda: decoder.feed(buffer)
+
+    def encode(rows: Sequence[Sequence[object]], formats: Sequence[int]) -> Callable[[], object]:
+        encoder = typed.RowEncoder(TYPES, formats)
+        return lambda: encoder.encode(rows, 0, WHOLE)
+
+    def encode_arrow(formats: Sequence[int]) -> Callable[[], object]:
+        return lambda: typed.ArrowEncoder(table, formats).encode(0, WHOLE)
+
+    return {
+        "decode Parse/Bind/Describe/Execute/Sync": decode(once, 5),
+        "decode 16 of these in one buffer": decode(pipeline, 80),
+        "encode 100 x 6, text": encode(few, TEXT),
+        "encode 100 x 6, binary": encode(few, BINARY),
+        "encode 5,000 x 6, text": encode(many, TEXT),
+        "encode 5,000 x 6, binary": encode(many, BINARY),
+        "encode 5,000 x 6 from Arrow, text": encode_arrow(TEXT),
+        "encode 5,000 x 6 from Arrow, binary": encode_arrow(BINARY),
+    }
+
+
+def extended_query() -> bytes:
+    """What a driver sends for one parameterised query (Protocol 55.2.3)."""
+
+    def message(tag: bytes, body: bytes) -> bytes:
+        return tag + (len(body) + 4).to_bytes(4, "big") + body
+
+    parse = message(b"P", b"\0select id, name from users where id = $1\0" + b"\0\1" + (23).to_bytes(4, "big"))
+    bind = message(b"B", b"\0\0" + b"\0\1\0\1" + b"\0\1" + b"\0\0\0\4\0\0\0\7" + b"\0\1\0\1")
+    describe = message(b"D", b"P\0")
+    execute = message(b"E", b"\0" + bytes(4))
+    return parse + bind + describe + execute + message(b"S", b"")
+
+
+def calibrate(call: Callable[[], object], seconds: float) -> int:
+    """How many calls fill that time, at least one."""
+    loops = 1
+    while True:
+        taken = per_call(call, loops) * loops
+        if taken >= seconds / 4 or loops >= 1 << 24:
+            return max(1, round(loops * seconds / taken))
+        loops *= 4
+
+
+def per_call(call: Callable[[], object], loops: int) -> float:
+    """Seconds per call."""
+    start = time.perf_counter()
+    for _ in range(loops):
+        call()
+    return (time.perf_counter() - start) / loops

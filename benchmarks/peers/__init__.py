@@ -1,0 +1,1 @@
+"""What a user would pick instead of pgwire_py, and the bound."""

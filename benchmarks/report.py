@@ -1,0 +1,242 @@
+"""The report: tables with the ratio to each peer, the targets, and the JSON file."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import psutil
+
+from .codec import CodecOutcome
+from .contenders import Contender
+from .workloads import WORKLOADS, Outcome, Plan
+
+PEER_COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("postgres", ("postgres",)),
+    ("rust-1", ("pgwire-rust-1",)),
+    ("rust-2", ("pgwire-rust-2",)),
+    ("buenavista", ("buenavista", "buenavista-duckdb")),
+    ("b-asyncio", ("bound-asyncio",)),
+    ("b-uvloop", ("bound-uvloop",)),
+)
+
+
+class Results:
+    """All figures of a run."""
+
+    def __init__(self, outcomes: Sequence[Outcome], codecs: Sequence[CodecOutcome]) -> None:
+        self.outcomes = outcomes
+        self.codecs = codecs
+        self._cpu = {(outcome.workload, outcome.label): outcome.cpu_us for outcome in outcomes}
+        self._values = {(outcome.workload, outcome.label): outcome.value for outcome in outcomes}
+
+    def value(self, workload: str, label: str) -> float | None:
+        """A figure, or None where it was not measured."""
+        return self._values.get((workload, label))
+
+    def ratio(self, workload: str, label: str, other: str) -> float | None:
+        """A figure divided by another entry's of the same workload, or None where either is missing."""
+        one, two = self.value(workload, label), self.value(workload, other)
+        return one / two if one is not None and two else None
+
+    def cpu_ratio(self, workload: str, label: str, other: str) -> float | None:
+        """Another entry's processor time per event divided by this one's."""
+        one, two = self._cpu.get((workload, label)), self._cpu.get((workload, other))
+        return two / one if one and two else None
+
+    def ratios(self, outcome: Outcome) -> dict[str, float]:
+        """An outcome against each peer of its workload."""
+        found = {}
+        for column, labels in PEER_COLUMNS:
+            for label in labels:
+                ratio = self.ratio(outcome.workload, outcome.label, label)
+                if ratio is not None:
+                    found[column] = ratio
+        return found
+
+
+@dataclass(frozen=True)
+class Target:
+    """A line of the table "What it must reach".
+
+    ``by_cpu`` is the same ratio by the servers' processor time per query, which a busy machine spoils less.
+    """
+
+    text: str
+    wanted: float
+    figure: Callable[[Results], float | None]
+    unit: str = "x"
+    at_most: bool = False
+    by_cpu: Callable[[Results], float | None] = lambda _: None
+
+    def judge(self, results: Results) -> tuple[float | None, str]:
+        """The figure, and ``reached``, ``short`` or ``not measured``."""
+        figure = self.figure(results)
+        if figure is None:
+            return None, "not measured"
+        return figure, "reached" if (figure <= self.wanted if self.at_most else figure >= self.wanted) else "short"
+
+
+def ratio_target(text: str, wanted: float, workload: str, label: str, other: str) -> Target:
+    """A ratio of at least ``wanted``."""
+    return Target(
+        text,
+        wanted,
+        lambda results: results.ratio(workload, label, other),
+        by_cpu=lambda results: results.cpu_ratio(workload, label, other),
+    )
+
+
+def slowest_codec(results: Results) -> float | None:
+    """The smallest advantage of native over pure."""
+    return min((outcome.ratio for outcome in results.codecs), default=None)
+
+
+OURS = "native-uvloop"
+TARGETS: tuple[Target, ...] = (
+    *(
+        ratio_target(f"SELECT 1, {mode}, 16 clients / {text}", wanted, f"select1-{mode}-c16", OURS, other)
+        for mode in ("extended", "prepared")
+        for text, wanted, other in (("pgwire (Rust, 1 thread)", 1.6, "pgwire-rust-1"), ("PostgreSQL", 1.5, "postgres"))
+    ),
+    ratio_target("SELECT 1, simple, 16 clients / bound, uvloop", 0.8, "select1-simple-c16", OURS, "bound-uvloop"),
+    ratio_target(
+        "SELECT 1, simple, 16 clients / bound, asyncio", 0.8, "select1-simple-c16", "native-asyncio", "bound-asyncio"
+    ),
+    ratio_target("SELECT 1, simple, 16 clients / buenavista", 10, "select1-simple-c16", OURS, "buenavista"),
+    ratio_target(
+        "rows, 8 clients, tuples / pgwire (Rust, 1 thread)", 2.5, "rows-c8", f"{OURS} tuples", "pgwire-rust-1"
+    ),
+    ratio_target("rows, 8 clients, Arrow / pgwire (Rust, 1 thread)", 3, "rows-c8", f"{OURS} Arrow", "pgwire-rust-1"),
+    ratio_target("rows, 8 clients, tuples / PostgreSQL", 2, "rows-c8", f"{OURS} tuples", "postgres"),
+    ratio_target("rows, 8 clients, Arrow / PostgreSQL", 2, "rows-c8", f"{OURS} Arrow", "postgres"),
+    ratio_target("DuckDB engine, 8 clients / PostgreSQL", 1, "duckdb-c8", "native-duckdb", "postgres"),
+    ratio_target("logins, trust / pgwire (Rust, 1 thread)", 1, "logins", OURS, "pgwire-rust-1"),
+    Target("idle connection", 12, lambda results: results.value("idle", OURS), "kB", at_most=True),
+    Target("stream to a slow reader, Python", 32, lambda results: results.value("stream", OURS), "MB", at_most=True),
+    Target(
+        "stream to a slow reader, DuckDB",
+        32,
+        lambda results: results.value("stream", "native-duckdb"),
+        "MB",
+        at_most=True,
+    ),
+    Target("native / pure, the smallest of the codec workloads", 5, slowest_codec),
+)
+
+
+def machine() -> dict[str, object]:
+    """Facts without which absolute figures mean nothing."""
+    model = platform.processor()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+        ]
+        model = names[0] if names else model
+    return {
+        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "processor": model,
+        "cores": psutil.cpu_count(),
+        "memory GB": round(psutil.virtual_memory().total / 1e9, 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "load average": [round(load, 2) for load in os.getloadavg()],
+    }
+
+
+def number(value: float | None) -> str:
+    """Three or four significant digits."""
+    if value is None:
+        return ""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Aligned columns: the first to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  " + "  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def print_report(results: Results, sizes: Mapping[str, int]) -> None:
+    """Everything that was measured, workload by workload, and the targets."""
+    for workload in WORKLOADS:
+        outcomes = [outcome for outcome in results.outcomes if outcome.workload == workload.name]
+        if not outcomes:
+            continue
+        ratios = [results.ratios(outcome) for outcome in outcomes]
+        present = [column for column, _ in PEER_COLUMNS if any(column in ratio for ratio in ratios)]
+        timed = any(outcome.cpu_us is not None for outcome in outcomes)
+        rows = [["", outcomes[0].unit, *(["server CPU us"] if timed else []), *(f"/ {column}" for column in present)]]
+        for outcome, ratio in zip(outcomes, ratios, strict=True):
+            cpu = [number(outcome.cpu_us)] if timed else []
+            rows.append(
+                [outcome.label, number(outcome.value), *cpu, *(number(ratio.get(column)) for column in present)]
+            )
+        print(f"\n{workload.title}\n{table(rows)}")
+        for outcome in outcomes:
+            if outcome.notes:
+                notes = ", ".join(
+                    f"{key} {number(value) if isinstance(value, float) else value}"
+                    for key, value in outcome.notes.items()
+                )
+                print(f"    {outcome.label}: {notes}")
+    if sizes:
+        print("\nBytes of each result\n" + table([["", "bytes"], *([key, f"{size:,}"] for key, size in sizes.items())]))
+    if results.codecs:
+        lines = [["", "native us", "pure us", "pure / native"]]
+        lines += [
+            [codec.name, number(codec.native_us), number(codec.pure_us), number(codec.ratio)]
+            for codec in results.codecs
+        ]
+        print(f"\nCodecs\n{table(lines)}")
+    lines = [["", "wanted", "measured", "by CPU", ""]]
+    for target in TARGETS:
+        figure, verdict = target.judge(results)
+        sign = "<=" if target.at_most else ">="
+        measured = f"{number(figure)} {target.unit}" if figure is not None else ""
+        lines.append(
+            [target.text, f"{sign} {target.wanted:g} {target.unit}", measured, number(target.by_cpu(results)), verdict]
+        )
+    print(f"\nTargets (native-uvloop, medians)\n{table(lines)}")
+
+
+def write_json(
+    path: Path,
+    results: Results,
+    facts: Mapping[str, object],
+    contenders: Mapping[str, Contender],
+    sizes: Mapping[str, int],
+    plan: Plan,
+) -> None:
+    """The same as JSON."""
+    document = {
+        "machine": dict(facts),
+        "plan": asdict(plan),
+        "servers": {name: contender.version for name, contender in contenders.items()},
+        "outcomes": [{**asdict(outcome), "ratios": results.ratios(outcome)} for outcome in results.outcomes],
+        "result_bytes": dict(sizes),
+        "codecs": [{**asdict(codec), "ratio": codec.ratio} for codec in results.codecs],
+        "targets": [
+            {"target": target.text, "wanted": target.wanted, "unit": target.unit, "at_most": target.at_most}
+            | dict(zip(("measured", "verdict"), target.judge(results), strict=True))
+            | {"by_cpu": target.by_cpu(results)}
+            for target in TARGETS
+        ],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=1) + "\n")

@@ -1,0 +1,1 @@
+"""Servers of pgwire_py that the benchmark measures."""

@@ -1,0 +1,76 @@
+"""pgwire_py's own server under test.
+
+``python -m benchmarks.servers.pgwire_py_server [--loop asyncio|uvloop] [--engine python|duckdb] [--database FILE]``
+prints its port. ``PGWIRE_PY_IMPL`` chooses native or pure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+import pgwire_py as pg
+
+from ..data import COLUMNS, SELECT_ARROW, SELECT_ROWS, SELECT_STREAM, make_rows, stream_rows
+from .arrow import arrow_table
+
+TYPES = {"int4": pg.INT4, "timestamp": pg.TIMESTAMP, "float8": pg.FLOAT8, "text": pg.TEXT}
+ONE_COLUMNS = [pg.Column("?column?", pg.INT4)]
+ROW_COLUMNS = [pg.Column(name, TYPES[kind]) for name, kind in COLUMNS]
+
+
+def python_server(host: str, port: int, connections: int, stream: int) -> pg.Server:
+    """A coroutine that answers from Python tuples made once, an Arrow table made once, and a generator."""
+    rows = make_rows()
+    table = arrow_table()
+
+    async def answer(query: pg.Query) -> pg.Result:
+        sql = query.sql
+        if sql == SELECT_ROWS:
+            return pg.Result(columns=ROW_COLUMNS, rows=rows)
+        if sql == SELECT_ARROW:
+            return pg.Result(rows=table)
+        if sql == SELECT_STREAM:
+            return pg.Result(columns=ROW_COLUMNS[:3], rows=stream_rows(stream))
+        return pg.Result(columns=ONE_COLUMNS, rows=[(1,)])
+
+    return pg.Server(answer, host=host, port=port, max_connections=connections)
+
+
+def duckdb_server(host: str, port: int, connections: int, database: str) -> pg.Server:
+    """The DuckDB engine on a file that has bench_rows and bench_stream."""
+    from pgwire_py.engines.duckdb import DuckDBEngine
+
+    return pg.Server(DuckDBEngine(database), host=host, port=port, max_connections=connections)
+
+
+async def serve(options: argparse.Namespace) -> None:
+    if options.engine == "duckdb":
+        server = duckdb_server(options.host, options.port, options.max_connections, options.database)
+    else:
+        server = python_server(options.host, options.port, options.max_connections, options.stream_rows)
+    await server.start()
+    print(server.port, flush=True)
+    await server.serve_forever()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--loop", choices=["asyncio", "uvloop"], default="asyncio")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--engine", choices=["python", "duckdb"], default="python")
+    parser.add_argument("--max-connections", type=int, default=4_000)
+    parser.add_argument("--stream-rows", type=int, default=5_000_000)
+    parser.add_argument("--database", default=":memory:")
+    options = parser.parse_args()
+    if options.loop == "uvloop":
+        import uvloop
+
+        uvloop.run(serve(options))
+    else:
+        asyncio.run(serve(options))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""Reading and writing the protocol's primitive values within bounds (Protocol 55.6), with PostgreSQL's own error texts.
+
+A :class:`Reader` never looks past its body. Writers check what the wire cannot carry: NUL inside a text, integers and counts that
+do not fit, and lone surrogates.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Final
+
+from ...errors import LocalProtocolError, RemoteProtocolError
+
+INT16: Final = struct.Struct("!h")
+UINT16: Final = struct.Struct("!H")
+INT32: Final = struct.Struct("!i")
+UINT32: Final = struct.Struct("!I")
+
+MAX_COUNT: Final = 65_535
+"""Largest count an Int16 read without sign can carry."""
+
+MAX_LENGTH: Final = 2**31 - 1
+"""Largest length field of a message, in bytes."""
+
+
+def invalid_utf8(raw: bytes, start: int) -> RemoteProtocolError:
+    """PostgreSQL's error about the invalid sequence that begins at ``start``: it prints as many bytes as the first one announces."""
+    first = raw[start]
+    size = 2 if first & 0xE0 == 0xC0 else 3 if first & 0xF0 == 0xE0 else 4 if first & 0xF8 == 0xF0 else 1
+    shown = " ".join(f"0x{byte:02x}" for byte in raw[start : start + size])
+    return RemoteProtocolError(f'invalid byte sequence for encoding "UTF8": {shown}', "22021")
+
+
+def decode_text(raw: bytes) -> str:
+    """The text of UTF-8 bytes.
+
+    Raises:
+        RemoteProtocolError: 22021, not UTF-8.
+    """
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        start = error.start
+    raise invalid_utf8(raw, start)
+
+
+class Reader:
+    """Takes the primitive values of one message body in order.
+
+    Every method raises RemoteProtocolError (08P01, not fatal) when the body does not hold what it asks for.
+    """
+
+    __slots__ = ("_body", "_position")
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._position = 0
+
+    def text(self) -> str:
+        """A NUL-terminated text."""
+        end = self._body.find(0, self._position)
+        if end < 0:
+            raise RemoteProtocolError("invalid string in message")
+        raw = self._body[self._position : end]
+        self._position = end + 1
+        return decode_text(raw)
+
+    def byte(self) -> int:
+        """One byte."""
+        if self._position >= len(self._body):
+            raise RemoteProtocolError("no data left in message")
+        self._position += 1
+        return self._body[self._position - 1]
+
+    def uint16(self) -> int:
+        """An Int16 read without sign, as PostgreSQL reads counts."""
+        return int(UINT16.unpack_from(self._body, self._advance(2))[0])
+
+    def int16(self) -> int:
+        """An Int16."""
+        return int(INT16.unpack_from(self._body, self._advance(2))[0])
+
+    def int32(self) -> int:
+        """An Int32."""
+        return int(INT32.unpack_from(self._body, self._advance(4))[0])
+
+    def int16s(self) -> tuple[int, ...]:
+        """A count and that many Int16."""
+        count = self.uint16()
+        return struct.unpack_from(f"!{count}h", self._body, self._advance(2 * count)) if count else ()
+
+    def uint32s(self) -> tuple[int, ...]:
+        """A count and that many OIDs."""
+        count = self.uint16()
+        return struct.unpack_from(f"!{count}I", self._body, self._advance(4 * count)) if count else ()
+
+    def uint32(self) -> int:
+        """An Int32 read without sign."""
+        return int(UINT32.unpack_from(self._body, self._advance(4))[0])
+
+    def take(self, size: int) -> bytes:
+        """``size`` bytes; a negative size is an error."""
+        start = self._advance(size)
+        return self._body[start : start + size]
+
+    def rest(self) -> bytes:
+        """All bytes that are left."""
+        return self.take(len(self._body) - self._position)
+
+    def end(self) -> None:
+        """Nothing may be left."""
+        if self._position != len(self._body):
+            raise RemoteProtocolError("invalid message format")
+
+    def _advance(self, size: int) -> int:
+        start = self._position
+        if size < 0 or size > len(self._body) - start:
+            raise RemoteProtocolError("insufficient data left in message")
+        self._position = start + size
+        return start
+
+
+def put_text(value: object) -> bytes:
+    """A text with its terminating NUL.
+
+    Raises:
+        LocalProtocolError: not a str, holds a NUL, or cannot be encoded as UTF-8. So for the other ``put_`` functions, each for its type.
+    """
+    if not isinstance(value, str):
+        raise _expected("str", value)
+    try:
+        raw = value.encode()
+    except UnicodeEncodeError:
+        raise LocalProtocolError("a text cannot be encoded as UTF-8") from None
+    if 0 in raw:
+        raise LocalProtocolError("a text holds a NUL")
+    return raw + b"\0"
+
+
+def put_bytes(value: object) -> bytes:
+    """Bytes as they are; bytearray and memoryview are copied."""
+    if type(value) is bytes:
+        return value
+    if not isinstance(value, (bytes, bytearray, memoryview)):
+        raise _expected("bytes", value)
+    return bytes(value)
+
+
+def put_int16(value: object) -> bytes:
+    """An Int16."""
+    return INT16.pack(_integer(value, -(2**15), 2**15 - 1, "Int16"))
+
+
+def put_int32(value: object) -> bytes:
+    """An Int32."""
+    return INT32.pack(_integer(value, -(2**31), 2**31 - 1, "Int32"))
+
+
+def put_uint32(value: object) -> bytes:
+    """An Int32 without sign, such as an OID."""
+    return UINT32.pack(_integer(value, 0, 2**32 - 1, "UInt32"))
+
+
+def put_count(values: object) -> tuple[bytes, Sequence[object]]:
+    """The Int16 count of a tuple or list, and the values."""
+    checked = put_sequence(values)
+    if len(checked) > MAX_COUNT:
+        raise LocalProtocolError(f"{len(checked)} values, at most {MAX_COUNT} fit")
+    return UINT16.pack(len(checked)), checked
+
+
+def put_sequence(values: object) -> Sequence[object]:
+    """A tuple or list as it is."""
+    if not isinstance(values, (tuple, list)):
+        raise _expected("a tuple or list", values)
+    return values
+
+
+def put_int16s(values: object) -> bytes:
+    """A count and that many Int16."""
+    count, checked = put_count(values)
+    return count + b"".join(map(put_int16, checked))
+
+
+def put_uint32s(values: object) -> bytes:
+    """A count and that many OIDs."""
+    count, checked = put_count(values)
+    return count + b"".join(map(put_uint32, checked))
+
+
+def put_values(values: object) -> bytes:
+    """A count and that many values, each with its length; None is NULL, length -1."""
+    count, checked = put_count(values)
+    pieces = [count]
+    for value in checked:
+        if value is None:
+            pieces.append(b"\xff\xff\xff\xff")
+        else:
+            raw = put_bytes(value)
+            if len(raw) > MAX_LENGTH:
+                raise too_long()
+            pieces += (UINT32.pack(len(raw)), raw)
+    return b"".join(pieces)
+
+
+def put_pairs(pairs: object) -> list[tuple[object, object]]:
+    """Keys and values of a dict, in order."""
+    if not isinstance(pairs, dict):
+        raise _expected("a dict", pairs)
+    return list(pairs.items())
+
+
+def too_long() -> LocalProtocolError:
+    """What a message beyond the length field's range answers."""
+    return LocalProtocolError(f"longer than {MAX_LENGTH} bytes")
+
+
+def _integer(value: object, low: int, high: int, name: str) -> int:
+    if not isinstance(value, int):
+        raise _expected("int", value)
+    if not low <= value <= high:
+        raise LocalProtocolError(f"an integer does not fit {name}")
+    return value
+
+
+def _expected(name: str, value: object) -> LocalProtocolError:
+    return LocalProtocolError(f"expected {name}, not {type(value).__name__}")

@@ -1,0 +1,202 @@
+"""The server's end of a connection without a socket: bytes in, events out; messages in, bytes out.
+
+``BackendConnection`` holds the framing and the phase of one connection and nothing else: no clock, no randomness, no I/O. Events are
+handed out one at a time, because what is legal, or to be skipped, depends on what was answered before.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from . import messages as m
+from ._impl import FrontendDecoder, encode_message
+from .errors import LocalProtocolError, RemoteProtocolError
+from .state import ANSWERING, IGNORED, RECEIVE, SEND, Phase
+
+__all__ = ["BackendConnection"]
+
+MAX_STARTUP_LENGTH: Final = 10_000
+"""PostgreSQL's MAX_STARTUP_PACKET_LENGTH, in bytes."""
+
+MAX_AUTH_MESSAGE_LENGTH: Final = 65_535
+"""PostgreSQL's PG_MAX_AUTH_TOKEN_LENGTH: largest message before authentication, in bytes."""
+
+MAX_MESSAGE_LENGTH: Final = 0x3FFF_FFFE
+"""PostgreSQL's PQ_LARGE_MESSAGE_LIMIT (1 GB - 2): largest message after authentication, in bytes."""
+
+READY: Final[dict[str, bytes]] = {status: encode_message(m.ReadyForQuery(status)) for status in "ITE"}
+
+_EXTENDED_TAGS: Final = frozenset("PBDECH")
+
+
+class BackendConnection:
+    """The backend's end of the protocol, sans I/O.
+
+    Args:
+        max_message_length: largest tagged message accepted once authenticated, in bytes.
+
+    Give it what the socket delivers with :meth:`receive_data`, take events with :meth:`next_event`, answer with :meth:`send`, and write
+    what :meth:`data_to_send` returns.
+    """
+
+    __slots__ = ("_decoder", "_inbox", "_max_message_length", "_out", "_phase", "_position", "_row")
+
+    def __init__(self, *, max_message_length: int = MAX_MESSAGE_LENGTH) -> None:
+        self._decoder = FrontendDecoder(MAX_STARTUP_LENGTH, MAX_AUTH_MESSAGE_LENGTH)
+        self._max_message_length = max_message_length
+        self._inbox: list[Any] = []
+        self._position = 0
+        self._out: list[bytes] = []
+        self._enter(Phase.STARTUP)
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        self._row = RECEIVE[phase]
+
+    @property
+    def phase(self) -> Phase:
+        """Where the connection stands."""
+        return self._phase
+
+    @property
+    def buffered(self) -> int:
+        """Bytes received that no event has been made of yet."""
+        return self._decoder.buffered
+
+    @property
+    def pending(self) -> int:
+        """Messages received and not yet handed out as events."""
+        return len(self._inbox) - self._position
+
+    # -- receiving ---------------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes | bytearray | memoryview) -> None:
+        """Take bytes from the other side, in any chunking. Never raises: what is wrong with them comes as an event."""
+        messages = self._decoder.feed(data)
+        if self._position < len(self._inbox):
+            self._inbox.extend(messages)
+        else:
+            self._inbox = messages
+            self._position = 0
+
+    def peek(self) -> object | None:
+        """The next message received, whatever the phase, without taking it; None where there is none."""
+        return self._inbox[self._position] if self._position < len(self._inbox) else None
+
+    def next_event(self) -> Any:
+        """The next event: a frontend message, or a :class:`RemoteProtocolError` to be answered, or None when more data, or an answer
+        that is owed, must come first.
+
+        After a RemoteProtocolError with ``fatal`` the phase is CLOSED. Otherwise the phase is as after the message that was malformed.
+        """
+        while self._position < len(self._inbox):
+            if not self._row and self._phase is not Phase.CLOSED:
+                return None
+            message = self._inbox[self._position]
+            self._position += 1
+            phase = self._row.get(message.__class__)
+            if phase is not None:
+                if phase is not self._phase:
+                    self._phase = phase
+                    self._row = RECEIVE[phase]
+                return message
+            event = self._not_in_table(message)
+            if event is not None:
+                return event
+        return None
+
+    def _not_in_table(self, message: Any) -> RemoteProtocolError | None:
+        if self._phase is Phase.CLOSED:
+            return None
+        if message.__class__ is RemoteProtocolError:
+            error: RemoteProtocolError = message
+            if error.fatal:
+                self._enter(Phase.CLOSED)
+                return error
+            if self._phase is Phase.SKIPPING:
+                return None
+            if self._phase in (Phase.IDLE, Phase.EXTENDED):
+                self._enter(
+                    Phase.EXTENDED if error.tag in _EXTENDED_TAGS else Phase.SYNC if error.tag == "S" else Phase.SIMPLE
+                )
+                return error
+        elif (
+            self._phase in (Phase.IDLE, Phase.EXTENDED) and message.__class__ in IGNORED
+        ) or self._phase is Phase.SKIPPING:
+            return None
+        phase = self._phase
+        self._enter(Phase.CLOSED)
+        if message.__class__ is RemoteProtocolError:
+            return RemoteProtocolError(message.args[0], message.sqlstate, fatal=True)
+        if phase is Phase.AUTHENTICATION:
+            return RemoteProtocolError(f"expected a password response, got {type(message).__name__}", fatal=True)
+        return RemoteProtocolError(f"unexpected message {type(message).__name__} in phase {phase.value}", fatal=True)
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def send_encryption_response(self, answer: bytes) -> None:
+        """Answer SSLRequest or GSSENCRequest with one byte: ``b"S"``, ``b"G"`` or ``b"N"`` (Protocol 55.2.10, 55.2.11).
+
+        Raises:
+            LocalProtocolError: no such request is waiting, or ``answer`` is none of the three.
+        """
+        if self._phase is not Phase.ENCRYPTION or answer not in (b"S", b"G", b"N"):
+            raise LocalProtocolError(
+                f"cannot answer an encryption request with {answer!r} in phase {self._phase.value}"
+            )
+        self._out.append(answer)
+        self._enter(Phase.STARTUP)
+        self.receive_data(b"")
+
+    def expect_password(self, kind: str) -> None:
+        """Say what the next ``p`` message is: ``"password"``, ``"sasl_initial"`` or ``"sasl_response"``."""
+        self._decoder.password_kind = kind
+
+    def send(self, message: object) -> None:
+        """Queue a backend message.
+
+        Raises:
+            LocalProtocolError: the message is not legal in this phase, or cannot be encoded; nothing was queued.
+        """
+        kind = type(message)
+        phase = SEND.get(self._phase, {}).get(kind)
+        if phase is None and kind in (m.AuthenticationOk, m.ReadyForQuery):
+            raise LocalProtocolError(f"cannot send {kind.__name__} in phase {self._phase.value}")
+        if kind is m.ErrorResponse and getattr(message, "fields", {}).get("S") in ("FATAL", "PANIC"):
+            phase = Phase.CLOSED
+        self._out.append(encode_message(message))
+        if phase is not None:
+            self._enter(phase)
+            if kind is m.AuthenticationOk:
+                self._decoder.max_message_length = self._max_message_length
+
+    def send_encoded(self, data: bytes) -> None:
+        """Queue bytes of complete backend messages that do not change the phase: rows, descriptions, CommandComplete and the like.
+
+        Raises:
+            LocalProtocolError: no command is being answered.
+        """
+        if self._phase not in ANSWERING:
+            raise LocalProtocolError(f"cannot send results in phase {self._phase.value}")
+        self._out.append(data)
+
+    def send_ready(self, status: str) -> None:
+        """Queue ReadyForQuery with status ``I``, ``T`` or ``E``: the short form of :meth:`send` for the hot path."""
+        if self._phase is not Phase.SIMPLE and self._phase is not Phase.SYNC and self._phase is not Phase.STARTING:
+            raise LocalProtocolError(f"cannot send ReadyForQuery in phase {self._phase.value}")
+        self._out.append(READY[status])
+        self._phase = Phase.IDLE
+        self._row = RECEIVE[Phase.IDLE]
+
+    def data_to_send(self) -> bytes:
+        """What has been queued since the last call, as one piece."""
+        out = self._out
+        if not out:
+            return b""
+        data = out[0] if len(out) == 1 else b"".join(out)
+        self._out = []
+        return data
+
+    def close(self) -> None:
+        """Stop receiving: nothing that came or comes is handed out any more."""
+        self._enter(Phase.CLOSED)

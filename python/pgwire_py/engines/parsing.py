@@ -1,0 +1,159 @@
+"""Statements as sqlglot trees, with ``$n`` kept apart, and the way from SQL type names to OIDs.
+
+sqlglot reads ``$1,$2)`` as the start of a dollar quote, so each ``$n`` is an identifier while it parses and becomes an
+``exp.Parameter`` afterwards. sqlglot is imported when the first statement needs it (about 0.1 s).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .. import oids
+from ..sql import Statement
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+__all__ = ["MAX_PARSED", "oid_of_datatype", "parameter_number", "parse", "replace_parameters", "sql_type_name"]
+
+MAX_PARSED = 100_000
+"""Texts longer than this many characters are not parsed: they pass as they are."""
+
+_MARK = "__pgwire_parameter_"
+
+_OID_OF_TYPE = {
+    "BOOLEAN": oids.BOOL,
+    "TINYINT": oids.INT2,
+    "UTINYINT": oids.INT2,
+    "SMALLINT": oids.INT2,
+    "SMALLSERIAL": oids.INT2,
+    "USMALLINT": oids.INT4,
+    "INT": oids.INT4,
+    "MEDIUMINT": oids.INT4,
+    "SERIAL": oids.INT4,
+    "UINT": oids.INT8,
+    "BIGINT": oids.INT8,
+    "BIGSERIAL": oids.INT8,
+    "UBIGINT": oids.NUMERIC,
+    "INT128": oids.NUMERIC,
+    "FLOAT": oids.FLOAT4,
+    "DOUBLE": oids.FLOAT8,
+    "UDOUBLE": oids.FLOAT8,
+    "DECIMAL": oids.NUMERIC,
+    "BIGDECIMAL": oids.NUMERIC,
+    "MONEY": oids.NUMERIC,
+    "TEXT": oids.TEXT,
+    "VARCHAR": oids.VARCHAR,
+    "NVARCHAR": oids.VARCHAR,
+    "CHAR": oids.BPCHAR,
+    "BPCHAR": oids.BPCHAR,
+    "NCHAR": oids.BPCHAR,
+    "NAME": oids.NAME,
+    "VARBINARY": oids.BYTEA,
+    "BINARY": oids.BYTEA,
+    "BLOB": oids.BYTEA,
+    "DATE": oids.DATE,
+    "TIME": oids.TIME,
+    "TIMESTAMP": oids.TIMESTAMP,
+    "TIMESTAMPNTZ": oids.TIMESTAMP,
+    "DATETIME": oids.TIMESTAMP,
+    "TIMESTAMP_S": oids.TIMESTAMP,
+    "TIMESTAMP_MS": oids.TIMESTAMP,
+    "TIMESTAMP_NS": oids.TIMESTAMP,
+    "TIMESTAMPTZ": oids.TIMESTAMPTZ,
+    "TIMESTAMPLTZ": oids.TIMESTAMPTZ,
+    "INTERVAL": oids.INTERVAL,
+    "UUID": oids.UUID,
+    "JSON": oids.JSON,
+    "JSONB": oids.JSONB,
+}
+
+_SQL_NAME = {
+    oids.BOOL: "BOOLEAN",
+    oids.INT2: "SMALLINT",
+    oids.INT4: "INTEGER",
+    oids.INT8: "BIGINT",
+    oids.FLOAT4: "REAL",
+    oids.FLOAT8: "DOUBLE",
+    oids.TEXT: "VARCHAR",
+    oids.VARCHAR: "VARCHAR",
+    oids.BPCHAR: "VARCHAR",
+    oids.NAME: "VARCHAR",
+    oids.BYTEA: "BLOB",
+    oids.DATE: "DATE",
+    oids.TIME: "TIME",
+    oids.TIMESTAMP: "TIMESTAMP",
+    oids.TIMESTAMPTZ: "TIMESTAMPTZ",
+    oids.INTERVAL: "INTERVAL",
+    oids.UUID: "UUID",
+    oids.JSON: "JSON",
+    oids.JSONB: "JSON",
+}
+
+
+def parse(statement: Statement) -> exp.Expression | None:
+    """The tree of a statement read as PostgreSQL's, ``$n`` as ``exp.Parameter``; None where sqlglot cannot read it."""
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    if len(statement.text) > MAX_PARSED:
+        return None
+    text = replace_parameters(statement, lambda number: f"{_MARK}{number}")
+    try:
+        tree = sqlglot.parse_one(text, read="postgres")
+    except (SqlglotError, RecursionError):
+        return None
+    if tree is None or isinstance(tree, exp.Command):
+        return None
+    if not statement.parameters:
+        return tree
+    return tree.transform(_to_parameter, copy=False)
+
+
+def replace_parameters(statement: Statement, replacement: object) -> str:
+    """The text with each ``$n`` replaced by what ``replacement`` (a function of the number) returns."""
+    assert callable(replacement)
+    pieces: list[str] = []
+    position = 0
+    for number, start, end in statement.parameters:
+        pieces += (statement.text[position:start], replacement(number))
+        position = end
+    pieces.append(statement.text[position:])
+    return "".join(pieces)
+
+
+def parameter_number(node: exp.Expression) -> int:
+    """The ``n`` of an ``exp.Parameter`` that :func:`parse` made."""
+    return int(node.this.name)
+
+
+def oid_of_datatype(node: exp.Expression | None) -> int:
+    """OID of a sqlglot DataType; 0 where it has none that sessions see."""
+    from sqlglot import exp
+
+    if not isinstance(node, exp.DataType):
+        return 0
+    name = node.this.value if isinstance(node.this, exp.DataType.Type) else str(node.this)
+    if name in ("ARRAY", "LIST"):
+        element = oid_of_datatype(node.expressions[0]) if node.expressions else 0
+        return element if element in oids.ELEMENT_OF else oids.ARRAY_OF.get(element, 0)
+    return _OID_OF_TYPE.get(name, 0)
+
+
+def sql_type_name(oid: int) -> str | None:
+    """The type's name that DuckDB and PostgreSQL both read (``INTEGER``, ``VARCHAR[]``); None where a cast would lose digits."""
+    if oid in oids.ELEMENT_OF:
+        element = sql_type_name(oids.ELEMENT_OF[oid])
+        return element and element + "[]"
+    return _SQL_NAME.get(oid)
+
+
+def _to_parameter(node: exp.Expression) -> exp.Expression:
+    from sqlglot import exp
+
+    if isinstance(node, exp.Column) and not node.table and node.name.startswith(_MARK):
+        return exp.Parameter(this=exp.Literal.number(node.name[len(_MARK) :]))
+    if isinstance(node, exp.Identifier) and node.this.startswith(_MARK) and not isinstance(node.parent, exp.Column):
+        return exp.Parameter(this=exp.Literal.number(node.this[len(_MARK) :]))
+    return node

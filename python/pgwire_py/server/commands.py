@@ -1,0 +1,412 @@
+"""Statements that the session layer answers itself, whatever the engine: transactions, run-time parameters, clean-up.
+
+``parse`` recognises one from its tokens; ``session.py`` carries it out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from .. import oids
+from .._impl import tokenize
+from ..engines.base import Column
+from ..errors import FeatureNotSupported, SQLSyntaxError
+from ..sql import Statement, Token
+
+__all__ = [
+    "Begin",
+    "Clean",
+    "Command",
+    "Commit",
+    "Deallocate",
+    "Release",
+    "Reset",
+    "Rollback",
+    "RollbackTo",
+    "Savepoint",
+    "SetParameter",
+    "SetTransaction",
+    "Show",
+    "parse",
+]
+
+_ENGINE_SHOWS: Final = frozenset({"tables", "databases", "schemas", "columns"})
+"""``SHOW`` of these is the engine's own, where it has such a statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A statement of the session layer; ``tag`` is its command tag."""
+
+    tag: str
+
+    @property
+    def columns(self) -> tuple[Column, ...] | None:
+        """Columns of the rows it returns; None for none."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Begin(Command):
+    """BEGIN, START TRANSACTION; ``modes`` are parameters to set for the transaction."""
+
+    modes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Commit(Command):
+    """COMMIT, END; ``chain`` starts the next transaction at once."""
+
+    chain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback(Command):
+    """ROLLBACK, ABORT; ``chain`` starts the next transaction at once."""
+
+    chain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Savepoint(Command):
+    """SAVEPOINT name."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Command):
+    """RELEASE [SAVEPOINT] name."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackTo(Command):
+    """ROLLBACK TO [SAVEPOINT] name."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetParameter(Command):
+    """SET name = value; ``value`` None is DEFAULT."""
+
+    name: str = ""
+    value: str | None = None
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetTransaction(Command):
+    """SET TRANSACTION (``session`` False) or SET SESSION CHARACTERISTICS AS TRANSACTION."""
+
+    modes: tuple[tuple[str, str], ...] = ()
+    session: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reset(Command):
+    """RESET name; ``name`` None is ALL."""
+
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Show(Command):
+    """SHOW name; ``name`` None is ALL."""
+
+    name: str | None = None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        if self.name is None:
+            return (Column("name", oids.TEXT), Column("setting", oids.TEXT), Column("description", oids.TEXT))
+        from .settings import display_name
+
+        return (Column(display_name(self.name), oids.TEXT),)
+
+
+@dataclass(frozen=True, slots=True)
+class Deallocate(Command):
+    """DEALLOCATE [PREPARE] name; ``name`` None is ALL."""
+
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clean(Command):
+    """DISCARD, CLOSE ALL, UNLISTEN: ``all`` True for DISCARD ALL."""
+
+    all: bool = False
+
+
+class _Tokens:
+    """The tokens of one command, taken from the left."""
+
+    def __init__(self, statement: Statement) -> None:
+        self._text = statement.text
+        self._tokens = tokenize(statement.text)
+        self._position = 0
+
+    def peek(self) -> Token | None:
+        return self._tokens[self._position] if self._position < len(self._tokens) else None
+
+    def word(self, *wanted: str) -> str:
+        """Take the next token if it is one of these words, else take nothing and return ''."""
+        token = self.peek()
+        if token is not None and token.kind == "word" and token.value in wanted:
+            self._position += 1
+            return token.value
+        return ""
+
+    def operator(self, wanted: str) -> bool:
+        token = self.peek()
+        if token is not None and token.kind == "operator" and token.value == wanted:
+            self._position += 1
+            return True
+        return False
+
+    def take(self) -> Token:
+        token = self.peek()
+        if token is None:
+            raise SQLSyntaxError("syntax error at end of input", position=len(self._text) + 1)
+        self._position += 1
+        return token
+
+    def name(self) -> str:
+        token = self.take()
+        if token.kind not in ("word", "quoted"):
+            raise self.error(token)
+        name = token.value
+        while self.operator("."):
+            name += "." + self.take().value
+        return name
+
+    def error(self, token: Token) -> SQLSyntaxError:
+        near = self._text[token.start : token.end][:64]
+        return SQLSyntaxError(f'syntax error at or near "{near}"', position=token.start + 1)
+
+    def end(self) -> None:
+        token = self.peek()
+        if token is not None:
+            raise self.error(token)
+
+
+def parse(statement: Statement) -> Command | None:
+    """The session layer's command in a statement, or None where it is the engine's.
+
+    Raises:
+        SQLSyntaxError: it is such a command, but malformed.
+    """
+    parser = _PARSERS.get(statement.keywords[0]) if statement.keywords else None
+    if parser is None:
+        return None
+    tokens = _Tokens(statement)
+    tokens.take()
+    command = parser(tokens)
+    if command is not None:
+        tokens.end()
+    return command
+
+
+def _modes(tokens: _Tokens) -> tuple[tuple[str, str], ...]:
+    modes: list[tuple[str, str]] = []
+    while tokens.peek() is not None:
+        if tokens.word("isolation"):
+            if not tokens.word("level"):
+                raise tokens.error(tokens.take())
+            level = tokens.word("serializable", "repeatable", "read")
+            if level == "repeatable":
+                level += " " + (tokens.word("read") or tokens.take().value)
+            elif level == "read":
+                level += " " + (tokens.word("committed", "uncommitted") or tokens.take().value)
+            elif not level:
+                raise tokens.error(tokens.take())
+            modes.append(("isolation", level))
+        elif tokens.word("read"):
+            kind = tokens.word("only", "write")
+            if not kind:
+                raise tokens.error(tokens.take())
+            modes.append(("read_only", "on" if kind == "only" else "off"))
+        elif tokens.word("not"):
+            if not tokens.word("deferrable"):
+                raise tokens.error(tokens.take())
+            modes.append(("deferrable", "off"))
+        elif tokens.word("deferrable"):
+            modes.append(("deferrable", "on"))
+        elif modes and tokens.operator(","):
+            continue
+        else:
+            raise tokens.error(tokens.take())
+    return tuple(modes)
+
+
+def _begin(tokens: _Tokens) -> Command | None:
+    tokens.word("work", "transaction")
+    tokens.word("deferred", "immediate", "exclusive")  # SQLite's words for its own locking; harmless to accept
+    tokens.word("transaction")
+    return Begin("BEGIN", _modes(tokens))
+
+
+def _start(tokens: _Tokens) -> Command | None:
+    if not tokens.word("transaction"):
+        return None
+    return Begin("START TRANSACTION", _modes(tokens))
+
+
+def _chain(tokens: _Tokens) -> bool:
+    if not tokens.word("and"):
+        return False
+    negated = bool(tokens.word("no"))
+    if not tokens.word("chain"):
+        raise tokens.error(tokens.take())
+    return not negated
+
+
+def _commit(tokens: _Tokens) -> Command | None:
+    token = tokens.peek()
+    if token is not None and token.value == "prepared":
+        raise FeatureNotSupported("two-phase commit is not supported")
+    tokens.word("work", "transaction")
+    return Commit("COMMIT", _chain(tokens))
+
+
+def _rollback(tokens: _Tokens) -> Command | None:
+    token = tokens.peek()
+    if token is not None and token.value == "prepared":
+        raise FeatureNotSupported("two-phase commit is not supported")
+    tokens.word("work", "transaction")
+    if tokens.word("to"):
+        tokens.word("savepoint")
+        return RollbackTo("ROLLBACK", tokens.name())
+    return Rollback("ROLLBACK", _chain(tokens))
+
+
+def _savepoint(tokens: _Tokens) -> Command | None:
+    return Savepoint("SAVEPOINT", tokens.name())
+
+
+def _release(tokens: _Tokens) -> Command | None:
+    tokens.word("savepoint")
+    return Release("RELEASE", tokens.name())
+
+
+def _value(tokens: _Tokens) -> str | None:
+    if tokens.word("default"):
+        tokens.end()
+        return None
+    parts: list[str] = []
+    while True:
+        sign = "-" if tokens.operator("-") else ""
+        if not sign:
+            tokens.operator("+")
+        token = tokens.take()
+        if token.kind not in ("word", "quoted", "string", "number"):
+            raise tokens.error(token)
+        value = sign + token.value
+        quoted = token.kind == "quoted" and not (value.isidentifier() and value == value.lower())
+        parts.append('"' + value.replace('"', '""') + '"' if quoted else value)
+        if not tokens.operator(","):
+            return parts[0] if len(parts) == 1 and token.kind != "quoted" else ", ".join(parts)
+
+
+def _set(tokens: _Tokens) -> Command | None:
+    scope = tokens.word("session", "local")
+    if scope == "session" and tokens.word("characteristics"):
+        if not (tokens.word("as") and tokens.word("transaction")):
+            raise tokens.error(tokens.take())
+        return SetTransaction("SET", _modes(tokens), session=True)
+    if tokens.word("transaction"):
+        return SetTransaction("SET", _modes(tokens))
+    local = scope == "local"
+    if tokens.word("time"):
+        if not tokens.word("zone"):
+            raise tokens.error(tokens.take())
+        if tokens.word("local"):
+            return SetParameter("SET", "timezone", None, local)
+        return SetParameter("SET", "timezone", _value(tokens), local)
+    if tokens.word("names"):
+        return SetParameter("SET", "client_encoding", _value(tokens) if tokens.peek() else None, local)
+    if scope == "session" and tokens.word("authorization"):
+        return SetParameter("SET", "session_authorization", _value(tokens), local)
+    if tokens.word("role"):
+        tokens.operator("=")
+        tokens.word("to")
+        return SetParameter("SET", "role", _value(tokens), local)
+    name = tokens.name()
+    if not (tokens.operator("=") or tokens.word("to")):
+        raise tokens.error(tokens.take())
+    return SetParameter("SET", name, _value(tokens), local)
+
+
+def _reset(tokens: _Tokens) -> Command | None:
+    return Reset("RESET", None if tokens.word("all") else _long_name(tokens))
+
+
+def _show(tokens: _Tokens) -> Command | None:
+    token = tokens.peek()
+    if token is not None and token.kind == "word" and token.value in _ENGINE_SHOWS:
+        return None
+    if tokens.word("all"):
+        return Show("SHOW", None) if tokens.peek() is None else None
+    return Show("SHOW", _long_name(tokens))
+
+
+def _long_name(tokens: _Tokens) -> str:
+    if tokens.word("time"):
+        if tokens.word("zone"):
+            return "timezone"
+    elif tokens.word("session"):
+        if tokens.word("authorization"):
+            return "session_authorization"
+    elif tokens.word("transaction"):
+        if tokens.word("isolation") and tokens.word("level"):
+            return "transaction_isolation"
+    else:
+        return tokens.name()
+    raise tokens.error(tokens.take())
+
+
+def _discard(tokens: _Tokens) -> Command | None:
+    kind = tokens.word("all", "plans", "sequences", "temp", "temporary")
+    if not kind:
+        raise tokens.error(tokens.take())
+    return Clean("DISCARD ALL" if kind == "all" else f"DISCARD {kind.upper()}", all=kind == "all")
+
+
+def _deallocate(tokens: _Tokens) -> Command | None:
+    tokens.word("prepare")
+    if tokens.word("all"):
+        return Deallocate("DEALLOCATE ALL")
+    return Deallocate("DEALLOCATE", tokens.name())
+
+
+def _close(tokens: _Tokens) -> Command | None:
+    return Clean("CLOSE CURSOR ALL") if tokens.word("all") else None
+
+
+def _unlisten(tokens: _Tokens) -> Command | None:
+    if not tokens.operator("*"):
+        tokens.name()
+    return Clean("UNLISTEN")
+
+
+_PARSERS: Final = {
+    "ABORT": _rollback,
+    "BEGIN": _begin,
+    "CLOSE": _close,
+    "COMMIT": _commit,
+    "DEALLOCATE": _deallocate,
+    "DISCARD": _discard,
+    "END": _commit,
+    "RELEASE": _release,
+    "RESET": _reset,
+    "ROLLBACK": _rollback,
+    "SAVEPOINT": _savepoint,
+    "SET": _set,
+    "SHOW": _show,
+    "START": _start,
+    "UNLISTEN": _unlisten,
+}

@@ -1,0 +1,136 @@
+"""Runs a session's work at once where it can, and in a task where it must wait.
+
+Most messages are answered without waiting for anything. A task and a turn of the loop for each would cost more than the answer. So
+a coroutine is started right where the bytes arrive; only when it really suspends is it handed to the session's task. While it runs
+eagerly the session's task is already the current task, so ``asyncio.timeout`` and the like see one and the same task throughout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio.tasks import (
+    _enter_task,
+    _leave_task,
+)  # documented for third-party event loops and tasks ("Extending asyncio")
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+__all__ = ["Runner"]
+
+
+class Runner:
+    """Runs one coroutine at a time for a session.
+
+    Args:
+        loop: the running loop.
+        on_pause: called whenever the coroutine suspends and when it ends: the moment to write what it produced.
+    """
+
+    __slots__ = ("_loop", "_on_pause", "_suspended", "_task", "_wakeup")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_pause: Callable[[], None]) -> None:
+        self._loop = loop
+        self._on_pause = on_pause
+        self._task: asyncio.Task[None] | None = None
+        self._suspended: tuple[Coroutine[Any, Any, None], Any] | None = None
+        self._wakeup: asyncio.Future[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a coroutine is suspended: another must not be started."""
+        return self._suspended is not None
+
+    @property
+    def task(self) -> asyncio.Task[None] | None:
+        """The session's task, once something has run."""
+        return self._task
+
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Start ``coroutine`` now; return when it has ended or suspended. Its exceptions other than cancellation are raised here
+        when it ends at once, and end the task when it had suspended."""
+        task = self._task
+        if task is None:
+            task = self._task = self._loop.create_task(self._main())
+        loop = self._loop
+        _enter_task(loop, task)
+        try:
+            future = coroutine.send(None)
+        except StopIteration:
+            self._on_pause()
+            return
+        finally:
+            _leave_task(loop, task)
+        self._suspended = (coroutine, future)
+        self._on_pause()
+        if self._wakeup is not None and not self._wakeup.done():
+            self._wakeup.set_result(None)
+
+    def cancel(self) -> None:
+        """Cancel what runs; the coroutine sees CancelledError."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def close(self) -> None:
+        """End the task; a suspended coroutine sees CancelledError."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+
+    async def _main(self) -> None:
+        while True:
+            cancelled = False
+            if self._suspended is None:
+                self._wakeup = self._loop.create_future()
+                try:
+                    await self._wakeup
+                except asyncio.CancelledError:
+                    if self._suspended is None:
+                        raise
+                    cancelled = True
+            suspended = self._suspended
+            assert suspended is not None
+            try:
+                await _Resume(*suspended, self._on_pause, cancelled)
+            finally:
+                self._suspended = None
+                self._on_pause()
+
+
+class _Resume:
+    """Goes on with a coroutine that was suspended on ``future`` while no task drove it."""
+
+    __slots__ = ("_cancelled", "_coroutine", "_future", "_on_pause")
+
+    def __init__(
+        self, coroutine: Coroutine[Any, Any, None], future: Any, on_pause: Callable[[], None], cancelled: bool
+    ) -> None:
+        self._coroutine = coroutine
+        self._future = future
+        self._on_pause = on_pause
+        self._cancelled = cancelled
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        send = self._coroutine.send
+        throw = self._coroutine.throw
+        future = self._future
+        on_pause = self._on_pause
+        error: BaseException | None = None
+        if self._cancelled:
+            if future is not None:
+                future._asyncio_future_blocking = False
+                future.cancel()
+            error = asyncio.CancelledError()
+        try:
+            while True:
+                if error is None:
+                    try:
+                        value = yield future
+                    except BaseException as caught:
+                        error = caught
+                if error is None:
+                    future = send(value)
+                else:
+                    raised, error = error, None
+                    future = throw(raised)
+                on_pause()
+        except StopIteration:
+            return

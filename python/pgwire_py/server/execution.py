@@ -1,0 +1,332 @@
+"""How a session runs statements: a handler function on the loop, or a blocking engine on the session's own thread."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from .. import oids
+from ..catalog import Catalog
+from ..engines.base import Description, Engine, EngineResult, EngineSession, SessionContext, declared_types
+from ..engines.python import PythonEngine
+from ..errors import DatatypeMismatch, InternalError
+from .handler import Query, Result
+from .plans import Plan
+from .results import Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of
+from .workers import Worker
+
+__all__ = ["EngineExecution", "Execution", "FunctionExecution"]
+
+_FETCH = 512
+
+
+class Execution:
+    """What a session runs statements with. The catalogue's statements always run on the session's thread."""
+
+    transactions = True
+    savepoints = True
+    on_loop = False
+
+    def __init__(
+        self, context: SessionContext, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: Engine | PythonEngine
+    ) -> None:
+        self._context = context
+        self._catalog = catalog
+        self._worker = Worker(loop, f"pgwire-session-{context.process_id}")
+        self._catalogue: EngineSession | None = None
+        self._lock = threading.Lock()
+        self._running: EngineSession | None = None
+        self._closed = False
+
+    def describes(self, plan: Plan) -> bool:
+        """Whether describe can tell the columns without running the statement."""
+        return True
+
+    async def connect(self) -> None:
+        """Open what the session needs; raises PostgresError where the engine refuses."""
+
+    async def describe(self, plan: Plan, declared: tuple[int, ...]) -> Description:
+        """Parameter types and columns of a statement, without running it."""
+        return await self._worker.call(self._describe, self._catalogue_session, plan, declared)
+
+    async def execute(
+        self,
+        plan: Plan,
+        parameters: tuple[object, ...],
+        description: Description | None,
+        formats: tuple[int, ...],
+        max_rows: int,
+    ) -> Source:
+        """Run a statement and return its rows' source."""
+        return await self._worker.call(
+            self._execute, self._catalogue_session, plan, parameters, description, formats, max_rows
+        )
+
+    async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
+        """Call a transaction method of the engine's session: begin, commit, rollback, savepoint, release, rollback_to."""
+
+    def cancel(self) -> None:
+        """Interrupt what runs on the thread, if anything does."""
+        with self._lock:
+            if self._running is not None:
+                self._running.cancel()
+
+    def close(self) -> asyncio.Future[None] | None:
+        """Free everything, on the session's thread where there is one; the future ends with it."""
+        self._closed = True
+        future = self._worker.call(self._close) if self._worker.started else None
+        self._worker.close()
+        return future
+
+    # -- on the thread -----------------------------------------------------------------------------------------------
+
+    def _relations(self) -> Sequence[Any]:
+        return ()
+
+    def _catalogue_session(self) -> EngineSession:
+        if self._catalogue is None:
+            self._catalogue = self._catalog.connect(self._context, self._relations)
+        return self._catalogue
+
+    def _run(self, session: EngineSession, function: Callable[..., Any], *args: Any) -> Any:
+        with self._lock:
+            self._running = session
+        try:
+            return function(*args)
+        finally:
+            with self._lock:
+                self._running = None
+
+    def _describe(self, session: Callable[[], EngineSession], plan: Plan, declared: tuple[int, ...]) -> Description:
+        target = session()
+        description: Description = self._run(target, target.describe, plan.statement, declared)
+        return description
+
+    def _execute(
+        self,
+        session: Callable[[], EngineSession],
+        plan: Plan,
+        parameters: tuple[object, ...],
+        description: Description | None,
+        formats: tuple[int, ...],
+        max_rows: int,
+    ) -> Source:
+        target = session()
+
+        def work() -> Source:
+            result = target.execute(plan.statement, parameters, description)
+            source = _engine_source(result, description, formats)
+            if source.shape is None:
+                return source
+            return _ThreadSource(self, target, source, source.read(max_rows))
+
+        done: Source = self._run(target, work)
+        return done
+
+    def _close(self) -> None:
+        if self._catalogue is not None:
+            self._catalogue.close()
+
+
+class EngineExecution(Execution):
+    """Runs statements in a blocking engine."""
+
+    def __init__(
+        self, context: SessionContext, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: Engine
+    ) -> None:
+        super().__init__(context, catalog, loop, engine)
+        self.transactions = engine.capabilities.transactions
+        self.savepoints = engine.capabilities.savepoints
+        self._engine = engine
+        self._session: EngineSession | None = None
+
+    async def connect(self) -> None:
+        await self._worker.call(self._engine_session)
+
+    async def describe(self, plan: Plan, declared: tuple[int, ...]) -> Description:
+        if plan.catalogue:
+            return await super().describe(plan, declared)
+        return await self._worker.call(self._describe, self._engine_session, plan, declared)
+
+    async def execute(
+        self,
+        plan: Plan,
+        parameters: tuple[object, ...],
+        description: Description | None,
+        formats: tuple[int, ...],
+        max_rows: int,
+    ) -> Source:
+        session = self._catalogue_session if plan.catalogue else self._engine_session
+        return await self._worker.call(self._execute, session, plan, parameters, description, formats, max_rows)
+
+    async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
+        def work() -> None:
+            session = self._engine_session()
+            self._run(session, lambda: getattr(session, action)(*args, **kwargs))
+
+        await self._worker.call(work)
+
+    def _engine_session(self) -> EngineSession:
+        if self._session is None:
+            self._session = self._engine.connect(self._context)
+        return self._session
+
+    def _relations(self) -> Sequence[Any]:
+        return self._engine_session().relations()
+
+    def _close(self) -> None:
+        super()._close()
+        if self._session is not None:
+            self._session.close()
+
+
+class FunctionExecution(Execution):
+    """Runs statements by calling a function: a coroutine function on the loop, a plain one on the session's thread."""
+
+    def __init__(self, context: Any, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: PythonEngine) -> None:
+        super().__init__(context, catalog, loop, engine)
+        self._engine = engine
+        self._function = engine.function
+        self.on_loop = engine.on_loop
+
+    def describes(self, plan: Plan) -> bool:
+        return plan.catalogue or self._engine.describe is not None
+
+    async def describe(self, plan: Plan, declared: tuple[int, ...]) -> Description:
+        if plan.catalogue:
+            return await super().describe(plan, declared)
+        types = tuple(oid or oids.TEXT for oid in declared_types(declared, plan.parameters))
+        query = Query(plan.statement.text, (None,) * plan.parameters, types, self._context, True)  # type: ignore[arg-type]
+        if self._engine.describe is None:
+            result = await self._call(self._function, query)
+            source = source_of(_checked(result), ())
+            columns = None if source.shape is None else source.shape.columns
+            source.close()
+            return Description(types, columns)
+        description = await self._call(self._engine.describe, query)
+        if isinstance(description, Description):
+            return description
+        return Description(types, None if description is None else tuple(description))
+
+    async def execute(
+        self,
+        plan: Plan,
+        parameters: tuple[object, ...],
+        description: Description | None,
+        formats: tuple[int, ...],
+        max_rows: int,
+    ) -> Source:
+        if plan.catalogue:
+            return await super().execute(plan, parameters, description, formats, max_rows)
+        types = () if description is None else description.parameter_types
+        query = Query(plan.statement.text, parameters, types, self._context)  # type: ignore[arg-type]
+        if self.on_loop:
+            return source_of(_checked(await self._function(query)), formats)
+        source = source_of(_checked(await self._call(self._function, query)), formats)
+        return source if source.shape is None else _ThreadSource(self, None, source, None)
+
+    async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
+        if self._engine.transaction is not None:
+            await self._call(self._engine.transaction, self._context, action, *args)
+
+    async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
+        if inspect.iscoroutinefunction(function) or (function is self._function and self.on_loop):
+            return await function(*args)
+        return await self._worker.call(function, *args)
+
+
+def _checked(result: object) -> Result:
+    if result.__class__ is not Result and not isinstance(result, Result):
+        raise InternalError(f"the handler returned {type(result).__name__}, not a pgwire_py.Result")
+    return result
+
+
+class _FetchSource(_Buffered):
+    """Rows that an engine's result gives batch by batch."""
+
+    __slots__ = ("_result",)
+
+    def __init__(self, shape: Shape, result: EngineResult) -> None:
+        super().__init__(shape, (), result.affected, None)
+        self._result = result
+
+    def read(self, max_rows: int) -> Chunk:
+        if self._position >= len(self._rows):
+            self._rows = self._result.fetch(min(max_rows, _FETCH) if max_rows else _FETCH)
+            self._position = 0
+            if not self._rows:
+                return b"", 0, True
+        data, count = self._encode(max_rows)
+        return data, count, False
+
+    def close(self) -> None:
+        self._rows = ()
+        self._result.close()
+
+
+class _EngineArrowSource(Source):
+    """Rows of an engine's Arrow result: closing gives up the result as well."""
+
+    __slots__ = ("_inner", "_result")
+
+    def __init__(self, inner: Source, result: EngineResult) -> None:
+        super().__init__(inner.shape, result.affected)
+        self._inner = inner
+        self._result = result
+
+    def read(self, max_rows: int) -> Any:
+        return self._inner.read(max_rows)
+
+    def close(self) -> None:
+        self._inner.close()
+        self._result.close()
+
+
+class _ThreadSource(Source):
+    """A source that is read on the session's thread; the first chunk came with the execution."""
+
+    __slots__ = ("_execution", "_first", "_inner", "_target")
+
+    def __init__(self, execution: Execution, target: EngineSession | None, inner: Source, first: Any) -> None:
+        super().__init__(inner.shape, inner.affected, inner.tag)
+        self._execution = execution
+        self._target = target
+        self._inner = inner
+        self._first: Chunk | None = first
+
+    def read(self, max_rows: int) -> Chunk | Awaitable[Chunk]:
+        first = self._first
+        if first is not None:
+            self._first = None
+            return first
+        return self._execution._worker.call(self._read, max_rows)
+
+    def _read(self, max_rows: int) -> Chunk:
+        chunk: Any = (
+            self._inner.read(max_rows)
+            if self._target is None
+            else self._execution._run(self._target, self._inner.read, max_rows)
+        )
+        if chunk[2]:
+            self._inner.close()
+        done: Chunk = chunk
+        return done
+
+    def close(self) -> None:
+        if not self._execution._closed:
+            self._execution._worker.call(self._inner.close)
+
+
+def _engine_source(result: EngineResult, description: Description | None, formats: tuple[int, ...]) -> Source:
+    described = None if description is None else description.columns
+    if result.arrow is not None:
+        return _EngineArrowSource(arrow_source(result.arrow, formats, described or result.columns), result)
+    if result.columns is None:
+        return Source(None, result.affected)
+    if described is not None and [column.type for column in described] != [column.type for column in result.columns]:
+        result.close()
+        raise DatatypeMismatch("cached plan must not change result type", sqlstate="0A000")
+    return _FetchSource(shape_of(tuple(result.columns), formats), result)

@@ -1,0 +1,275 @@
+"""The extended query protocol: one function per message (Protocol 55.2.3).
+
+Each takes the session and the message and returns None, or a coroutine where it must wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from .. import messages as m
+from .. import oids
+from .._impl import decode_values, encode_message
+from ..engines.base import Description, declared_types
+from ..errors import (
+    DuplicateCursor,
+    DuplicatePreparedStatement,
+    FeatureNotSupported,
+    InvalidCursorName,
+    InvalidSQLStatementName,
+    ObjectNotInPrerequisiteState,
+    ProgramLimitExceeded,
+    ProtocolViolation,
+    SQLSyntaxError,
+)
+from .portals import Portal, PreparedStatement
+from .results import describe_rows, shape_of
+
+if TYPE_CHECKING:
+    from .session import Session
+
+__all__ = ["HANDLERS"]
+
+PARSE_COMPLETE: Final = encode_message(m.ParseComplete())
+BIND_COMPLETE: Final = encode_message(m.BindComplete())
+CLOSE_COMPLETE: Final = encode_message(m.CloseComplete())
+NO_DATA: Final = encode_message(m.NoData())
+PORTAL_SUSPENDED: Final = encode_message(m.PortalSuspended())
+EMPTY_QUERY: Final = encode_message(m.EmptyQueryResponse())
+
+MAX_STATEMENTS: Final = 10_000
+"""Prepared statements a session can hold."""
+
+MAX_PORTALS: Final = 1_000
+"""Portals a session can hold."""
+
+
+def parse(session: Session, message: m.Parse) -> None:
+    """Parse: make a prepared statement."""
+    session.starting()
+    plans = session.server.plans(message.query)
+    if len(plans) > 1:
+        raise SQLSyntaxError("cannot insert multiple commands into a prepared statement")
+    plan = plans[0] if plans else None
+    if session.transaction.status == "E" and plan is not None:
+        session.check_transaction(plan)
+    name = message.statement
+    if name:
+        if name in session.statements:
+            raise DuplicatePreparedStatement(f'prepared statement "{name}" already exists')
+        if len(session.statements) >= MAX_STATEMENTS:
+            raise ProgramLimitExceeded(f"a session cannot hold more than {MAX_STATEMENTS} prepared statements")
+    count = max(len(message.parameter_types), 0 if plan is None else plan.parameters)
+    session.statements[name] = PreparedStatement(plan, declared_types(message.parameter_types, count))
+    session.connection.send_encoded(PARSE_COMPLETE)
+
+
+def _statement(session: Session, name: str) -> PreparedStatement:
+    statement = session.statements.get(name)
+    if statement is None:
+        shown = f'prepared statement "{name}"' if name else "unnamed prepared statement"
+        raise InvalidSQLStatementName(f"{shown} does not exist")
+    return statement
+
+
+def _portal(session: Session, name: str) -> Portal:
+    portal = session.portals.get(name)
+    if portal is None:
+        raise InvalidCursorName(f'portal "{name}" does not exist')
+    return portal
+
+
+def bind(session: Session, message: m.Bind) -> Awaitable[None] | None:
+    """Bind: make a portal."""
+    statement = _statement(session, message.statement)
+    name = message.portal
+    plan = statement.plan
+    if session.transaction.status == "E" and plan is not None:
+        session.check_transaction(plan)
+    if name:
+        if name in session.portals:
+            raise DuplicateCursor(f'cursor "{name}" already exists')
+        if len(session.portals) >= MAX_PORTALS:
+            raise ProgramLimitExceeded(f"a session cannot hold more than {MAX_PORTALS} portals")
+    count = len(message.parameters)
+    if count != len(statement.declared):
+        raise ProtocolViolation(
+            f"bind message supplies {count} parameters, but prepared statement "
+            f'"{message.statement}" requires {len(statement.declared)}'
+        )
+    if len(message.parameter_formats) > 1 and len(message.parameter_formats) != count:
+        raise ProtocolViolation(
+            f"bind message has {len(message.parameter_formats)} parameter formats but {count} parameters"
+        )
+    if count and statement.description is None and 0 in statement.declared:
+        return _describe_and_bind(session, statement, message)
+    _bind(session, statement, message)
+    return None
+
+
+async def _describe_and_bind(session: Session, statement: PreparedStatement, message: m.Bind) -> None:
+    await _description(session, statement)
+    _bind(session, statement, message)
+
+
+def _bind(session: Session, statement: PreparedStatement, message: m.Bind) -> None:
+    values: tuple[object, ...] = ()
+    if message.parameters:
+        types = statement.declared if statement.description is None else statement.description.parameter_types
+        values = decode_values(types, message.parameter_formats, message.parameters)
+    if session.portals:
+        session.drop_portal(message.portal)
+    session.portals[message.portal] = Portal(statement, values, message.result_formats)
+    session.connection.send_encoded(BIND_COMPLETE)
+
+
+async def _description(session: Session, statement: PreparedStatement) -> Description:
+    """The statement's description, asked of the engine once, and again after the schema may have changed."""
+    description = statement.description
+    if description is not None and statement.version == session.server.schema_version:
+        return description
+    plan = statement.plan
+    version = session.server.schema_version
+    if plan is None:
+        new = Description(_open_as_text(statement.declared), None)
+    elif plan.command is not None:
+        new = Description(_open_as_text(statement.declared), plan.command.columns)
+    else:
+        new = await session.execution.describe(plan, statement.declared)
+        if description is not None and new.columns != description.columns:
+            raise FeatureNotSupported("cached plan must not change result type")
+    statement.description = new
+    statement.version = version
+    return new
+
+
+def _open_as_text(types: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(oid or oids.TEXT for oid in types)
+
+
+def describe(session: Session, message: m.Describe) -> Awaitable[None] | None:
+    """Describe: the shape of a statement or of a portal."""
+    if message.kind == "S":
+        return _describe_statement(session, _statement(session, message.name))
+    portal = _portal(session, message.name)
+    source = portal.source
+    if source is not None:
+        session.connection.send_encoded(NO_DATA if source.shape is None else source.shape.row_description)
+        return None
+    plan = portal.statement.plan
+    if plan is None or (plan.command is not None and plan.command.columns is None):
+        session.connection.send_encoded(NO_DATA)
+        return None
+    return _describe_portal(session, portal)
+
+
+async def _describe_statement(session: Session, statement: PreparedStatement) -> None:
+    session.check_transaction(statement.plan)
+    description = await _description(session, statement)
+    send = session.connection.send_encoded
+    send(_parameter_description(description.parameter_types))
+    send(NO_DATA if description.columns is None else describe_rows(description.columns))
+
+
+async def _describe_portal(session: Session, portal: Portal) -> None:
+    session.check_transaction(portal.statement.plan)
+    assert portal.statement.plan is not None
+    if not session.execution.describes(portal.statement.plan):
+        await _start(session, portal, 0)
+        assert portal.source is not None
+        shape = portal.source.shape
+        session.connection.send_encoded(NO_DATA if shape is None else shape.row_description)
+        return
+    columns = (await _description(session, portal.statement)).columns
+    if columns is None:
+        session.connection.send_encoded(NO_DATA)
+    else:
+        session.connection.send_encoded(shape_of(columns, portal.formats).row_description)
+
+
+@lru_cache(maxsize=256)
+def _parameter_description(types: tuple[int, ...]) -> bytes:
+    return encode_message(m.ParameterDescription(types))
+
+
+async def _start(session: Session, portal: Portal, max_rows: int) -> None:
+    statement = portal.statement
+    assert statement.plan is not None
+    session.starting()
+    alone = session.connection.peek().__class__ is m.Sync
+    portal.source = await session.start(
+        statement.plan, portal.parameters, statement.description, portal.formats, max_rows, alone
+    )
+
+
+async def execute(session: Session, message: m.Execute) -> None:
+    """Execute: run a portal, or go on with it."""
+    portal = _portal(session, message.portal)
+    plan = portal.statement.plan
+    send = session.connection.send_encoded
+    if plan is None:
+        send(EMPTY_QUERY)
+        return
+    if session.transaction.status == "E":
+        session.check_transaction(plan)
+    limit = max(message.max_rows, 0)
+    first = portal.source is None
+    if first:
+        await _start(session, portal, limit)
+    source = portal.source
+    assert source is not None
+    rows = 0
+    if source.shape is None:
+        if portal.done:
+            raise ObjectNotInPrerequisiteState(f'portal "{message.portal}" cannot be run')
+    elif not portal.done:
+        rows, ended = await session.stream(source, limit)
+        if not ended:
+            send(PORTAL_SUSPENDED)
+            return
+    portal.done = True
+    send(session.completion(plan, source, rows))
+
+
+def close(session: Session, message: m.Close) -> None:
+    """Close: drop a statement or a portal; that it does not exist is no error."""
+    if message.kind == "S":
+        session.statements.pop(message.name, None)
+    else:
+        session.drop_portal(message.name)
+    session.connection.send_encoded(CLOSE_COMPLETE)
+
+
+def flush(session: Session, message: m.Flush) -> None:
+    """Flush: write what is ready."""
+    session.flush()
+
+
+def sync(session: Session, message: m.Sync) -> Awaitable[None] | None:
+    """Sync: end the batch and its implicit transaction."""
+    if session.transaction.implicit:
+        return _commit_and_ready(session)
+    if session.portals and session.transaction.status == "I":
+        session.close_portals()
+    session.ready()
+    return None
+
+
+async def _commit_and_ready(session: Session) -> None:
+    session.close_portals()
+    await session.commit_implicit()
+    session.ready()
+
+
+HANDLERS: Final[dict[type, Callable[[Session, Any], Awaitable[None] | None]]] = {
+    m.Parse: parse,
+    m.Bind: bind,
+    m.Describe: describe,
+    m.Execute: execute,
+    m.Close: close,
+    m.Flush: flush,
+    m.Sync: sync,
+}
+"""Message class → what answers it; session.py adds the messages that are not of the extended protocol."""

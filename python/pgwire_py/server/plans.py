@@ -1,0 +1,75 @@
+"""What was learnt of a query text, kept so that a repeated text costs one dictionary look-up."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from .._impl import split_statements
+from ..catalog import Catalog
+from ..sql import Statement
+from . import commands
+from .tags import changes_schema
+
+__all__ = ["Plan", "PlanCache"]
+
+MAX_PLANS: Final = 1_000
+"""Query texts remembered by a server."""
+
+MAX_TEXT: Final = 32 * 1024
+"""Longest query text remembered, in characters."""
+
+_READS: Final = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN", "DESCRIBE", "WITH", "FROM"})
+
+
+class Plan:
+    """One statement and who answers it.
+
+    Attributes:
+        statement: its text and tokens.
+        command: the session layer's command in it, or None.
+        catalogue: whether the catalogue answers it.
+        writes: whether it may change data.
+        changes_schema: whether it may change what descriptions of other statements say.
+        selects: whether its command tag is always ``SELECT n``.
+        parameters: the highest ``$n`` in it.
+    """
+
+    __slots__ = ("catalogue", "changes_schema", "command", "parameters", "selects", "statement", "writes")
+
+    def __init__(self, statement: Statement, catalog: Catalog) -> None:
+        self.statement = statement
+        self.command = commands.parse(statement)
+        self.catalogue = self.command is None and catalog.claims(statement)
+        verb = statement.keywords[0] if statement.keywords else ""
+        self.writes = verb not in _READS or (
+            verb == "WITH" and not statement.words.isdisjoint(("insert", "update", "delete", "merge"))
+        )
+        self.changes_schema = changes_schema(statement)
+        self.selects = verb in ("SELECT", "VALUES", "TABLE") and "into" not in statement.words
+        self.parameters = max((number for number, _, _ in statement.parameters), default=0)
+
+
+class PlanCache:
+    """Query text → its plans, for all sessions of a server; the least recently used ones are forgotten."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._plans: OrderedDict[str, tuple[Plan, ...]] = OrderedDict()
+
+    def plans(self, sql: str) -> tuple[Plan, ...]:
+        """The plans of a query string's statements.
+
+        Raises:
+            PostgresError: 42601 where the string cannot be split, or a command of the session layer is malformed.
+        """
+        plans = self._plans.get(sql)
+        if plans is not None:
+            self._plans.move_to_end(sql)
+            return plans
+        plans = tuple(Plan(statement, self._catalog) for statement in split_statements(sql))
+        if len(sql) <= MAX_TEXT:
+            self._plans[sql] = plans
+            if len(self._plans) > MAX_PLANS:
+                self._plans.popitem(last=False)
+        return plans

@@ -1,0 +1,55 @@
+"""Prepared statements and portals (Protocol 55.2.3)."""
+
+from __future__ import annotations
+
+from ..engines.base import Description
+from .plans import Plan
+from .results import Source
+
+__all__ = ["Portal", "PreparedStatement"]
+
+
+class PreparedStatement:
+    """A parsed statement.
+
+    Attributes:
+        plan: what is known of its text; None for an empty query.
+        declared: parameter types as the client declared them, one per parameter, 0 where it left one open.
+        description: parameter types and columns, once they were asked for.
+        version: the server's schema version that the description belongs to.
+    """
+
+    __slots__ = ("declared", "description", "plan", "version")
+
+    def __init__(self, plan: Plan | None, declared: tuple[int, ...]) -> None:
+        self.plan = plan
+        self.declared = declared
+        self.description: Description | None = None
+        self.version = -1
+
+
+class Portal:
+    """A statement with its parameters bound, and how far its rows have been read.
+
+    Attributes:
+        statement: the prepared statement.
+        parameters: Python values.
+        formats: Bind's result format codes.
+        source: its rows, once it runs.
+        done: whether it has ended.
+    """
+
+    __slots__ = ("done", "formats", "parameters", "source", "statement")
+
+    def __init__(self, statement: PreparedStatement, parameters: tuple[object, ...], formats: tuple[int, ...]) -> None:
+        self.statement = statement
+        self.parameters = parameters
+        self.formats = formats
+        self.source: Source | None = None
+        self.done = False
+
+    def close(self) -> None:
+        """Give up the rest of its rows."""
+        if self.source is not None and not self.done:
+            self.done = True
+            self.source.close()

@@ -1,0 +1,245 @@
+"""The asyncio end of one connection: socket, TLS upgrade, deadlines, back-pressure. Works on asyncio and uvloop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from ..connection import BackendConnection
+from ..errors import AdminShutdown, PostgresError
+from ..messages import ErrorResponse
+from ..state import Phase
+from . import startup
+from .eager import Runner
+
+if TYPE_CHECKING:
+    from .server import Server
+    from .session import Session
+
+__all__ = ["ServerProtocol"]
+
+log = logging.getLogger("pgwire_py.server")
+
+HIGH_WATER: Final = 1024 * 1024
+"""Bytes waiting to be sent at which a session stops producing; it goes on below a quarter of it."""
+
+MAX_PENDING: Final = 1_000
+"""Messages received and not yet answered at which reading from a client is paused."""
+
+YIELD_EVERY: Final = 4
+"""Chunks of a result after which other sessions get their turn."""
+
+
+class ServerProtocol(asyncio.Protocol):
+    """One accepted connection."""
+
+    __slots__ = (
+        "_chunks",
+        "_deadline",
+        "_drained",
+        "_eof",
+        "_lost",
+        "_more",
+        "_paused",
+        "_reading_paused",
+        "_runner",
+        "_transport",
+        "connection",
+        "server",
+        "session",
+    )
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.connection = BackendConnection(max_message_length=server.max_message_length)
+        self.session: Session | None = None
+        self._transport: asyncio.Transport | None = None
+        self._runner = Runner(server.loop, self.flush)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._more: asyncio.Future[None] | None = None
+        self._paused = False
+        self._reading_paused = False
+        self._eof = False
+        self._lost = False
+        self._chunks = 0
+
+    # -- called by the loop ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
+        self.server.opened(self)
+        self._deadline = self.server.loop.call_later(self.server.startup_timeout, self._too_slow)
+
+    def data_received(self, data: bytes) -> None:
+        self.connection.receive_data(data)
+        if self._runner.busy:
+            if self._more is not None and not self._more.done():
+                self._more.set_result(None)
+            elif self.connection.pending > MAX_PENDING and not self._reading_paused:
+                self._reading_paused = True
+                self._transport.pause_reading()  # type: ignore[union-attr]
+            return
+        session = self.session
+        self._runner.run(session.run() if session is not None else self._work())
+
+    def eof_received(self) -> bool:
+        self._eof = True
+        if self._runner.busy:
+            if self._more is not None and not self._more.done():
+                self._more.set_result(None)
+            return True
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+        self.connection.close()
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        self.server.closed(self)
+        self._runner.close()
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    # -- work --------------------------------------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being answered."""
+        return self._runner.busy
+
+    async def _work(self) -> None:
+        """Log the client in, then answer what it has sent behind its start-up."""
+        try:
+            self.session = await startup.start(self)
+        except PostgresError as error:
+            error.severity = "FATAL"
+            self.connection.send(ErrorResponse(error.response_fields()))
+        except OSError as error:  # the TLS handshake failed, or the client is gone
+            log.info("start-up failed: %s", error)
+        if self.session is None:
+            self.close()
+            return
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self.server.logged_in(self.session)
+        await self.session.run()
+
+    async def next_event(self) -> Any:
+        """The next event during start-up; None when the client closed the connection."""
+        while (event := self.connection.next_event()) is None:
+            if self._eof or self._lost or self.connection.phase is Phase.CLOSED:
+                return None
+            self._more = self.server.loop.create_future()
+            try:
+                await self._more
+            finally:
+                self._more = None
+        return event
+
+    async def start_tls(self) -> None:
+        """Go on with TLS on the same socket; raises OSError (ssl.SSLError) where the handshake fails."""
+        assert self._transport is not None
+        assert self.server.ssl_context is not None
+        self.flush()
+        transport = await self.server.loop.start_tls(
+            self._transport,
+            self,
+            self.server.ssl_context,
+            server_side=True,
+            ssl_handshake_timeout=self.server.startup_timeout,
+        )
+        if transport is None:
+            raise ConnectionResetError("the client closed the connection during the TLS handshake")
+        self._transport = transport
+        self._transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
+
+    @property
+    def peer(self) -> str:
+        """The client's address, for the log."""
+        name = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "a local socket"
+
+    @property
+    def local(self) -> bool:
+        """Whether the client came over a Unix-domain socket."""
+        return self._transport is not None and not isinstance(self._transport.get_extra_info("peername"), tuple)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether TLS is in use."""
+        return self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
+
+    def flush(self) -> None:
+        """Write what is queued; called whenever the session's work pauses or ends."""
+        data = self.connection.data_to_send()
+        if data and not self._lost:
+            self._transport.write(data)  # type: ignore[union-attr]
+        if not self._runner.busy:
+            if self._reading_paused and not self._lost:
+                self._reading_paused = False
+                self._transport.resume_reading()  # type: ignore[union-attr]
+            if self._eof:
+                self.close()
+
+    async def drain(self) -> None:
+        """Write what is queued and wait while the client reads too slowly; lets others have a turn now and then."""
+        data = self.connection.data_to_send()
+        if self._lost:
+            raise asyncio.CancelledError
+        if data:
+            self._transport.write(data)  # type: ignore[union-attr]
+        if self._paused:
+            self._drained = self.server.loop.create_future()
+            try:
+                await self._drained
+            finally:
+                self._drained = None
+            self._chunks = 0
+        else:
+            self._chunks += 1
+            if self._chunks >= YIELD_EVERY:
+                self._chunks = 0
+                await asyncio.sleep(0)
+
+    def cancel_handler(self) -> None:
+        """Cancel the handler's coroutine where it waits on the loop."""
+        if self._runner.busy and self.session is not None and self.session.execution.on_loop:
+            self._runner.cancel()
+
+    def close(self) -> None:
+        """Write what is queued, then close."""
+        self.connection.close()
+        if self._transport is not None and not self._transport.is_closing():
+            data = self.connection.data_to_send()
+            if data:
+                self._transport.write(data)
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close without waiting for the client to read."""
+        self.connection.close()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _too_slow(self) -> None:
+        log.info("start-up took longer than %s s: connection closed", self.server.startup_timeout)
+        self.abort()
+
+    def shut_down(self) -> None:
+        """The server stops: end as soon as the session is between statements."""
+        if self.session is None:
+            self.close()
+        else:
+            self.session.shut_down(AdminShutdown("terminating connection due to administrator command"))

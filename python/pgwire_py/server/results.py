@@ -1,0 +1,264 @@
+"""Rows on their way to the client: sources that are read chunk by chunk, each chunk ready-made DataRow messages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Final
+
+from .. import messages as m
+from .._impl import ArrowEncoder, RowEncoder, encode_message
+from ..engines.base import Column
+from ..errors import DatatypeMismatch, ProgramLimitExceeded, ProtocolViolation
+from ..oids import type_info
+from .handler import Result
+
+__all__ = ["CHUNK", "Shape", "Source", "describe_rows", "shape_of", "source_of"]
+
+CHUNK: Final = 256 * 1024
+"""Bytes of rows encoded at a time: what a session holds of a result, and the unit of back-pressure."""
+
+MAX_COLUMNS: Final = 32_767
+"""Most columns a row can have: the count is a signed 16-bit number (PostgreSQL itself stops at 1,664)."""
+
+_BATCH: Final = 256
+
+Chunk = tuple[bytes, int, bool]
+"""DataRow bytes, the number of rows in them, and whether the source has ended."""
+
+
+class Shape:
+    """A result's columns and formats, and what is derived from them once.
+
+    Attributes:
+        row_description: RowDescription's bytes.
+        encoder: encodes tuples for these columns.
+    """
+
+    __slots__ = ("columns", "encoder", "formats", "row_description")
+
+    def __init__(self, columns: tuple[Column, ...], formats: tuple[int, ...]) -> None:
+        self.columns = columns
+        self.formats = formats
+        self.row_description = describe_rows(columns, formats)
+        self.encoder = RowEncoder([column.type for column in columns], self.formats)
+
+
+def check_formats(formats: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """One format code per column out of Bind's none, one, or one per column (Protocol 55.7, Bind)."""
+    for code in formats:
+        if code not in (0, 1):
+            raise ProtocolViolation(f"unsupported format code: {code}", sqlstate="22023")
+    if len(formats) == count:
+        return formats
+    if len(formats) > 1:
+        raise ProtocolViolation(f"bind message has {len(formats)} result formats but query has {count} columns")
+    return (formats or (0,)) * count
+
+
+def describe_rows(columns: Sequence[Column], formats: tuple[int, ...] = ()) -> bytes:
+    """RowDescription's bytes for these columns."""
+    if len(columns) > MAX_COLUMNS:
+        raise ProgramLimitExceeded(f"a row cannot have more than {MAX_COLUMNS} columns")
+    codes = check_formats(formats, len(columns))
+    fields = tuple(
+        m.FieldDescription(
+            column.name,
+            column.table_oid,
+            column.column_number,
+            column.type,
+            type_info(column.type).size,
+            column.type_modifier,
+            code,
+        )
+        for column, code in zip(columns, codes, strict=True)
+    )
+    return encode_message(m.RowDescription(fields))
+
+
+@lru_cache(maxsize=1024)
+def shape_of(columns: tuple[Column, ...], formats: tuple[int, ...]) -> Shape:
+    """The Shape of these columns in these formats (cached)."""
+    return Shape(columns, formats)
+
+
+class Source:
+    """What a statement returned.
+
+    Attributes:
+        shape: columns and formats; None where it returns no rows.
+        affected: rows changed, where known.
+        tag: the whole command tag, where the handler gave one.
+    """
+
+    __slots__ = ("affected", "shape", "tag")
+
+    def __init__(self, shape: Shape | None, affected: int | None = None, tag: str | None = None) -> None:
+        self.shape = shape
+        self.affected = affected
+        self.tag = tag
+
+    def read(self, max_rows: int) -> Chunk | Awaitable[Chunk]:
+        """The next chunk: at most ``max_rows`` rows (0: no limit) and about CHUNK bytes."""
+        return b"", 0, True
+
+    def close(self) -> None:
+        """Give up the rest."""
+
+
+class _Buffered(Source):
+    """Rows that come in lists."""
+
+    __slots__ = ("_position", "_rows")
+
+    shape: Shape
+
+    def __init__(self, shape: Shape, rows: Sequence[Sequence[object]], affected: int | None, tag: str | None) -> None:
+        super().__init__(shape, affected, tag)
+        self._rows = rows
+        self._position = 0
+
+    def _encode(self, max_rows: int) -> tuple[bytes, int]:
+        start = self._position
+        rows = self._rows
+        if max_rows and max_rows < len(rows) - start:
+            rows = rows[start : start + max_rows]
+            data, end = self.shape.encoder.encode(rows, 0, CHUNK)
+            self._position += end
+            return data, end
+        data, end = self.shape.encoder.encode(rows, start, CHUNK)
+        self._position = end
+        return data, end - start
+
+
+class ListSource(_Buffered):
+    """Rows that are all there."""
+
+    __slots__ = ()
+
+    def read(self, max_rows: int) -> Chunk:
+        data, count = self._encode(max_rows)
+        return data, count, self._position >= len(self._rows)
+
+    def close(self) -> None:
+        self._rows = ()
+
+
+class IterSource(_Buffered):
+    """Rows of an iterator, taken as the client reads."""
+
+    __slots__ = ("_iterator",)
+
+    def __init__(
+        self, shape: Shape, iterator: Iterator[Sequence[object]], affected: int | None, tag: str | None
+    ) -> None:
+        super().__init__(shape, (), affected, tag)
+        self._iterator = iterator
+
+    def read(self, max_rows: int) -> Chunk:
+        if self._position >= len(self._rows):
+            self._rows = list(islice(self._iterator, min(max_rows, _BATCH) if max_rows else _BATCH))
+            self._position = 0
+            if not self._rows:
+                return b"", 0, True
+        data, count = self._encode(max_rows)
+        return data, count, False
+
+    def close(self) -> None:
+        self._rows = ()
+        close = getattr(self._iterator, "close", None)
+        if close is not None:
+            close()
+
+
+class AsyncIterSource(_Buffered):
+    """Rows of an async iterator, taken as the client reads."""
+
+    __slots__ = ("_iterator",)
+
+    def __init__(
+        self, shape: Shape, iterator: AsyncIterator[Sequence[object]], affected: int | None, tag: str | None
+    ) -> None:
+        super().__init__(shape, (), affected, tag)
+        self._iterator = iterator
+
+    async def read(self, max_rows: int) -> Chunk:
+        done = False
+        if self._position >= len(self._rows):
+            batch: list[Sequence[object]] = []
+            limit = min(max_rows, _BATCH) if max_rows else _BATCH
+            async for row in self._iterator:
+                batch.append(row)
+                if len(batch) >= limit:
+                    break
+            else:
+                done = True
+            self._rows = batch
+            self._position = 0
+        data, count = self._encode(max_rows)
+        return data, count, done and self._position >= len(self._rows)
+
+
+class ArrowSource(Source):
+    """Rows of an Arrow stream."""
+
+    __slots__ = ("_encoder",)
+
+    def __init__(self, encoder: Any, shape: Shape, affected: int | None, tag: str | None) -> None:
+        super().__init__(shape, affected, tag)
+        self._encoder = encoder
+
+    def read(self, max_rows: int) -> Chunk:
+        chunk: Chunk = self._encoder.encode(max_rows, CHUNK)
+        return chunk
+
+    def close(self) -> None:
+        self._encoder = _ENDED
+
+
+class _Ended:
+    def encode(self, max_rows: int, max_bytes: int) -> Chunk:
+        return b"", 0, True
+
+
+_ENDED: Final = _Ended()
+
+
+def arrow_source(
+    rows: object,
+    formats: tuple[int, ...],
+    columns: Sequence[Column] | None,
+    affected: int | None = None,
+    tag: str | None = None,
+) -> ArrowSource:
+    """A source that reads an Arrow stream; ``columns``, where given, must agree with the stream's in number and type."""
+    encoder = ArrowEncoder(rows, formats)
+    found = tuple(Column(name, oid) for name, oid in encoder.columns)
+    if columns is None:
+        columns = found
+    elif [column.type for column in columns] != [column.type for column in found]:
+        raise DatatypeMismatch(f"the result's columns are {_types(found)}, but were described as {_types(columns)}")
+    return ArrowSource(encoder, shape_of(tuple(columns), formats), affected, tag)
+
+
+def _types(columns: Sequence[Column]) -> str:
+    return "(" + ", ".join(type_info(column.type).name for column in columns) + ")"
+
+
+def source_of(result: Result, formats: tuple[int, ...]) -> Source:
+    """The source of what a handler returned."""
+    rows: Any = result.rows
+    columns = result.columns
+    if columns is None:
+        if hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__"):
+            return arrow_source(rows, formats, None, result.affected, result.tag)
+        return Source(None, result.affected, result.tag)
+    if rows.__class__ is list or rows.__class__ is tuple:
+        return ListSource(shape_of(tuple(columns), formats), rows, result.affected, result.tag)
+    if hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__"):
+        return arrow_source(rows, formats, columns, result.affected, result.tag)
+    shape = shape_of(tuple(columns), formats)
+    if hasattr(rows, "__aiter__"):
+        return AsyncIterSource(shape, aiter(rows), result.affected, result.tag)
+    return IterSource(shape, iter(rows), result.affected, result.tag)

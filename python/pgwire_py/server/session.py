@@ -1,0 +1,394 @@
+"""One logged-in client: its statements, portals, parameters and transaction, and how its messages are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from .. import messages as m
+from .._impl import encode_message
+from ..connection import BackendConnection
+from ..errors import (
+    FeatureNotSupported,
+    InFailedSQLTransaction,
+    InternalError,
+    PostgresError,
+    QueryCanceled,
+    ReadOnlySQLTransaction,
+    RemoteProtocolError,
+    UndefinedParameter,
+    postgres_error,
+)
+from ..state import Phase
+from . import commands, control, extended
+from .execution import Execution
+from .plans import Plan
+from .portals import Portal, PreparedStatement
+from .results import Source
+from .settings import Settings
+from .tags import command_complete, command_tag
+from .transactions import Transaction
+
+if TYPE_CHECKING:
+    from .protocol import ServerProtocol
+    from .server import Server
+
+__all__ = ["Session"]
+
+log = logging.getLogger("pgwire_py.server")
+
+EMPTY_QUERY: Final = encode_message(m.EmptyQueryResponse())
+_SELECT_TAGS: Final = {count: command_complete(f"SELECT {count}") for count in range(16)}
+_ENDS_FAILED: Final = (commands.Commit, commands.Rollback, commands.RollbackTo)
+
+
+class Session:
+    """A client session. Also what an engine and the catalogue know of it (:class:`~pgwire_py.engines.base.SessionContext`).
+
+    Attributes:
+        process_id: identifies the session to clients (BackendKeyData); unique within the server.
+        user: the name it logged in with.
+        database: the database it asked for.
+        settings: its run-time parameters.
+        transaction: the transaction it is in.
+        statements: prepared statements by name, the unnamed one as ``""``.
+        portals: portals by name.
+    """
+
+    __slots__ = (
+        "_cancel_requested",
+        "_closing",
+        "_protocol",
+        "_running",
+        "connection",
+        "database",
+        "execution",
+        "portals",
+        "process_id",
+        "secret_key",
+        "server",
+        "settings",
+        "statements",
+        "transaction",
+        "user",
+    )
+
+    execution: Execution
+
+    def __init__(
+        self,
+        server: Server,
+        protocol: ServerProtocol,
+        process_id: int,
+        secret_key: bytes,
+        user: str,
+        database: str,
+        settings: Settings,
+    ) -> None:
+        self.server = server
+        self._protocol = protocol
+        self.connection: BackendConnection = protocol.connection
+        self.process_id = process_id
+        self.secret_key = secret_key
+        self.user = user
+        self.database = database
+        self.settings = settings
+        self.transaction = Transaction()
+        self.statements: dict[str, PreparedStatement] = {}
+        self.portals: dict[str, Portal] = {}
+        self._cancel_requested = False
+        self._running = False
+        self._closing: PostgresError | None = None
+
+    def __repr__(self) -> str:
+        return f"<Session {self.process_id} {self.user}@{self.database} {self.transaction.status}>"
+
+    # -- what engines and the catalogue ask --------------------------------------------------------------------------
+
+    @property
+    def server_version(self) -> str:
+        """What ``server_version`` shows."""
+        return self.settings.show("server_version")
+
+    def get_setting(self, name: str) -> str | None:
+        """A run-time parameter's value, None where there is none of that name."""
+        return self.settings.get(name)
+
+    def set_setting(self, name: str, value: str, *, local: bool = False) -> str:
+        """Set a run-time parameter; raises 42704 or 22023."""
+        return self.settings.set(name, value, local=local)
+
+    def all_settings(self) -> list[tuple[str, str, str]]:
+        """Name, value and description of every run-time parameter."""
+        return self.settings.all()
+
+    # -- the message loop --------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Answer every message received so far."""
+        next_event = self.connection.next_event
+        handlers = extended.HANDLERS
+        while (event := next_event()) is not None:
+            try:
+                kind = event.__class__
+                if kind is m.Query:
+                    await self._simple_query(event.query)
+                else:
+                    waiting = handlers[kind](self, event)
+                    if waiting is not None:
+                        await waiting
+            except PostgresError as error:
+                await self._failed(error)
+            except asyncio.CancelledError:
+                if not self._cancel_requested:
+                    raise
+                _uncancel()
+                await self._failed(QueryCanceled("canceling statement due to user request"))
+            except Exception as error:
+                log.exception("session %d: the handler or engine raised", self.process_id)
+                await self._failed(InternalError(f"{type(error).__name__}: {error}"))
+            if self._closing is not None and not self._running:
+                self.terminate(self._closing)
+
+    async def _failed(self, error: PostgresError) -> None:
+        connection = self.connection
+        if connection.phase is Phase.CLOSED and error.severity != "FATAL":
+            return
+        self._running = False
+        self.close_portals()
+        answering_query = connection.phase in (Phase.SIMPLE, Phase.SYNC)
+        connection.send(m.ErrorResponse(error.response_fields()))
+        if error.severity == "FATAL":
+            self._protocol.close()
+            return
+        transaction = self.transaction
+        if transaction.implicit:
+            await self._abandon_implicit()
+        elif transaction.status == "T":
+            transaction.status = "E"
+        if answering_query:
+            self.ready()
+
+    async def _abandon_implicit(self) -> None:
+        self.transaction.end()
+        self.settings.end(commit=False)
+        try:
+            await self.execution.control("rollback")
+        except PostgresError:
+            log.exception("session %d: rollback failed", self.process_id)
+
+    # -- simple query ------------------------------------------------------------------------------------------------
+
+    async def _simple_query(self, sql: str) -> None:
+        self._running = True
+        self._cancel_requested = False
+        if self.statements:
+            self.statements.pop("", None)
+        if self.portals:
+            self.drop_portal("")
+        plans = self.server.plans(sql)
+        alone = len(plans) == 1
+        if not plans:
+            self.connection.send_encoded(EMPTY_QUERY)
+        for plan in plans:
+            await self._statement(plan, alone)
+        if self.transaction.implicit:
+            await self.commit_implicit()
+        if self.portals and self.transaction.status == "I":
+            self.close_portals()
+        self.ready()
+
+    async def _statement(self, plan: Plan, alone: bool) -> None:
+        if plan.parameters:
+            raise UndefinedParameter(
+                f"there is no parameter ${plan.statement.parameters[0][0]}",
+                position=plan.statement.parameters[0][1] + 1,
+            )
+        source = await self.start(plan, (), None, (), 0, alone)
+        send = self.connection.send_encoded
+        shape = source.shape
+        rows = 0
+        if shape is not None:
+            send(shape.row_description)
+            try:
+                rows, _ = await self.stream(source, 0)
+            except BaseException:
+                source.close()
+                raise
+        send(self.completion(plan, source, rows))
+
+    async def start(
+        self,
+        plan: Plan,
+        parameters: tuple[object, ...],
+        description: Any,
+        formats: tuple[int, ...],
+        max_rows: int,
+        alone: bool,
+    ) -> Source:
+        """Run a statement up to its first rows.
+
+        ``alone`` says that nothing else belongs to the same implicit transaction.
+        """
+        if plan.command is not None:
+            self.check_transaction(plan)
+            return await control.run(self, plan.command, formats)
+        transaction = self.transaction
+        if transaction.status == "E":
+            self.check_transaction(plan)
+        if not alone and not transaction.open:
+            await self.begin_implicit()
+        if plan.writes:
+            self._check_writable(plan)
+            transaction.wrote()
+        source = await self.execution.execute(plan, parameters, description, formats, max_rows)
+        if plan.changes_schema:
+            self.server.schema_version += 1
+        return source
+
+    async def stream(self, source: Source, limit: int) -> tuple[int, bool]:
+        """Send the source's rows, ``limit`` at most (0: all); return how many were sent and whether the source has ended."""
+        send = self.connection.send_encoded
+        count = 0
+        while True:
+            chunk: Any = source.read(limit and limit - count)
+            if chunk.__class__ is not tuple:
+                chunk = await chunk
+            data, rows, done = chunk
+            if rows:
+                send(data)
+                count += rows
+            if done or (limit and count >= limit):
+                return count, done and not (limit and count >= limit)
+            if self._cancel_requested:
+                raise QueryCanceled("canceling statement due to user request")
+            await self._protocol.drain()
+
+    def completion(self, plan: Plan, source: Source, rows: int) -> bytes:
+        """CommandComplete's bytes for a statement that has ended."""
+        if source.tag is not None:
+            return command_complete(source.tag)
+        if plan.selects and rows < 16:
+            return _SELECT_TAGS[rows]
+        return command_complete(command_tag(plan.statement, rows, source.affected, source.shape is not None))
+
+    def ready(self) -> None:
+        """Report changed parameters and send ReadyForQuery."""
+        changes = self.settings.changes
+        if changes:
+            for name, value in self.settings.take_changes().items():
+                self.connection.send(m.ParameterStatus(name, value))
+        self.connection.send_ready(self.transaction.status)
+        self._running = False
+
+    # -- transactions ------------------------------------------------------------------------------------------------
+
+    def check_transaction(self, plan: Plan | None) -> None:
+        """Raise 25P02 where the transaction has failed and this statement does not end it."""
+        if self.transaction.status == "E" and (plan is None or not isinstance(plan.command, _ENDS_FAILED)):
+            raise InFailedSQLTransaction(
+                "current transaction is aborted, commands ignored until end of transaction block"
+            )
+
+    def _check_writable(self, plan: Plan) -> None:
+        name = "transaction_read_only" if self.transaction.status == "T" else "default_transaction_read_only"
+        if self.settings.get(name) == "on":
+            raise ReadOnlySQLTransaction(
+                f"cannot execute {plan.statement.keywords[0] if plan.statement.keywords else 'this'} in a read-only transaction"
+            )
+
+    async def begin_implicit(self) -> None:
+        """Open the transaction of a multi-statement query or a pipeline."""
+        if self.execution.transactions:
+            await self.execution.control("begin")
+        self.transaction.implicit = True
+        self.settings.begin()
+
+    async def commit_implicit(self) -> None:
+        """Commit it; raises what the engine raises, the transaction being over all the same."""
+        self.transaction.end()
+        try:
+            if self.execution.transactions:
+                await self.execution.control("commit")
+        except BaseException:
+            self.settings.end(commit=False)
+            raise
+        self.settings.end(commit=True)
+
+    # -- portals -----------------------------------------------------------------------------------------------------
+
+    def drop_portal(self, name: str) -> None:
+        """Close one portal, if it exists."""
+        portal = self.portals.pop(name, None)
+        if portal is not None:
+            portal.close()
+
+    def close_portals(self) -> None:
+        """Close every portal: the transaction they lived in is over."""
+        portals, self.portals = self.portals, {}
+        for portal in portals.values():
+            portal.close()
+
+    # -- from outside ------------------------------------------------------------------------------------------------
+
+    def starting(self) -> None:
+        """A message that runs something begins: an older cancel request does not count any more."""
+        self._running = True
+        self._cancel_requested = False
+
+    def flush(self) -> None:
+        """Write what is queued."""
+        self._protocol.flush()
+
+    def notice(self, severity: str, sqlstate: str, message: str, **fields: Any) -> None:
+        """Send a NoticeResponse with the next output."""
+        error = postgres_error(sqlstate, message, severity=severity, **fields)
+        self.connection.send(m.NoticeResponse(error.response_fields()))
+
+    def cancel(self) -> None:
+        """Cancel the statement that runs, if one does (a CancelRequest with the right key came)."""
+        if self._running:
+            self._cancel_requested = True
+            self.execution.cancel()
+            self._protocol.cancel_handler()
+
+    def shut_down(self, error: PostgresError) -> None:
+        """End the session as soon as it is between statements."""
+        if self._protocol.busy:
+            self._closing = error
+        else:
+            self.terminate(error)
+
+    def terminate(self, error: PostgresError) -> None:
+        """End the session now with a FATAL error."""
+        if self.connection.phase is not Phase.CLOSED:
+            error.severity = "FATAL"
+            self.connection.send(m.ErrorResponse(error.response_fields()))
+        self._protocol.close()
+
+
+def remote_error(session: Session, error: RemoteProtocolError) -> None:
+    """The client broke the protocol: answer, and end the session where PostgreSQL would."""
+    raise postgres_error(error.sqlstate, str(error), severity="FATAL" if error.fatal else "ERROR")
+
+
+def function_call(session: Session, message: m.FunctionCall) -> None:
+    """FunctionCall is answered with an error."""
+    session.check_transaction(None)
+    raise FeatureNotSupported("the function call protocol is not supported")
+
+
+def terminate(session: Session, message: m.Terminate) -> None:
+    """The client said good-bye."""
+    session._protocol.close()
+
+
+extended.HANDLERS.update({RemoteProtocolError: remote_error, m.FunctionCall: function_call, m.Terminate: terminate})
+
+
+def _uncancel() -> None:
+    task = asyncio.current_task()
+    uncancel = getattr(task, "uncancel", None)
+    if uncancel is not None:
+        uncancel()

@@ -1,0 +1,351 @@
+"""Run-time parameters of a session: SET, SHOW, RESET, transaction scope and ParameterStatus (PostgreSQL, chapter 20; Protocol 55.2.7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from ..errors import CantChangeRuntimeParam, FeatureNotSupported, InvalidParameterValue, UndefinedObject
+from .parameters import PARAMETERS, Row
+
+__all__ = ["REPORTED", "Defaults", "Settings"]
+
+REPORTED: Final[tuple[str, ...]] = (
+    "application_name",
+    "client_encoding",
+    "DateStyle",
+    "default_transaction_read_only",
+    "in_hot_standby",
+    "integer_datetimes",
+    "IntervalStyle",
+    "is_superuser",
+    "search_path",
+    "server_encoding",
+    "server_version",
+    "session_authorization",
+    "standard_conforming_strings",
+    "TimeZone",
+)
+"""Parameters whose value the client is told at start-up and on every change."""
+
+MAX_CUSTOM: Final = 1_000
+"""Most parameters of a session's own (``prefix.name``)."""
+
+_ROWS: Final[dict[str, Row]] = {row[0].lower(): row for row in PARAMETERS}
+_ALIASES: Final = {
+    "time zone": "timezone",
+    "timezone": "timezone",
+    "transaction isolation level": "transaction_isolation",
+}
+_TRUE: Final = ("on", "true", "yes", "1")
+_FALSE: Final = ("off", "false", "no", "0")
+_TIME_UNITS: Final = {
+    "us": Decimal("0.001"),
+    "ms": Decimal(1),
+    "s": Decimal(1000),
+    "min": Decimal(60_000),
+    "h": Decimal(3_600_000),
+    "d": Decimal(86_400_000),
+}
+_MEMORY_UNITS: Final = {
+    "B": Decimal(1) / 1024,
+    "kB": Decimal(1),
+    "MB": Decimal(1024),
+    "GB": Decimal(1024**2),
+    "TB": Decimal(1024**3),
+}
+_BLOCK: Final = {"8kB": Decimal(8)}
+_ONLY: Final = {
+    "client_encoding": ("UTF8", ("utf8", "unicode")),
+    "intervalstyle": ("postgres", ("postgres",)),
+    "bytea_output": ("hex", ("hex",)),
+    "standard_conforming_strings": ("on", _TRUE),
+}
+"""Parameters that change how values are written: so far one value each is supported, anything else is refused rather than ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    overrides: dict[str, str]
+    local: frozenset[str]
+
+
+class Defaults:
+    """The values a session of this server starts with.
+
+    Args:
+        server_version: what ``server_version`` shows; clients choose their catalogue queries by it.
+        parameters: other defaults of the server's, by name.
+    """
+
+    def __init__(self, server_version: str, parameters: dict[str, str] | None = None) -> None:
+        self.values = {name: row[2] for name, row in _ROWS.items()}
+        major, _, minor = server_version.split(" ", maxsplit=1)[0].partition(".")
+        self.values.update(
+            {
+                "server_version": server_version,
+                "server_version_num": f"{int(major) * 10000 + int(minor or 0)}",
+                "server_encoding": "UTF8",
+                "client_encoding": "UTF8",
+                "timezone": "UTC",
+                "is_superuser": "on",
+                "session_authorization": "",
+                "lc_collate": "C",
+                "lc_ctype": "C",
+            }
+        )
+        for name, value in (parameters or {}).items():
+            self.values[name.lower()] = _canonical(name.lower(), value)
+
+
+class Settings:
+    """One session's run-time parameters over the server's defaults."""
+
+    __slots__ = ("_defaults", "_overrides", "_snapshot", "_startup", "changes")
+
+    def __init__(self, defaults: Defaults, startup: dict[str, str]) -> None:
+        self._defaults = defaults
+        self._startup = startup
+        self._overrides: dict[str, str] = {}
+        self._snapshot: _Snapshot | None = None
+        self.changes: dict[str, str] | None = None
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def get(self, name: str) -> str | None:
+        """A parameter's value as SHOW prints it, or None where there is none of that name (any case)."""
+        key = _key(name)
+        for values in (self._overrides, self._startup, self._defaults.values):
+            if key in values:
+                return values[key]
+        return None
+
+    def show(self, name: str) -> str:
+        """As :meth:`get`; raises UndefinedObject (42704) for an unknown name."""
+        value = self.get(name)
+        if value is None:
+            raise UndefinedObject(f'unrecognized configuration parameter "{name}"')
+        return value
+
+    def all(self) -> list[tuple[str, str, str]]:
+        """Name, value and description of every parameter, sorted by name."""
+        keys = sorted({**self._defaults.values, **self._startup, **self._overrides})
+        return [(display_name(key), self.get(key) or "", _ROWS[key][8] if key in _ROWS else "") for key in keys]
+
+    def reported(self) -> list[tuple[str, str]]:
+        """Name and value of every parameter that the client is told of."""
+        return [(name, self.get(name) or "") for name in REPORTED]
+
+    # -- changing ----------------------------------------------------------------------------------------------------
+
+    def set(self, name: str, value: str, *, local: bool = False) -> str:
+        """Set a parameter and return its canonical value.
+
+        Raises:
+            PostgresError: 42704 unknown name, 22023 bad value, 55P02 not changeable, 0A000 a value that is not supported.
+        """
+        key = _key(name)
+        row = _ROWS.get(key)
+        if row is None and "." not in key and key not in self._defaults.values:
+            raise UndefinedObject(f'unrecognized configuration parameter "{name}"')
+        if row is not None and row[7] == "internal":
+            raise CantChangeRuntimeParam(f'parameter "{display_name(key)}" cannot be changed')
+        if row is None and key not in self._overrides and sum("." in known for known in self._overrides) >= MAX_CUSTOM:
+            raise InvalidParameterValue(f"a session can have at most {MAX_CUSTOM} parameters of its own")
+        canonical = _canonical(key, value)
+        self._put(key, canonical, local)
+        return canonical
+
+    def reset(self, name: str) -> None:
+        """Back to the session's start value; raises UndefinedObject (42704) for an unknown name."""
+        key = _key(name)
+        value = self._startup.get(key, self._defaults.values.get(key))
+        if value is None:
+            if "." not in key:
+                raise UndefinedObject(f'unrecognized configuration parameter "{name}"')
+            value = ""
+        self._put(key, value, local=False)
+
+    def reset_all(self) -> None:
+        """Every parameter back to its start value."""
+        for key in list(self._overrides):
+            if not key.startswith("transaction_"):
+                self._put(key, self._startup.get(key, self._defaults.values.get(key, "")), local=False)
+
+    def as_start_values(self) -> Settings:
+        """These parameters with what was set so far as the values that RESET goes back to."""
+        self._startup = {**self._startup, **self._overrides}
+        self._overrides = {}
+        self.changes = None
+        return self
+
+    def _put(self, key: str, value: str, local: bool) -> None:
+        old = self.get(key)
+        self._overrides[key] = value
+        if self._snapshot is not None:
+            names = self._snapshot.local | {key} if local else self._snapshot.local - {key}
+            overrides = self._snapshot.overrides
+            self._snapshot = _Snapshot(overrides, names)
+        self._note(key, old, value)
+
+    def _note(self, key: str, old: str | None, new: str) -> None:
+        name = display_name(key)
+        if old != new and name in REPORTED:
+            self.changes = {**(self.changes or {}), name: new}
+
+    def take_changes(self) -> dict[str, str]:
+        """Reported parameters changed since the last call: what ParameterStatus must tell."""
+        changes, self.changes = self.changes, None
+        return changes or {}
+
+    # -- transactions ------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """A transaction starts: what is set from here on can be undone."""
+        if self._snapshot is None:
+            self._snapshot = _Snapshot(dict(self._overrides), frozenset())
+
+    def end(self, *, commit: bool) -> None:
+        """The transaction ends: a rollback undoes every SET in it, a commit those that were LOCAL."""
+        snapshot = self._snapshot
+        if snapshot is None:
+            return
+        self._snapshot = None
+        undo = snapshot.local if commit else self._overrides.keys() | snapshot.overrides.keys()
+        for key in list(undo):
+            old = self.get(key)
+            if key in snapshot.overrides:
+                self._overrides[key] = snapshot.overrides[key]
+            else:
+                self._overrides.pop(key, None)
+            self._note(key, old, self.get(key) or "")
+
+
+def _key(name: str) -> str:
+    key = name.lower()
+    return _ALIASES.get(key, key)
+
+
+def display_name(key: str) -> str:
+    """The name as PostgreSQL prints it."""
+    row = _ROWS.get(key)
+    return row[0] if row is not None else key
+
+
+def _canonical(key: str, value: str) -> str:
+    row = _ROWS.get(key)
+    if key in _ONLY:
+        supported, spellings = _ONLY[key]
+        spelled = "".join(filter(str.isalnum, value.lower())) if key == "client_encoding" else value.lower()
+        if spelled not in spellings:
+            if row is not None and row[5] is not None and value.lower() not in row[5]:
+                raise _invalid(row, value)
+            raise FeatureNotSupported(
+                f'parameter "{display_name(key)}" cannot be set to "{value}": only "{supported}" is supported'
+            )
+        return supported
+    if key == "datestyle":
+        return _date_style(value)
+    if key == "timezone":
+        return _time_zone(value)
+    if row is None:
+        return value
+    kind = row[1]
+    if kind == "bool":
+        return _boolean(row[0], value)
+    if kind == "enum":
+        for allowed in row[5] or ():
+            if value.lower() == allowed.lower():
+                return allowed
+        if value.lower() in (*_TRUE, *_FALSE) and {"on", "off"} <= set(row[5] or ()):
+            return _boolean(row[0], value)
+        raise _invalid(row, value)
+    if kind in ("integer", "real"):
+        return _number(row, value)
+    return value
+
+
+def _invalid(row: Row, value: str) -> InvalidParameterValue:
+    hint = f"Available values: {', '.join(row[5])}." if row[5] else None
+    return InvalidParameterValue(f'invalid value for parameter "{row[0]}": "{value[:64]}"', hint=hint)
+
+
+def _boolean(name: str, value: str) -> str:
+    text = value.lower()
+    if text:
+        for canonical, spellings in (("on", _TRUE), ("off", _FALSE)):
+            if any(spelling.startswith(text) for spelling in spellings) and text != "o":
+                return canonical
+    raise InvalidParameterValue(f'parameter "{name}" requires a Boolean value')
+
+
+def _number(row: Row, value: str) -> str:
+    name, kind, unit = row[0], row[1], row[6]
+    text = value.strip()
+    digits = text.rstrip("kMGTBusminhd ") if unit else text
+    suffix = text[len(digits) :].strip()
+    units = {} if unit is None else _TIME_UNITS if unit in _TIME_UNITS else {**_MEMORY_UNITS, **_BLOCK}
+    try:
+        number = Decimal(digits)
+        if not number.is_finite():
+            raise InvalidOperation
+    except InvalidOperation:
+        raise InvalidParameterValue(f'invalid value for parameter "{name}": "{value[:64]}"') from None
+    if suffix:
+        if suffix not in units:
+            names = ", ".join(f'"{known}"' for known in list(units)[:-1]) + f', and "{list(units)[-1]}"'
+            raise InvalidParameterValue(
+                f'invalid value for parameter "{name}": "{value[:64]}"',
+                hint=f"Valid units for this parameter are {names}.",
+            )
+        number = number * units[suffix] / units[unit or suffix]
+    if kind == "integer":
+        number = number.to_integral_value()
+    low, high = Decimal(row[3] or "-Infinity"), Decimal(row[4] or "Infinity")
+    if not low <= number <= high:
+        shown = f"{number:f} {unit}" if unit else f"{number:f}"
+        raise InvalidParameterValue(f'{shown} is outside the valid range for parameter "{name}" ({row[3]} .. {row[4]})')
+    return _with_unit(number, unit, units)
+
+
+def _with_unit(number: Decimal, unit: str | None, units: dict[str, Decimal]) -> str:
+    if unit is None or number <= 0:
+        return f"{number:f}"
+    base = number * units[unit]
+    for name, size in sorted(units.items(), key=lambda item: -item[1]):
+        if name not in _BLOCK and base % size == 0:
+            return f"{(base / size):f}{name}"
+    return f"{number:f}{unit}"
+
+
+def _date_style(value: str) -> str:
+    order = "MDY"
+    for word in value.replace(",", " ").upper().split():
+        if word in ("MDY", "DMY", "YMD"):
+            order = word
+        elif word in ("EURO", "EUROPEAN"):
+            order = "DMY"
+        elif word in ("US", "NONEURO", "NONEUROPEAN"):
+            order = "MDY"
+        elif word in ("POSTGRES", "SQL", "GERMAN"):
+            raise FeatureNotSupported(f'parameter "DateStyle" cannot be set to "{value}": only "ISO" is supported')
+        elif word not in ("ISO", "DEFAULT"):
+            raise InvalidParameterValue(f'invalid value for parameter "DateStyle": "{value[:64]}"')
+    return f"ISO, {order}"
+
+
+def _time_zone(value: str) -> str:
+    from zoneinfo import ZoneInfo
+
+    name = value.strip()
+    if name.lower() in ("utc", "gmt", "z", "local", "default"):
+        return "GMT" if name.lower() == "gmt" else "UTC"
+    try:
+        float(name)
+    except ValueError:
+        try:
+            return str(ZoneInfo(name))
+        except (KeyError, ValueError, OSError):
+            raise InvalidParameterValue(f'invalid value for parameter "TimeZone": "{value[:64]}"') from None
+    return name

@@ -1,0 +1,180 @@
+"""Start-up of a connection: encryption, protocol version, authentication, session (Protocol 55.2.1)."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from .. import messages as m
+from ..errors import (
+    FeatureNotSupported,
+    InvalidAuthorizationSpecification,
+    PostgresError,
+    ProtocolViolation,
+    RemoteProtocolError,
+    TooManyConnections,
+    postgres_error,
+)
+from .authentication import authenticate
+from .session import Session
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .protocol import ServerProtocol
+
+__all__ = ["start"]
+
+PROTOCOL_3_0: Final = 0x0003_0000
+PROTOCOL_3_2: Final = 0x0003_0002
+
+_NOT_PARAMETERS: Final = frozenset({"user", "database", "options", "replication"})
+
+
+async def start(protocol: ServerProtocol) -> Session | None:
+    """Bring a connection from its first byte to its first ReadyForQuery.
+
+    Returns:
+        The session, or None where the connection was for something else (a cancel request) or the client left.
+
+    Raises:
+        PostgresError: the client is refused; to be sent with severity FATAL.
+    """
+    startup = await _startup_message(protocol)
+    if startup is None:
+        return None
+    version = _negotiate(protocol, startup)
+    user = startup.parameters.get("user", "")
+    if not user:
+        raise InvalidAuthorizationSpecification("no PostgreSQL user name specified in startup packet")
+    if startup.parameters.get("replication", "off").lower() not in ("", "off", "false", "no", "0"):
+        raise FeatureNotSupported("replication connections are not supported")
+    server = protocol.server
+    if not server.has_room():
+        raise TooManyConnections("sorry, too many clients already")
+    server.reserve(protocol)
+    database = startup.parameters.get("database") or user
+    await authenticate(protocol, user, database)
+    session = Session(
+        server,
+        protocol,
+        server.next_process_id(),
+        secrets.token_bytes(32 if version >= PROTOCOL_3_2 else 4),
+        user,
+        database,
+        _settings(protocol, startup.parameters, user),
+    )
+    session.execution = server.execution_for(session)
+    try:
+        await session.execution.connect()
+    except BaseException:
+        server.release_execution(session)
+        raise
+    _greet(session)
+    return session
+
+
+async def _startup_message(protocol: ServerProtocol) -> m.StartupMessage | None:
+    connection = protocol.connection
+    refused_gss = False
+    while True:
+        event = await protocol.next_event()
+        if event is None:
+            return None
+        if isinstance(event, m.StartupMessage):
+            return event
+        if isinstance(event, m.CancelRequest):
+            protocol.server.cancel(event.process_id, event.secret_key)
+            return None
+        if isinstance(event, m.SSLRequest) and protocol.server.ssl_context is not None and not protocol.encrypted:
+            if connection.buffered:
+                raise ProtocolViolation(
+                    "received unencrypted data after SSL request",
+                    detail="This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.",
+                )
+            connection.send_encryption_response(b"S")
+            await protocol.start_tls()
+        elif isinstance(event, (m.SSLRequest, m.GSSENCRequest)):
+            if isinstance(event, m.GSSENCRequest):
+                if refused_gss:
+                    raise ProtocolViolation("GSSENCRequest was already answered")
+                refused_gss = True
+            connection.send_encryption_response(b"N")
+            protocol.flush()
+        else:
+            _refuse(event)
+
+
+def _refuse(event: object) -> None:
+    if isinstance(event, RemoteProtocolError):
+        raise postgres_error(event.sqlstate, str(event))
+    raise ProtocolViolation(f"unexpected message {type(event).__name__} during start-up")
+
+
+def _negotiate(protocol: ServerProtocol, startup: m.StartupMessage) -> int:
+    """The protocol version to speak; answers NegotiateProtocolVersion where the client asked for more (Protocol 55.2.1)."""
+    version = startup.protocol_version
+    if version >> 16 != 3:
+        raise FeatureNotSupported(
+            f"unsupported frontend protocol {version >> 16}.{version & 0xFFFF}: server supports 3.0 to 3.2"
+        )
+    unknown = tuple(name for name in startup.parameters if name.startswith("_pq_."))
+    if version > PROTOCOL_3_2 or unknown:
+        version = min(version, PROTOCOL_3_2)
+        protocol.connection.send(m.NegotiateProtocolVersion(version, unknown))
+    return version
+
+
+def _settings(protocol: ServerProtocol, parameters: dict[str, str], user: str) -> Settings:
+    """The session's run-time parameters: what the start-up packet set, checked as SET would."""
+    server = protocol.server
+    settings = Settings(server.defaults, {"session_authorization": user})
+    for name, value in _options(parameters.get("options", "")):
+        settings.set(name, value)
+    for name, value in parameters.items():
+        if name not in _NOT_PARAMETERS and not name.startswith("_pq_."):
+            settings.set(name, value)
+    return settings.as_start_values()
+
+
+def _options(text: str) -> list[tuple[str, str]]:
+    """Name and value of each ``-c name=value`` or ``--name=value`` in the ``options`` parameter; ``\\`` escapes a space."""
+    words: list[str] = []
+    word = ""
+    escaped = False
+    for character in text + " ":
+        if escaped:
+            word += character
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif character.isspace():
+            if word:
+                words.append(word)
+            word = ""
+        else:
+            word += character
+    result = []
+    rest = iter(words)
+    for word in rest:
+        if word == "-c":
+            setting = next(rest, "")
+        elif word.startswith("-c"):
+            setting = word[2:]
+        elif word.startswith("--"):
+            setting = word[2:].replace("-", "_")
+        else:
+            raise PostgresError(f"invalid command-line argument for server process: {word[:64]}", sqlstate="42601")
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise PostgresError(f"-c {setting[:64]} requires a value", sqlstate="42601")
+        result.append((name, value))
+    return result
+
+
+def _greet(session: Session) -> None:
+    connection = session.connection
+    connection.send(m.AuthenticationOk())
+    for name, value in session.settings.reported():
+        connection.send(m.ParameterStatus(name, value))
+    connection.send(m.BackendKeyData(session.process_id, session.secret_key))
+    connection.send_ready("I")

@@ -1,0 +1,74 @@
+"""A thread for each session whose engine blocks."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+__all__ = ["Worker"]
+
+T = TypeVar("T")
+_Job = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
+
+
+class Worker:
+    """One daemon thread that runs calls in the order given. The thread starts with the first call.
+
+    Args:
+        loop: where results are delivered.
+        name: the thread's name.
+    """
+
+    __slots__ = ("_loop", "_name", "_queue", "_thread")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
+        self._loop = loop
+        self._name = name
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def call(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        """Run ``function(*args)`` on the thread; the future has its result or exception."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._queue.put((future, function, args))
+        return future
+
+    @property
+    def started(self) -> bool:
+        """Whether the thread exists."""
+        return self._thread is not None
+
+    def close(self) -> None:
+        """Let the thread end after the calls already queued."""
+        if self._thread is not None:
+            self._queue.put(None)
+
+    def _run(self) -> None:
+        while (job := self._queue.get()) is not None:
+            future, function, args = job
+            result: Any = None
+            error: BaseException | None = None
+            try:
+                result = function(*args)
+            except BaseException as raised:  # delivered to whoever waits
+                error = raised
+            try:
+                self._loop.call_soon_threadsafe(_deliver, future, result, error)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                return
+            del job, future, function, args, result, error
+
+
+def _deliver(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)

@@ -1,0 +1,231 @@
+//! RowEncoder: Python rows → DataRow messages (Protocol 55.7), a batch in one call.
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pgwire_py_core::rows::{self, Row};
+use pgwire_py_core::types::{Kind, PgType, datetime, floats, text};
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyBytes, PyDateAccess, PyDateTime, PyFloat, PyInt, PyList, PyString, PyTimeAccess,
+    PyTuple, PyTzInfoAccess,
+};
+
+use crate::extract::{self, Fail, extract, postgres_error};
+
+/// One column: its type and format, which together pick the writer.
+#[derive(Clone, Copy)]
+struct Column {
+    ty: PgType,
+    binary: bool,
+}
+
+#[pyclass(frozen, module = "pgwire_py._native")]
+pub struct RowEncoder {
+    columns: Vec<Column>,
+    /// Size of the rows seen last, in bytes: what to reserve for the next ones.
+    row_size: AtomicUsize,
+}
+
+#[pymethods]
+impl RowEncoder {
+    #[new]
+    fn new(py: Python<'_>, types: Vec<u32>, formats: Vec<i64>) -> PyResult<Self> {
+        let binary = rows::formats(&formats, types.len())
+            .map_err(|error| postgres_error(py, error.sqlstate, &error.message))?;
+        let columns = types
+            .iter()
+            .zip(binary)
+            .map(|(oid, binary)| Column {
+                ty: PgType::of(*oid),
+                binary,
+            })
+            .collect();
+        Ok(RowEncoder {
+            columns,
+            row_size: AtomicUsize::new(64),
+        })
+    }
+
+    fn encode<'py>(
+        &self,
+        py: Python<'py>,
+        rows: &Bound<'py, PyAny>,
+        start: usize,
+        max_bytes: usize,
+    ) -> PyResult<(Bound<'py, PyBytes>, usize)> {
+        let count = rows.len()?;
+        let guess = self
+            .row_size
+            .load(Ordering::Relaxed)
+            .saturating_mul(count.saturating_sub(start));
+        let mut out = Vec::with_capacity(guess.min(max_bytes.saturating_add(1 << 14)).min(1 << 24));
+        let mut next = start;
+        if let Ok(list) = rows.cast::<PyList>() {
+            // The list may change while Python code runs inside: its length is asked anew for each row.
+            while next < list.len() && (out.len() < max_bytes || next == start) {
+                self.row(&list.get_item(next)?, next, &mut out)?;
+                next += 1;
+            }
+        } else if let Ok(tuple) = rows.cast::<PyTuple>() {
+            while next < count && (out.len() < max_bytes || next == start) {
+                self.row(&tuple.get_item(next)?, next, &mut out)?;
+                next += 1;
+            }
+        } else {
+            return Err(postgres_error(
+                py,
+                "42804",
+                "rows are neither a list nor a tuple",
+            ));
+        }
+        if next > start {
+            self.row_size
+                .store(out.len() / (next - start) + 16, Ordering::Relaxed);
+        }
+        Ok((PyBytes::new(py, &out), next))
+    }
+}
+
+impl RowEncoder {
+    fn row(&self, object: &Bound<'_, PyAny>, index: usize, out: &mut Vec<u8>) -> PyResult<()> {
+        let row = Row::begin(out, self.columns.len());
+        if let Ok(tuple) = object.cast::<PyTuple>() {
+            self.check_width(object, index, tuple.len())?;
+            for (column, (plan, item)) in self.columns.iter().zip(tuple.iter_borrowed()).enumerate()
+            {
+                field(*plan, &item, out).map_err(|fail| {
+                    extract::raise(fail, Some(index), Some(column + 1), plan.ty.oid, &item)
+                })?;
+            }
+        } else if let Ok(list) = object.cast::<PyList>() {
+            self.check_width(object, index, list.len())?;
+            for (column, plan) in self.columns.iter().enumerate() {
+                let item = list.get_item(column)?;
+                field(*plan, &item, out).map_err(|fail| {
+                    extract::raise(fail, Some(index), Some(column + 1), plan.ty.oid, &item)
+                })?;
+            }
+        } else {
+            let message = format!("row {index} is neither a tuple nor a list");
+            return Err(postgres_error(object.py(), "42804", &message));
+        }
+        row.end(out)
+            .map_err(|error| postgres_error(object.py(), error.sqlstate, &error.message))
+    }
+
+    fn check_width(&self, object: &Bound<'_, PyAny>, index: usize, width: usize) -> PyResult<()> {
+        if width == self.columns.len() {
+            return Ok(());
+        }
+        let message = format!(
+            "row {index} has {width} values, but there are {} columns",
+            self.columns.len()
+        );
+        Err(postgres_error(object.py(), "08P01", &message))
+    }
+}
+
+/// Appends one field with its length: the usual Python types directly, everything else by way of a value.
+#[inline]
+fn field(column: Column, object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result<(), Fail> {
+    if object.is_none() {
+        out.extend_from_slice(&rows::NULL);
+        return Ok(());
+    }
+    match (column.ty.kind, column.ty.is_array()) {
+        (Kind::Int4, false) if object.is_exact_instance_of::<PyInt>() => {
+            if let Some(value) = small_int(object).and_then(|value| i32::try_from(value).ok()) {
+                if column.binary {
+                    rows::put(out, &value.to_be_bytes());
+                } else {
+                    rows::put_integer(out, i64::from(value));
+                }
+                return Ok(());
+            }
+        }
+        (Kind::Int8, false) if object.is_exact_instance_of::<PyInt>() => {
+            if let Some(value) = small_int(object) {
+                if column.binary {
+                    rows::put(out, &value.to_be_bytes());
+                } else {
+                    rows::put_integer(out, value);
+                }
+                return Ok(());
+            }
+        }
+        (Kind::Text, false) => {
+            if let Ok(string) = object.cast::<PyString>() {
+                let value = extract::utf8(string)?;
+                text::check(value)?;
+                rows::put_slice(out, value.as_bytes());
+                return Ok(());
+            }
+        }
+        (Kind::Float8, false) => {
+            if let Ok(number) = object.cast_exact::<PyFloat>() {
+                if column.binary {
+                    rows::put(out, &number.value().to_be_bytes());
+                } else {
+                    rows::put_with(out, |out| floats::write_f64(out, number.value()));
+                }
+                return Ok(());
+            }
+        }
+        (Kind::Bool, false) => {
+            if let Ok(value) = object.cast::<PyBool>() {
+                let byte = match (column.binary, value.is_true()) {
+                    (true, value) => u8::from(value),
+                    (false, true) => b't',
+                    (false, false) => b'f',
+                };
+                rows::put(out, &[byte]);
+                return Ok(());
+            }
+        }
+        (Kind::Timestamp, false) if !column.binary => {
+            if let Ok(moment) = object.cast_exact::<PyDateTime>() {
+                let year = moment.get_year();
+                // The first and the last year hold the infinities.
+                if year != 1 && year != 9999 && moment.get_tzinfo().is_none() {
+                    let seconds = i64::from(moment.get_hour()) * 3600
+                        + i64::from(moment.get_minute()) * 60
+                        + i64::from(moment.get_second());
+                    let micros = seconds * 1_000_000 + i64::from(moment.get_microsecond());
+                    rows::put_with(out, |out| {
+                        datetime::write_fields(
+                            out,
+                            i64::from(year),
+                            moment.get_month().into(),
+                            moment.get_day().into(),
+                            Some(micros),
+                            false,
+                        );
+                    });
+                    return Ok(());
+                }
+            }
+        }
+        _ => {}
+    }
+    slow(column, object, out)
+}
+
+#[cold]
+fn slow(column: Column, object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result<(), Fail> {
+    // A reference of its own: what is called may change the row.
+    let object = object.clone();
+    let value = extract(column.ty, &object)?;
+    let at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    value.encode(column.binary, out)?;
+    rows::patch(out, at);
+    Ok(())
+}
+
+/// An int that fits 64 bits.
+#[inline]
+fn small_int(object: &Bound<'_, PyAny>) -> Option<i64> {
+    let mut overflow = 0;
+    // SAFETY: the object is an int (the caller checked), so no error can be set, and the pointer is alive while borrowed.
+    let value = unsafe { pyo3::ffi::PyLong_AsLongLongAndOverflow(object.as_ptr(), &mut overflow) };
+    (overflow == 0).then_some(value)
+}

@@ -1,0 +1,180 @@
+"""BackendConnection without a socket: phases, skipping, what may be sent when."""
+
+import pytest
+
+from pgwire_py import messages as m
+from pgwire_py._impl import encode_message
+from pgwire_py.connection import BackendConnection
+from pgwire_py.errors import LocalProtocolError, RemoteProtocolError
+from pgwire_py.state import RECEIVE, SEND, Phase
+
+STARTUP = encode_message(m.StartupMessage(0x00030000, {"user": "me"}))
+
+
+def _bytes(*messages: object) -> bytes:
+    return b"".join(encode_message(message) for message in messages)
+
+
+def _idle() -> BackendConnection:
+    connection = BackendConnection()
+    connection.receive_data(STARTUP)
+    assert connection.next_event() == m.StartupMessage(0x00030000, {"user": "me"})
+    connection.send(m.AuthenticationOk())
+    connection.send_ready("I")
+    connection.data_to_send()
+    assert connection.phase is Phase.IDLE
+    return connection
+
+
+def _events(connection: BackendConnection) -> list[object]:
+    events = []
+    while (event := connection.next_event()) is not None:
+        events.append(event)
+    return events
+
+
+def test_start_up_leads_to_idle() -> None:
+    connection = _idle()
+    assert connection.next_event() is None
+    assert connection.data_to_send() == b""
+
+
+def test_every_phase_has_a_row() -> None:
+    assert set(RECEIVE) == set(Phase)
+    assert set(SEND) <= set(Phase)
+
+
+def test_query_waits_for_its_answer() -> None:
+    connection = _idle()
+    connection.receive_data(_bytes(m.Query("a"), m.Query("b")))
+    assert connection.next_event() == m.Query("a")
+    assert connection.next_event() is None
+    assert connection.pending == 1
+    connection.send_ready("I")
+    assert connection.next_event() == m.Query("b")
+
+
+def test_error_in_a_batch_skips_to_sync() -> None:
+    connection = _idle()
+    connection.receive_data(_bytes(m.Parse("", "x"), m.Bind(), m.Execute(), m.Sync(), m.Parse("", "y"), m.Sync()))
+    assert connection.next_event() == m.Parse("", "x")
+    connection.send(m.ErrorResponse({"S": "ERROR", "C": "42601", "M": "no"}))
+    assert connection.phase is Phase.SKIPPING
+    assert connection.next_event() == m.Sync()
+    assert connection.next_event() is None
+    connection.send_ready("I")
+    assert _events(connection) == [m.Parse("", "y"), m.Sync()]
+
+
+def test_error_in_a_simple_query_skips_nothing() -> None:
+    connection = _idle()
+    connection.receive_data(_bytes(m.Query("a")))
+    connection.next_event()
+    connection.send(m.ErrorResponse({"S": "ERROR", "C": "42601", "M": "no"}))
+    assert connection.phase is Phase.SIMPLE
+    connection.send_ready("E")
+    assert connection.data_to_send().endswith(b"Z\0\0\0\5E")
+
+
+def test_copy_messages_between_commands_are_dropped() -> None:
+    connection = _idle()
+    connection.receive_data(_bytes(m.CopyData(b"x"), m.CopyDone(), m.CopyFail("no"), m.Query("a")))
+    assert connection.next_event() == m.Query("a")
+
+
+@pytest.mark.parametrize(
+    ("malformed", "phase"),
+    [
+        (b"P\0\0\0\5\0", Phase.EXTENDED),
+        (b"Q\0\0\0\4", Phase.SIMPLE),
+        (b"S\0\0\0\5x", Phase.SYNC),
+    ],
+)
+def test_malformed_message_is_an_error_to_answer(malformed: bytes, phase: Phase) -> None:
+    connection = _idle()
+    connection.receive_data(malformed)
+    event = connection.next_event()
+    assert isinstance(event, RemoteProtocolError)
+    assert not event.fatal
+    assert event.sqlstate == "08P01"
+    assert connection.phase is phase
+
+
+def test_fatal_error_closes() -> None:
+    connection = _idle()
+    connection.receive_data(b"!\0\0\0\4" + _bytes(m.Query("a")))
+    event = connection.next_event()
+    assert isinstance(event, RemoteProtocolError)
+    assert event.fatal
+    assert connection.phase is Phase.CLOSED
+    assert _events(connection) == []
+
+
+def test_query_before_authentication_is_fatal() -> None:
+    connection = BackendConnection()
+    connection.receive_data(STARTUP + _bytes(m.Query("select 1")))
+    connection.next_event()
+    event = connection.next_event()
+    assert isinstance(event, RemoteProtocolError)
+    assert event.fatal
+    assert connection.phase is Phase.CLOSED
+
+
+def test_large_message_before_authentication_is_refused() -> None:
+    connection = BackendConnection()
+    connection.receive_data(STARTUP + b"p\x00\x01\x00\x00")
+    connection.next_event()
+    event = connection.next_event()
+    assert isinstance(event, RemoteProtocolError)
+    assert event.fatal
+
+
+def test_nothing_after_terminate_is_read() -> None:
+    connection = _idle()
+    connection.receive_data(_bytes(m.Terminate(), m.Query("a")))
+    assert _events(connection) == [m.Terminate()]
+    assert connection.phase is Phase.CLOSED
+
+
+def test_encryption_request_is_answered_by_one_byte() -> None:
+    connection = BackendConnection()
+    connection.receive_data(_bytes(m.GSSENCRequest()))
+    assert connection.next_event() == m.GSSENCRequest()
+    connection.send_encryption_response(b"N")
+    assert connection.data_to_send() == b"N"
+    connection.receive_data(_bytes(m.SSLRequest()))
+    assert connection.next_event() == m.SSLRequest()
+    connection.receive_data(STARTUP)
+    assert connection.buffered == len(STARTUP)
+    connection.send_encryption_response(b"N")
+    assert connection.next_event() == m.StartupMessage(0x00030000, {"user": "me"})
+
+
+def test_misuse_leaves_the_connection_usable() -> None:
+    connection = _idle()
+    for misuse in (
+        lambda: connection.send_ready("I"),
+        lambda: connection.send(m.ReadyForQuery("I")),
+        lambda: connection.send(m.AuthenticationOk()),
+        lambda: connection.send_encoded(b"x"),
+        lambda: connection.send_encryption_response(b"S"),
+    ):
+        with pytest.raises(LocalProtocolError):
+            misuse()
+    assert connection.data_to_send() == b""
+    connection.receive_data(_bytes(m.Query("a")))
+    assert connection.next_event() == m.Query("a")
+
+
+def test_any_chunking_gives_the_same_events() -> None:
+    stream = _bytes(m.Parse("s", "select $1", (23,)), m.Bind("", "s", (1,), (b"abcd", None), (1,)), m.Flush(), m.Sync())
+    whole = _idle()
+    whole.receive_data(stream)
+    expected = _events(whole)
+    single = _idle()
+    events = []
+    for byte in stream:
+        single.receive_data(bytes([byte]))
+        events += _events(single)
+    assert events == expected
+    assert len(events) == 4

@@ -1,0 +1,119 @@
+"""Run-time parameters: values and errors as PostgreSQL 15 gives them, and what a transaction undoes."""
+
+import pytest
+
+from pgwire_py.errors import PostgresError
+from pgwire_py.server.settings import REPORTED, Defaults, Settings
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(Defaults("15.4 (test)"), {"session_authorization": "me"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("statement_timeout", "1min", "1min"),
+        ("statement_timeout", "90s", "90s"),
+        ("statement_timeout", "5", "5ms"),
+        ("statement_timeout", "0", "0"),
+        ("work_mem", "1GB", "1GB"),
+        ("work_mem", "1000", "1000kB"),
+        ("enable_seqscan", "of", "off"),
+        ("enable_seqscan", "T", "on"),
+        ("ENABLE_SEQSCAN", "yes", "on"),
+        ("extra_float_digits", "3", "3"),
+        ("bytea_output", "HEX", "hex"),
+        ("client_encoding", "'utf-8'", "UTF8"),
+        ("client_encoding", "unicode", "UTF8"),
+        ("DateStyle", "ISO", "ISO, MDY"),
+        ("DateStyle", "iso, dmy", "ISO, DMY"),
+        ("TimeZone", "europe/berlin", None),
+        ("TimeZone", "Europe/Berlin", "Europe/Berlin"),
+        ("my.own", "x y", "x y"),
+        ("transaction_isolation", "Serializable", "serializable"),
+        ("synchronous_commit", "off", "off"),
+        ("seq_page_cost", "1.5", "1.5"),
+    ],
+)
+def test_set_then_show(settings: Settings, name: str, value: str, shown: str | None) -> None:
+    if shown is None:
+        with pytest.raises(PostgresError, match="invalid value for parameter"):
+            settings.set(name, value)
+        return
+    assert settings.set(name, value) == shown
+    assert settings.show(name.lower()) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sqlstate", "message"),
+    [
+        ("foo", "1", "42704", 'unrecognized configuration parameter "foo"'),
+        ("statement_timeout", "abc", "22023", 'invalid value for parameter "statement_timeout": "abc"'),
+        ("statement_timeout", "10x", "22023", 'invalid value for parameter "statement_timeout": "10x"'),
+        ("statement_timeout", "-5", "22023", '-5 ms is outside the valid range for parameter "statement_timeout" (0 .. 2147483647)'),
+        ("extra_float_digits", "99", "22023", '99 is outside the valid range for parameter "extra_float_digits" (-15 .. 3)'),
+        ("bytea_output", "x", "22023", 'invalid value for parameter "bytea_output": "x"'),
+        ("enable_seqscan", "maybe", "22023", 'parameter "enable_seqscan" requires a Boolean value'),
+        ("enable_seqscan", "o", "22023", 'parameter "enable_seqscan" requires a Boolean value'),
+        ("server_version", "1", "55P02", 'parameter "server_version" cannot be changed'),
+        ("TimeZone", "Nowhere/X", "22023", 'invalid value for parameter "TimeZone": "Nowhere/X"'),
+        ("TimeZone", "../etc/passwd", "22023", 'invalid value for parameter "TimeZone": "../etc/passwd"'),
+        ("client_encoding", "LATIN1", "0A000", 'parameter "client_encoding" cannot be set to "LATIN1": only "UTF8" is supported'),
+        ("DateStyle", "German", "0A000", 'parameter "DateStyle" cannot be set to "German": only "ISO" is supported'),
+    ],
+)
+def test_refused(settings: Settings, name: str, value: str, sqlstate: str, message: str) -> None:
+    with pytest.raises(PostgresError) as caught:
+        settings.set(name, value)
+    assert (caught.value.sqlstate, caught.value.message) == (sqlstate, message)
+
+
+def test_unit_hint(settings: Settings) -> None:
+    with pytest.raises(PostgresError) as caught:
+        settings.set("statement_timeout", "10x")
+    assert caught.value.hint == 'Valid units for this parameter are "us", "ms", "s", "min", "h", and "d".'
+
+
+def test_rollback_undoes_and_commit_keeps_but_for_local(settings: Settings) -> None:
+    settings.set("work_mem", "1MB")
+    settings.begin()
+    settings.set("work_mem", "2MB")
+    settings.set("application_name", "x")
+    settings.end(commit=False)
+    assert settings.show("work_mem") == "1MB"
+    assert settings.show("application_name") == ""
+    settings.begin()
+    settings.set("work_mem", "3MB")
+    settings.set("application_name", "y", local=True)
+    settings.end(commit=True)
+    assert settings.show("work_mem") == "3MB"
+    assert settings.show("application_name") == ""
+
+
+def test_reset(settings: Settings) -> None:
+    settings.set("work_mem", "1MB")
+    settings.set("application_name", "x")
+    settings.reset("work_mem")
+    assert settings.show("work_mem") == "4MB"
+    settings.reset_all()
+    assert settings.show("application_name") == ""
+    with pytest.raises(PostgresError):
+        settings.reset("nope")
+
+
+def test_changes_of_reported_parameters_are_told_once(settings: Settings) -> None:
+    assert settings.take_changes() == {}
+    settings.set("application_name", "x")
+    settings.set("work_mem", "1MB")
+    assert settings.take_changes() == {"application_name": "x"}
+    assert settings.take_changes() == {}
+    assert [name for name, _ in settings.reported()] == list(REPORTED)
+
+
+def test_all_is_sorted_and_described(settings: Settings) -> None:
+    rows = settings.all()
+    assert [row[0].lower() for row in rows] == sorted(row[0].lower() for row in rows)
+    assert ("server_version", "15.4 (test)", "Shows the server version.") in rows
+    assert dict((name, value) for name, value, _ in rows)["server_version_num"] == "150004"
