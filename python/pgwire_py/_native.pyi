@@ -3,6 +3,8 @@ from typing import Any, final
 from ._impl.interface import Buffer
 from .sql import Statement, Token
 
+__all__: list[str]
+
 @final
 class FrontendDecoder:
     startup: bool
