@@ -3,7 +3,12 @@ from typing import Any, final
 from ._impl.interface import Buffer
 from .sql import Statement, Token
 
-__all__: list[str]
+__all__ = [
+    "FrontendDecoder",
+    "encode_message",
+    "split_statements",
+    "tokenize",
+]
 
 @final
 class FrontendDecoder:
