@@ -3,6 +3,13 @@ from typing import Any, final
 from ._impl.interface import Buffer
 from .sql import Statement, Token
 
+__all__ = [
+    "FrontendDecoder",
+    "encode_message",
+    "split_statements",
+    "tokenize",
+]
+
 @final
 class FrontendDecoder:
     startup: bool
