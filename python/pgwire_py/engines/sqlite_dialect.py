@@ -196,6 +196,8 @@ def _any(node: exp.Expr) -> exp.Expr:
 
     kind = exp.Any if isinstance(node, exp.EQ) else exp.All
     value, listed = node.this, node.expression
+    if isinstance(listed, exp.Anonymous) and listed.name.lower() == "all" and len(listed.expressions) == 1:
+        listed = exp.All(this=listed.expressions[0])  # sqlglot reads all(list) as a call
     if isinstance(value, kind):
         value, listed = listed, value
     if not isinstance(listed, kind):
