@@ -24,7 +24,9 @@ def statement(text: str) -> Statement:
     return Statement(text, 0, tuple(keywords), words, parameters)
 
 
-def describe(session: EngineSession, text: str, declared: Sequence[int] = ()) -> tuple[list[str], list[tuple[str, str]]]:
+def describe(
+    session: EngineSession, text: str, declared: Sequence[int] = ()
+) -> tuple[list[str], list[tuple[str, str]]]:
     """Names of the parameters' types; names and types of the columns."""
     found = session.describe(statement(text), declared)
     return type_names(found), [(c.name, oids.type_info(c.type).name) for c in found.columns or ()]

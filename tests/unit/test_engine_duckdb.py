@@ -211,13 +211,23 @@ def test_division_follows_postgresql(session: EngineSession) -> None:
         ("select foo(1)", "42883", None, "8"),
         ("select lower(1, 2)", "42883", None, None),
         ("create table t (a int)", "42P07", 'relation "t" already exists', None),
-        ("select a, count(*) from t", "42803", None, None),
-        ("select id from t, t t2", "42702", 'column reference "id" is ambiguous', None),
-        ("select 1::foo", "42704", 'type "foo" does not exist', None),
+        ("select a, count(*) from t", "42803", None, "8"),
+        ("select id from t, t t2", "42702", 'column reference "id" is ambiguous', "8"),
+        ("select 1::foo", "42704", 'type "foo" does not exist', "11"),
         ("insert into t (id, b) values (1, 'x')", "23505", None, None),
-        ("insert into t (a) values (1)", "23502", 'null value in column "b" of relation "t" violates not-null constraint', None),
+        (
+            "insert into t (id, a) values (2, 1)",
+            "23502",
+            'null value in column "b" of relation "t" violates not-null constraint',
+            None,
+        ),
         ("insert into child (t_id) values (99)", "23503", None, None),
-        ("insert into t (b, c) values ('a', '12345')", "23514", 'new row for relation "t" violates check constraint', None),
+        (
+            "insert into t (id, b, c) values (2, 'a', '12345')",
+            "23514",
+            'new row for relation "t" violates check constraint',
+            None,
+        ),
         ("select 'a'::int", "22P02", None, "11"),
         ("select 'x'::uuid", "22P02", None, "11"),
         ("select '2020-13-01'::date", "22003", None, "20"),
@@ -278,6 +288,10 @@ def test_plans_follow_the_catalogue(engine: DuckDBEngine, session: EngineSession
     assert [kind for _, kind in describe(session, "select * from child")[1]] == ["int4", "text", "date"]
     with pytest.raises(PostgresError, match="cached plan must not change result type"):
         session.execute(found, (), description)
+    run(session, "create table made as select 1 as a")
+    assert len(describe(session, "select * from made")[1]) == 1
+    run(session, "create or replace table made as select 1 as a, 2 as b")
+    assert len(describe(session, "select * from made")[1]) == 2
     session.begin()
     run(session, "create table gone (a int)")
     run(session, "select * from gone").close()
@@ -391,6 +405,7 @@ def test_files_become_views(tmp_path: Path) -> None:
     assert rows(run(session, "select k::int from list")) == [(1,)]
     assert rows(run(session, "select * from one")) == [(42,)]
     assert {relation.name for relation in session.relations()} == {"t_2020_sales_q1", "events", "list", "one"}
+    assert error_of(session, f"copy (select 1) to '{tmp_path}/one.parquet'").sqlstate == "42501"
     (tmp_path / "secret.csv").write_text("a\n1\n")
     assert error_of(session, f"select * from read_csv('{tmp_path}/secret.csv')").sqlstate == "42501"
     session.close()

@@ -104,7 +104,11 @@ def test_values_of_every_type_come_back(session: EngineSession) -> None:
         ("select 1 from t where b like $1 limit $2 offset $3", ["text", "int8", "int8"], ["int4"]),
         ("select $1::int, $2", ["int4", "text"], ["int4", "text"]),
         ("values (1, 'a'), ($1, $2)", ["int4", "text"], ["int4", "text"]),
-        ("select case when f then 1 else 2 end, coalesce(n, 0), exists (select 1) from t", [], ["int4", "numeric", "bool"]),
+        (
+            "select case when f then 1 else 2 end, coalesce(n, 0), exists (select 1) from t",
+            [],
+            ["int4", "numeric", "bool"],
+        ),
         ("select t.* from t join child c on c.t_id = t.id where c.tag = $1", ["text"], None),
     ],
 )
@@ -119,7 +123,9 @@ def test_declared_parameter_types_come_back_unchanged(session: EngineSession) ->
 
 
 def test_names_are_postgresqls(session: EngineSession) -> None:
-    names = [name for name, _ in describe(session, "select count(*), a+1, a::text, 'x', sum(a) as total, now() from t")[1]]
+    names = [
+        name for name, _ in describe(session, "select count(*), a+1, a::text, 'x', sum(a) as total, now() from t")[1]
+    ]
     assert names == ["count", "?column?", "a", "?column?", "total", "now"]
 
 
@@ -154,8 +160,12 @@ def test_expressions(session: EngineSession, text: str, expected: tuple[object, 
 def test_dialect(session: EngineSession) -> None:
     assert rows(run(session, "select x from generate_series(2, 10, 4) as g(x)")) == [(2,), (6,), (10,)]
     assert rows(run(session, "select * from generate_series(3, 1, -1)")) == [(3,), (2,), (1,)]
-    assert rows(run(session, "select now() > now() - interval '1 day', gen_random_uuid() is not null")) == [(True, True)]
-    upsert = "insert into child (tag) values ($1) on conflict (tag) do update set tag = excluded.tag || '!' returning tag"
+    assert rows(run(session, "select now() > now() - interval '1 day', gen_random_uuid() is not null")) == [
+        (True, True)
+    ]
+    upsert = (
+        "insert into child (tag) values ($1) on conflict (tag) do update set tag = excluded.tag || '!' returning tag"
+    )
     assert rows(run(session, upsert, "a")) == [("a",)]
     result = run(session, upsert, "a")
     assert (rows(result), result.affected) == ([("a!",)], 1)
@@ -186,7 +196,12 @@ def test_lists_and_counts(session: EngineSession) -> None:
         ("select foo(1)", "42883", "function foo does not exist", "8"),
         ("create table t (a int)", "42P07", 'relation "t" already exists', None),
         ("insert into t (id, b) values (1, 'x')", "23505", None, None),
-        ("insert into t (a) values (1)", "23502", 'null value in column "b" of relation "t" violates not-null constraint', None),
+        (
+            "insert into t (a) values (1)",
+            "23502",
+            'null value in column "b" of relation "t" violates not-null constraint',
+            None,
+        ),
         ("insert into child (t_id) values (99)", "23503", None, None),
         ("insert into t (b, c) values ('a', '12345')", "23514", None, None),
         ("select 'a'::int", "22P02", 'invalid input syntax for type integer: "a"', None),
@@ -279,7 +294,9 @@ def test_memory_is_shared_by_sessions_and_not_by_engines() -> None:
     engine, stranger = SqliteEngine(":memory:"), SqliteEngine(":memory:")
     one, two = engine.connect(None), engine.connect(None)  # type: ignore[arg-type]
     run(one, "create table m (a int)")
-    threads = [threading.Thread(target=lambda s=s: [run(s, "insert into m values (1)") for _ in range(50)]) for s in (one, two)]
+    threads = [
+        threading.Thread(target=lambda s=s: [run(s, "insert into m values (1)") for _ in range(50)]) for s in (one, two)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

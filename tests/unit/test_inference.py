@@ -10,7 +10,14 @@ from pgwire_py.engines.inference import Inferrer
 from pgwire_py.engines.parsing import parse, sql_type_name
 
 TABLES = {
-    "t": {"id": oids.INT8, "name": oids.VARCHAR, "price": oids.NUMERIC, "day": oids.DATE, "at": oids.TIMESTAMP, "ok": oids.BOOL},
+    "t": {
+        "id": oids.INT8,
+        "name": oids.VARCHAR,
+        "price": oids.NUMERIC,
+        "day": oids.DATE,
+        "at": oids.TIMESTAMP,
+        "ok": oids.BOOL,
+    },
     "u": {"t_id": oids.INT8, "uuid": oids.UUID, "small": oids.INT2, "ratio": oids.FLOAT8},
 }
 
@@ -57,14 +64,17 @@ def inferrer(text: str, declared: tuple[int, ...] | None = None) -> Inferrer:
         ("insert into t values ($1,$2,$3,$4,$5,$6)", "int8 varchar numeric date timestamp bool"),
         ("insert into t (name,id) values ($1,$2),($3,$4)", "varchar int8 varchar int8"),
         ("insert into t (name,id) select $1, $2", "varchar int8"),
-        ("insert into t (id) values ($1) on conflict (id) do update set price = $2, name = excluded.name", "int8 numeric"),
+        (
+            "insert into t (id) values ($1) on conflict (id) do update set price = $2, name = excluded.name",
+            "int8 numeric",
+        ),
         ("update t set name = $1, price = price + $2 where id = $3", "varchar numeric int8"),
         ("update t set name = u.uuid from u where u.small = $1", "int2"),
         ("delete from t using u where u.t_id = t.id and u.ratio > $1", "float8"),
         ("with q as (select id as k from t where name = $1) select * from q where k = $2", "varchar int8"),
         ("select * from (select day as d from t) q where d = $1", "date"),
         ("select * from t where id <> all($1)", "_int8"),
-    ("select $2, $1", "text text"),
+        ("select $2, $1", "text text"),
     ],
 )
 def test_parameter_types(text: str, expected: str) -> None:
@@ -82,7 +92,10 @@ def test_declared_types_stay() -> None:
         ("select * from t", "id:int8 name:varchar price:numeric day:date at:timestamp ok:bool"),
         ("select u.*, t.id as x from t, u", "t_id:int8 uuid:uuid small:int2 ratio:float8 x:int8"),
         ("select count(*), sum(id), sum(price), avg(id), min(day)", "count:int8 sum:unknown"),
-        ("select 1, 5000000000, 1.5, 'x', true", "?column?:int4 ?column?:int8 ?column?:numeric ?column?:text bool:bool"),
+        (
+            "select 1, 5000000000, 1.5, 'x', true",
+            "?column?:int4 ?column?:int8 ?column?:numeric ?column?:text bool:bool",
+        ),
         ("select small + 1, small + t_id, ratio * 2 from u", "?column?:int4 ?column?:int8 ?column?:float8"),
         ("select day + 1, day - day, at + interval '1 day', day + interval '1 day' from t", None),
         ("select id::text, cast(name as int), price::int from t", "id:text name:int4 price:int4"),

@@ -268,9 +268,7 @@ def _table(node: exp.Expr) -> exp.Expr:
         read="postgres",
     )
     values = {"a": series.args["start"], "b": series.args["end"], "c": series.args.get("step") or exp.Literal.number(1)}
-    query = query.transform(
-        lambda n: values[n.name].copy() if isinstance(n, exp.Column) and n.name in values else n
-    )
+    query = query.transform(lambda n: values[n.name].copy() if isinstance(n, exp.Column) and n.name in values else n)
     query.expressions[0].replace(exp.alias_(exp.column("_n"), column))
     name = alias.name if alias else "generate_series"
     return exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier(name)))

@@ -83,6 +83,7 @@ _TEXTS: list[tuple[str, str, str | None]] = [
         "42P10",
         "there is no unique constraint matching the ON CONFLICT specification",
     ),
+    (r"Could not decode to UTF-8", "22021", None),
     (r"integer overflow|out of range", "22003", None),
     (r"attempt to write a readonly database", "25006", None),
     (r"cannot modify (\S+) because it is a view", "55000", 'cannot change view "{0}"'),
