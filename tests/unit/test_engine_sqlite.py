@@ -57,7 +57,19 @@ INSERT = "insert into public.t (a,b,n,j,u,ts,arr,d,f,x,w) values ($1,$2,$3,$4,$5
 
 def test_values_of_every_type_come_back(session: EngineSession) -> None:
     parameters, columns = describe(session, INSERT)
-    assert parameters == "int8 varchar numeric jsonb uuid timestamptz _int8 date bool bytea float8".split()
+    assert parameters == [
+        "int8",
+        "varchar",
+        "numeric",
+        "jsonb",
+        "uuid",
+        "timestamptz",
+        "_int8",
+        "date",
+        "bool",
+        "bytea",
+        "float8",
+    ]
     assert columns == []
     assert run(session, INSERT, *VALUES).affected == 1
     assert rows(run(session, "select * from t")) == [
@@ -265,7 +277,8 @@ def test_conflicts(engine: SqliteEngine, session: EngineSession) -> None:
     other.begin()
     assert rows(run(other, "select count(*) from t")) == [(0,)]
     session.commit()
-    assert error_of(other, "insert into t (b) values ('two')").sqlstate == "40001"
+    told_apart = hasattr(sqlite3, "SQLITE_BUSY_SNAPSHOT")  # Python 3.10 does not show the code
+    assert error_of(other, "insert into t (b) values ('two')").sqlstate == ("40001" if told_apart else "55P03")
     other.rollback()
     other.close()
 
@@ -284,9 +297,9 @@ def test_read_only(tmp_path: Path) -> None:
 def test_what_cannot_be_opened(tmp_path: Path) -> None:
     bad = tmp_path / "bad.db"
     bad.write_bytes(b"not a database, but long enough to be looked at" * 50)
-    with pytest.raises(PostgresError, match="bad.db"):
+    with pytest.raises(PostgresError, match=r"bad\.db"):
         SqliteEngine(bad)
-    with pytest.raises(PostgresError, match="missing.db"):
+    with pytest.raises(PostgresError, match=r"missing\.db"):
         SqliteEngine(tmp_path / "missing.db", read_only=True)
 
 
@@ -330,8 +343,7 @@ def test_cancel_in_mid_stream(session: EngineSession) -> None:
     assert len(result.fetch(10)) == 10
     session.cancel()
     with pytest.raises(QueryCanceled):
-        while result.fetch(1000):
-            pass
+        rows(result)
     result.close()
 
 

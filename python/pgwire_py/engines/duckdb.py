@@ -40,7 +40,12 @@ __all__ = ["DuckDBEngine"]
 
 _BATCH_ROWS = 8192
 _PLANS_KEPT = 512
-_SESSION_SETTINGS = ("integer_division = true", "ieee_floating_point_ops = false", "TimeZone = 'UTC'")
+_SESSION_SETTINGS = (
+    "integer_division = true",
+    "ieee_floating_point_ops = false",
+    "TimeZone = 'UTC'",
+    "streaming_buffer_size = '2MB'",
+)
 _GLOBAL_SETTINGS = (
     "arrow_lossless_conversion = true",
     "autoinstall_known_extensions = false",

@@ -1,4 +1,7 @@
-"""SQLite's errors as PostgreSQL's: the result code gives the group (Python 3.11 and later), the text the names."""
+"""SQLite's errors as PostgreSQL's: the result code gives the group (Python 3.11 and later), the text the names.
+
+Python 3.10 shows the text only, which does not tell a stale snapshot (40001) from a lock held too long (55P03).
+"""
 
 from __future__ import annotations
 
