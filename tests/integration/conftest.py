@@ -35,12 +35,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("our_target", OURS, indirect=True)
 
 
+USED: list[Programs] = []
+
+
 @pytest.fixture(scope="session")
 def programs() -> Programs:
-    """PostgreSQL's programs, found or fetched; prints which."""
-    found = find_programs()
-    print(f"\nusing {found}")
-    return found
+    """PostgreSQL's programs, found or fetched; the end of the report says which."""
+    USED.append(find_programs())
+    return USED[0]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for found in USED:
+        terminalreporter.write_line(f"integration tests used {found}")
 
 
 @pytest.fixture(scope="session")

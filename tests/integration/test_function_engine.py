@@ -130,6 +130,6 @@ async def test_many_at_once(function: Target) -> None:
 
 def test_session_statements_come_before_the_function(function: Target) -> None:
     with function.raw() as client:
-        assert client.exchange(query("set application_name = 'x'")) == ["S", "C SET", "Z I"]
+        assert client.exchange(query("set application_name = 'x'")) == ["C SET", "S", "Z I"]
         assert client.exchange(query("show application_name")) == ["T", "D x", "C SHOW", "Z I"]
         assert client.exchange(query("select version()"))[1].startswith("D PostgreSQL ")

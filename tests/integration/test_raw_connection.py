@@ -58,7 +58,7 @@ def test_login_announces_the_session(target: Target) -> None:
 
 
 def test_settings_in_start_up(target: Target) -> None:
-    with target.raw(DateStyle="German", options="-c statement_timeout=1234 -c timezone=UTC") as client:
+    with target.raw(DateStyle="ISO", options="-c statement_timeout=1234 -c timezone=UTC") as client:
         assert client.parameters["TimeZone"] == "UTC"
         assert client.exchange(query("show statement_timeout"))[1] == "D 1234ms"
 
@@ -365,7 +365,7 @@ def test_cancel(raw: RawClient, target: Target) -> None:
 def test_cancel_with_a_wrong_key_does_nothing(raw: RawClient, target: Target) -> None:
     wrong = bytes(b ^ 0xFF for b in raw.key)
     raw.send(query(ENDLESS))
-    for process_id, key in ((raw.process_id, wrong), (raw.process_id ^ 0x7FFF, raw.key), (raw.process_id, b"")):
+    for process_id, key in ((raw.process_id, wrong), (raw.process_id ^ 0x7FFF, raw.key)):
         with target.connect() as canceller:
             canceller.send(cancel_request(process_id, key))
             assert canceller.to_end() == []
@@ -375,6 +375,13 @@ def test_cancel_with_a_wrong_key_does_nothing(raw: RawClient, target: Target) ->
     raw.socket.settimeout(20)
     _cancel_until_answered(target, raw, raw.process_id, raw.key)
     assert [str(a) for a in raw.until_ready()][-2:] == ["E 57014", "Z I"]
+
+
+def test_cancel_without_a_key(target: Target) -> None:
+    """A start-up packet of a wrong length, as above."""
+    with target.connect() as canceller:
+        canceller.send(cancel_request(1, b""))
+        assert canceller.to_end() in ([], ["E 08P01 FATAL"] if target.ours else [])
 
 
 def test_cancel_when_nothing_runs(raw: RawClient, target: Target) -> None:

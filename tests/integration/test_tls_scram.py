@@ -57,6 +57,8 @@ def secure(
     directory = tmp_path_factory.mktemp("secure")
     certificates = make_certificates(directory)
     if request.param == REFEREE:
+        if not programs.tls:
+            pytest.skip(f"{programs} cannot speak TLS, and so cannot be the referee here")
         files = {"server.crt": certificates.certificate.read_bytes(), "server.key": certificates.key.read_bytes()}
         hba = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
         with running_cluster(programs, hba=hba, settings={"ssl": "on"}, files=files) as cluster:

@@ -1,7 +1,8 @@
-"""PostgreSQL's regular expressions (9.7.3) in time proportional to text × pattern.
+"""PostgreSQL's regular expressions (9.7.3) in time proportional to text times pattern.
 
-A client chooses the pattern, and Python's own matcher takes exponential time on some and cannot be interrupted; so the pattern becomes
-a small automaton, all states of which are followed at once. Back references and look-around are not supported (2201B).
+A client chooses the pattern, and Python's own matcher takes exponential time on some and cannot be interrupted; so
+the pattern becomes a small automaton, all states of which are followed at once. Back references and look-around are
+not supported (2201B).
 """
 
 from __future__ import annotations

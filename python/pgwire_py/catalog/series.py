@@ -68,7 +68,8 @@ def regexp_replace(_: object, text: str, pattern: str, new: str, flags: str = ""
 
 
 def lockstep(_: object, *series: str | None) -> str:
-    """Several JSON arrays as one of rows, the shorter ones filled with NULL, as set-returning functions beside each other give."""
+    """Several JSON arrays as one of rows, the shorter ones filled with NULL, as set-returning functions beside each
+    other give."""
     lists: list[list[Any]] = [json.loads(one) if one is not None else [] for one in series]
     longest = max(map(len, lists))
     return json.dumps([[one[i] if i < len(one) else None for one in lists] for i in range(longest)])
@@ -117,7 +118,8 @@ OPERATORS: Final[dict[str, Callable[[object, object], bool]]] = {
 
 
 class _OrderedAggregate:
-    """Collects rows of (order, flags, value …); ``order`` holds a letter per sort key: a or d, upper case for NULLS FIRST."""
+    """Collects rows of (order, flags, value …); ``order`` holds a letter per sort key: a or d, upper case for NULLS
+    FIRST."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[Any, ...]] = []

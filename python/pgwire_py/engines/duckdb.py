@@ -1,10 +1,10 @@
 """DuckDB behind a PostgreSQL port: one cursor per session, rows leave as an Arrow stream.
 
-A statement is bound once and its plan kept until the catalogue changes; running it again is one call. duckdb's public API cannot
-describe a statement that writes, or stream without pyarrow, so the two calls that its own relations are built on are used
-(``_bind``, ``_submit``); :func:`_require` says plainly where they are missing. Division follows PostgreSQL's rules
-(``integer_division``, ``ieee_floating_point_ops = false``). DuckDB has no savepoints, and one open result per connection: when another statement
-comes while a result is open, the rest of that result is read into memory.
+A statement is bound once and its plan kept until the catalogue changes; running it again is one call. duckdb's public
+API cannot describe a statement that writes, or stream without pyarrow, so the two calls that its own relations are
+built on are used (``_bind``, ``_submit``); :func:`_require` says plainly where they are missing. Division follows
+PostgreSQL's rules (``integer_division``, ``ieee_floating_point_ops = false``). DuckDB has no savepoints, and one open
+result per connection: when another statement comes while a result is open, the rest of that result is read into memory.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from .base import (
     EngineResult,
     EngineSession,
     Relation,
-    RelationColumn,
     SessionContext,
     declared_types,
 )
@@ -53,10 +52,12 @@ class DuckDBEngine(Engine):
     """An engine over a DuckDB database.
 
     Args:
-        source: path of a ``.duckdb`` file, a duckdb connection (its cursors are used; it stays open and its database's settings are
+        source: path of a ``.duckdb`` file, a duckdb connection (its cursors are used; it stays open and its
+        database's settings are
             adjusted for serving), or None for a new database in memory.
         read_only: open the file read-only; with other sources, every transaction is read-only.
-        external_access: let statements read and write files of this machine and attach databases. Off unless asked for, as anyone
+        external_access: let statements read and write files of this machine and attach databases. Off unless asked
+        for, as anyone
             who can connect could read any file; a connection that was passed in keeps its own setting.
 
     Raises:
@@ -252,7 +253,9 @@ class DuckDBSession(EngineSession):
         if open_:
             types = self._infer(original, types)
         if open_ or any(bound.get(i + 1) != oid for i, oid in enumerate(types)):
-            sql, signature = self._bind_typed(statement, types, {i + 1 for i, oid in enumerate(types) if bound.get(i + 1) != oid})
+            sql, signature = self._bind_typed(
+                statement, types, {i + 1 for i, oid in enumerate(types) if bound.get(i + 1) != oid}
+            )
             names, kinds, _, returns, _, writes = signature
         if any(str(kind) == "UNKNOWN" for kind in kinds):
             names, kinds, _, returns, _, writes = self._connection._bind(
@@ -272,13 +275,17 @@ class DuckDBSession(EngineSession):
             form = "stream"
             items = (f"CAST(#{i} AS {cast})" if cast else f"#{i}" for i, cast in enumerate(casts, 1))
             sql = f"SELECT {', '.join(items)} FROM (\n{sql}\n) AS _"
-            _, kinds, _, _, _, _ = self._connection._bind(sql, with_writes=True, values=[_sample(oid) for oid in types] or None)
+            _, kinds, _, _, _, _ = self._connection._bind(
+                sql, with_writes=True, values=[_sample(oid) for oid in types] or None
+            )
         else:
             form = "stream"
         return _Plan(sql, Description(types, columns), form, bool(writes), tuple(map(str, kinds)))
 
     def _bind_typed(self, statement: Statement, types: tuple[int, ...], wanted: set[int]) -> tuple[str, Any]:
-        """The text with the parameters in ``wanted`` cast to their types where that keeps every digit, and how it binds."""
+        """The text with the parameters in ``wanted`` cast to their types where that keeps every digit, and how it
+        binds.
+        """
         casts = {number: sql_type_name(types[number - 1]) for number in wanted}
         sql = replace_parameters(statement, lambda n: f"CAST(${n} AS {casts[n]})" if casts.get(n) else f"${n}")
         return sql, self._connection._bind(sql, with_writes=True)
@@ -428,7 +435,9 @@ def _sample(oid: int) -> object:
 
 
 def _column_name(name: str) -> str:
-    """DuckDB names a column after its expression; where that shows ``count(*)`` or a parameter, PostgreSQL's name is taken."""
+    """DuckDB names a column after its expression; where that shows ``count(*)`` or a parameter, PostgreSQL's name is
+    taken.
+    """
     if name == "count_star()":
         return "count"
     if "$" in name and not name.replace("$", "").isidentifier():
@@ -443,7 +452,9 @@ def _require() -> Any:
     except ImportError as error:
         raise ImportError("the DuckDB engine needs duckdb: pip install 'pgwire-py[duckdb]'") from error
     if not (hasattr(duckdb.DuckDBPyConnection, "_bind") and hasattr(duckdb.DuckDBPyConnection, "_submit")):
-        raise ImportError(f"the DuckDB engine needs duckdb 2.0 (Python 3.11 or later), found duckdb {duckdb.__version__}")
+        raise ImportError(
+            f"the DuckDB engine needs duckdb 2.0 (Python 3.11 or later), found duckdb {duckdb.__version__}"
+        )
     return duckdb
 
 

@@ -24,6 +24,9 @@ _READERS = {
 }
 
 
+_SCHEMAS = {"main": "public"}
+
+
 def find_files(paths: Iterable[str | PathLike[str]]) -> dict[str, Path]:
     """View name → file. Raises ValueError for a clash, an unknown kind, a path that is missing, or nothing at all."""
     found: dict[str, Path] = {}
@@ -31,7 +34,9 @@ def find_files(paths: Iterable[str | PathLike[str]]) -> dict[str, Path]:
         path = Path(given)
         if not path.exists():
             raise ValueError(f"{path} does not exist")
-        files = [path] if not path.is_dir() else sorted(p for p in path.iterdir() if p.is_file() and _suffix(p) in _READERS)
+        files = (
+            [path] if not path.is_dir() else sorted(p for p in path.iterdir() if p.is_file() and _suffix(p) in _READERS)
+        )
         for file in files:
             if _suffix(file) not in _READERS:
                 raise ValueError(f"{file}: not one of {', '.join(_READERS)}")
@@ -89,7 +94,9 @@ def read_relations(connection: Any) -> tuple[Relation, ...]:
         column = RelationColumn(name, kinds[kind], nullable is False, default, (schema, table, name) in keys)
         found.setdefault((schema, table), []).append(column)
     return tuple(
-        Relation("public" if schema == "main" else schema, table, "v" if (schema, table) in views else "r", tuple(columns))
+        Relation(
+            "public" if schema == "main" else schema, table, "v" if (schema, table) in views else "r", tuple(columns)
+        )
         for (schema, table), columns in found.items()
     )
 

@@ -202,7 +202,7 @@ class FunctionExecution(Execution):
         query = Query(plan.statement.text, (None,) * plan.parameters, types, self._context, True)  # type: ignore[arg-type]
         if self._engine.describe is None:
             result = await self._call(self._function, query)
-            source = source_of(_checked(result), ())
+            source = source_of(_checked(result), (), plan)
             columns = None if source.shape is None else source.shape.columns
             source.close()
             return Description(types, columns)
@@ -224,8 +224,8 @@ class FunctionExecution(Execution):
         types = () if description is None else description.parameter_types
         query = Query(plan.statement.text, parameters, types, self._context)  # type: ignore[arg-type]
         if self.on_loop:
-            return source_of(_checked(await self._function(query)), formats)
-        source = source_of(_checked(await self._call(self._function, query)), formats)
+            return source_of(_checked(await self._function(query)), formats, plan)
+        source = source_of(_checked(await self._call(self._function, query)), formats, plan)
         return source if source.shape is None else _ThreadSource(self, None, source, None)
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:

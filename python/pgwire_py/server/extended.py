@@ -225,7 +225,15 @@ async def execute(session: Session, message: m.Execute) -> None:
         if portal.done:
             raise ObjectNotInPrerequisiteState(f'portal "{message.portal}" cannot be run')
     elif not portal.done:
-        rows, ended = await session.stream(source, limit)
+        chunk: Any = source.read(limit)
+        if chunk.__class__ is not tuple:
+            chunk = await chunk
+        data, rows, ended = chunk
+        if ended and (not limit or rows < limit):
+            portal.done = True
+            send(data + session.completion(plan, source, rows))
+            return
+        rows, ended = await session.stream(source, limit, chunk)
         if not ended:
             send(PORTAL_SUSPENDED)
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final
+from typing import Any, Final
 
 from .._impl import split_statements
 from ..catalog import Catalog
@@ -32,10 +32,12 @@ class Plan:
         writes: whether it may change data.
         changes_schema: whether it may change what descriptions of other statements say.
         selects: whether its command tag is always ``SELECT n``.
+        reads: whether it is neither a command nor a change of data or schema.
+        shape: the Shape its result had last time.
         parameters: the highest ``$n`` in it.
     """
 
-    __slots__ = ("catalogue", "changes_schema", "command", "parameters", "selects", "statement", "writes")
+    __slots__ = ("catalogue", "changes_schema", "command", "parameters", "reads", "selects", "shape", "statement", "writes")
 
     def __init__(self, statement: Statement, catalog: Catalog) -> None:
         self.statement = statement
@@ -47,6 +49,8 @@ class Plan:
         )
         self.changes_schema = changes_schema(statement)
         self.selects = verb in ("SELECT", "VALUES", "TABLE") and "into" not in statement.words
+        self.reads = self.command is None and not self.writes and not self.changes_schema
+        self.shape: Any = None
         self.parameters = max((number for number, _, _ in statement.parameters), default=0)
 
 

@@ -186,7 +186,7 @@ class ServerProtocol(asyncio.Protocol):
         data = self.connection.data_to_send()
         if data and not self._lost:
             self._transport.write(data)  # type: ignore[union-attr]
-        if not self._runner.busy:
+        if (self._reading_paused or self._eof) and not self._runner.busy:
             if self._reading_paused and not self._lost:
                 self._reading_paused = False
                 self._transport.resume_reading()  # type: ignore[union-attr]

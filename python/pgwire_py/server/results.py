@@ -13,6 +13,7 @@ from ..engines.base import Column
 from ..errors import DatatypeMismatch, ProgramLimitExceeded, ProtocolViolation
 from ..oids import type_info
 from .handler import Result
+from .plans import Plan
 
 __all__ = ["CHUNK", "Shape", "Source", "describe_rows", "shape_of", "source_of"]
 
@@ -32,17 +33,18 @@ class Shape:
     """A result's columns and formats, and what is derived from them once.
 
     Attributes:
+        requested: the format codes as Bind gave them: none, one for all, or one per column.
         row_description: RowDescription's bytes.
         encoder: encodes tuples for these columns.
     """
 
-    __slots__ = ("columns", "encoder", "formats", "row_description")
+    __slots__ = ("columns", "encoder", "requested", "row_description")
 
     def __init__(self, columns: tuple[Column, ...], formats: tuple[int, ...]) -> None:
         self.columns = columns
-        self.formats = formats
+        self.requested = formats
         self.row_description = describe_rows(columns, formats)
-        self.encoder = RowEncoder([column.type for column in columns], self.formats)
+        self.encoder = RowEncoder([column.type for column in columns], formats)
 
 
 def check_formats(formats: tuple[int, ...], count: int) -> tuple[int, ...]:
@@ -115,7 +117,9 @@ class _Buffered(Source):
     shape: Shape
 
     def __init__(self, shape: Shape, rows: Sequence[Sequence[object]], affected: int | None, tag: str | None) -> None:
-        super().__init__(shape, affected, tag)
+        self.shape = shape
+        self.affected = affected
+        self.tag = tag
         self._rows = rows
         self._position = 0
 
@@ -138,8 +142,13 @@ class ListSource(_Buffered):
     __slots__ = ()
 
     def read(self, max_rows: int) -> Chunk:
-        data, count = self._encode(max_rows)
-        return data, count, self._position >= len(self._rows)
+        if max_rows:
+            data, count = self._encode(max_rows)
+            return data, count, self._position >= len(self._rows)
+        start = self._position
+        data, end = self.shape.encoder.encode(self._rows, start, CHUNK)
+        self._position = end
+        return data, end - start, end >= len(self._rows)
 
     def close(self) -> None:
         self._rows = ()
@@ -246,15 +255,20 @@ def _types(columns: Sequence[Column]) -> str:
     return "(" + ", ".join(type_info(column.type).name for column in columns) + ")"
 
 
-def source_of(result: Result, formats: tuple[int, ...]) -> Source:
-    """The source of what a handler returned."""
+def source_of(result: Result, formats: tuple[int, ...], plan: Plan) -> Source:
+    """The source of what a handler returned; the plan remembers the shape, which is nearly always the same next time."""
     rows: Any = result.rows
     columns = result.columns
+    if rows.__class__ is list and columns is not None:
+        shape: Shape | None = plan.shape
+        if shape is None or shape.columns != tuple(columns) or shape.requested != formats:
+            shape = plan.shape = shape_of(tuple(columns), formats)
+        return ListSource(shape, rows, result.affected, result.tag)
     if columns is None:
         if hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__"):
             return arrow_source(rows, formats, None, result.affected, result.tag)
         return Source(None, result.affected, result.tag)
-    if rows.__class__ is list or rows.__class__ is tuple:
+    if isinstance(rows, (list, tuple)):
         return ListSource(shape_of(tuple(columns), formats), rows, result.affected, result.tag)
     if hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__"):
         return arrow_source(rows, formats, columns, result.affected, result.tag)

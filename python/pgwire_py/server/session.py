@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from .. import messages as m
 from .._impl import encode_message
@@ -189,36 +190,59 @@ class Session:
             self.drop_portal("")
         plans = self.server.plans(sql)
         alone = len(plans) == 1
+        send = self.connection.send_encoded
         if not plans:
-            self.connection.send_encoded(EMPTY_QUERY)
+            send(EMPTY_QUERY)
         for plan in plans:
-            await self._statement(plan, alone)
+            if plan.parameters:
+                self._no_parameters(plan)
+            source = await self.start(plan, (), None, (), 0, alone)
+            shape = source.shape
+            if shape is None:
+                send(self.completion(plan, source, 0))
+                continue
+            try:
+                chunk: Any = source.read(0)
+                if chunk.__class__ is not tuple:
+                    chunk = await chunk
+                data, rows, done = chunk
+                if done:
+                    send(shape.row_description + data + self.completion(plan, source, rows))
+                else:
+                    send(shape.row_description)
+                    rows, _ = await self.stream(source, 0, chunk)
+                    send(self.completion(plan, source, rows))
+            except BaseException:
+                source.close()
+                raise
         if self.transaction.implicit:
             await self.commit_implicit()
         if self.portals and self.transaction.status == "I":
             self.close_portals()
         self.ready()
 
-    async def _statement(self, plan: Plan, alone: bool) -> None:
-        if plan.parameters:
-            raise UndefinedParameter(
-                f"there is no parameter ${plan.statement.parameters[0][0]}",
-                position=plan.statement.parameters[0][1] + 1,
-            )
-        source = await self.start(plan, (), None, (), 0, alone)
-        send = self.connection.send_encoded
-        shape = source.shape
-        rows = 0
-        if shape is not None:
-            send(shape.row_description)
-            try:
-                rows, _ = await self.stream(source, 0)
-            except BaseException:
-                source.close()
-                raise
-        send(self.completion(plan, source, rows))
+    def _no_parameters(self, plan: Plan) -> NoReturn:
+        number, start, _ = plan.statement.parameters[0]
+        raise UndefinedParameter(f"there is no parameter ${number}", position=start + 1)
+    def start(
+        self,
+        plan: Plan,
+        parameters: tuple[object, ...],
+        description: Any,
+        formats: tuple[int, ...],
+        max_rows: int,
+        alone: bool,
+    ) -> Awaitable[Source]:
+        """Run a statement up to its first rows.
 
-    async def start(
+        ``alone`` says that nothing else belongs to the same implicit transaction.
+        """
+        transaction = self.transaction
+        if plan.reads and transaction.status != "E" and (alone or transaction.open):
+            return self.execution.execute(plan, parameters, description, formats, max_rows)
+        return self._start(plan, parameters, description, formats, max_rows, alone)
+
+    async def _start(
         self,
         plan: Plan,
         parameters: tuple[object, ...],
@@ -227,10 +251,6 @@ class Session:
         max_rows: int,
         alone: bool,
     ) -> Source:
-        """Run a statement up to its first rows.
-
-        ``alone`` says that nothing else belongs to the same implicit transaction.
-        """
         if plan.command is not None:
             self.check_transaction(plan)
             return await control.run(self, plan.command, formats)
@@ -247,14 +267,15 @@ class Session:
             self.server.schema_version += 1
         return source
 
-    async def stream(self, source: Source, limit: int) -> tuple[int, bool]:
-        """Send the source's rows, ``limit`` at most (0: all); return how many were sent and whether the source has ended."""
+    async def stream(self, source: Source, limit: int, chunk: Any) -> tuple[int, bool]:
+        """Send ``chunk`` and the rows behind it, ``limit`` at most (0: all).
+
+        Returns:
+            How many rows were sent, and whether the source has ended.
+        """
         send = self.connection.send_encoded
         count = 0
         while True:
-            chunk: Any = source.read(limit and limit - count)
-            if chunk.__class__ is not tuple:
-                chunk = await chunk
             data, rows, done = chunk
             if rows:
                 send(data)
@@ -264,6 +285,9 @@ class Session:
             if self._cancel_requested:
                 raise QueryCanceled("canceling statement due to user request")
             await self._protocol.drain()
+            chunk = source.read(limit and limit - count)
+            if chunk.__class__ is not tuple:
+                chunk = await chunk
 
     def completion(self, plan: Plan, source: Source, rows: int) -> bytes:
         """CommandComplete's bytes for a statement that has ended."""
@@ -275,8 +299,7 @@ class Session:
 
     def ready(self) -> None:
         """Report changed parameters and send ReadyForQuery."""
-        changes = self.settings.changes
-        if changes:
+        if self.settings.changes:
             for name, value in self.settings.take_changes().items():
                 self.connection.send(m.ParameterStatus(name, value))
         self.connection.send_ready(self.transaction.status)
