@@ -60,7 +60,7 @@ def parse(text: str) -> Interval:
         MIN32 <= total.months <= MAX32 and MIN32 <= total.days <= MAX32 and MIN64 <= total.micros <= MAX64
     )
     if not in_range:
-        raise BadValue("22008", f'interval field value out of range: "{clip(text)}"')
+        raise BadValue("22015", f'interval field value out of range: "{clip(text)}"')
     return Interval(total.months, total.days, total.micros)
 
 
