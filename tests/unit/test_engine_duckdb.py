@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pyarrow
 import pytest
-from engine_helpers import describe, error_of, resident_megabytes, rows, run, statement
+from tests.unit.engine_helpers import describe, error_of, resident_megabytes, rows, run, statement
 
 from pgwire_py import oids
 from pgwire_py.engines.arrow_stream import ArrowRelay

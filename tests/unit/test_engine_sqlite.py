@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from engine_helpers import describe, error_of, resident_megabytes, rows, run, statement
+from tests.unit.engine_helpers import describe, error_of, resident_megabytes, rows, run, statement
 
 from pgwire_py import oids
 from pgwire_py.engines.base import EngineSession

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from engine_helpers import statement
+from tests.unit.engine_helpers import statement
 
 from pgwire_py import oids
 from pgwire_py.engines.inference import Inferrer
