@@ -180,11 +180,8 @@ fn integer(kind: Kind, object: &Bound<'_, PyAny>) -> Result<Option<i64>, Fail> {
             return Err(ValueError::syntax(kind, &float_text(number)).into());
         }
         // 2⁶³ itself does not fit, so the upper bound is exclusive.
-        return Ok(
-            (-9.223_372_036_854_775_808e18..9.223_372_036_854_775_808e18)
-                .contains(&number)
-                .then_some(number as i64),
-        );
+        let limit = 2f64.powi(63);
+        return Ok((-limit..limit).contains(&number).then_some(number as i64));
     }
     if is_decimal(object)? {
         let text = decimal_text(object)?;
@@ -482,7 +479,7 @@ fn json_text(object: &Bound<'_, PyAny>) -> Result<String, Fail> {
     let made = dumps
         .bind(py)
         .call1((object,))
-        .and_then(|made| Ok(made.cast_into::<PyString>().map_err(PyErr::from)?));
+        .and_then(|made| made.cast_into::<PyString>().map_err(PyErr::from));
     let made = match made {
         Ok(made) => made,
         Err(error)
