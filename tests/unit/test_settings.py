@@ -52,15 +52,30 @@ def test_set_then_show(settings: Settings, name: str, value: str, shown: str | N
         ("foo", "1", "42704", 'unrecognized configuration parameter "foo"'),
         ("statement_timeout", "abc", "22023", 'invalid value for parameter "statement_timeout": "abc"'),
         ("statement_timeout", "10x", "22023", 'invalid value for parameter "statement_timeout": "10x"'),
-        ("statement_timeout", "-5", "22023", '-5 ms is outside the valid range for parameter "statement_timeout" (0 .. 2147483647)'),
-        ("extra_float_digits", "99", "22023", '99 is outside the valid range for parameter "extra_float_digits" (-15 .. 3)'),
+        (
+            "statement_timeout",
+            "-5",
+            "22023",
+            '-5 ms is outside the valid range for parameter "statement_timeout" (0 .. 2147483647)',
+        ),
+        (
+            "extra_float_digits",
+            "99",
+            "22023",
+            '99 is outside the valid range for parameter "extra_float_digits" (-15 .. 3)',
+        ),
         ("bytea_output", "x", "22023", 'invalid value for parameter "bytea_output": "x"'),
         ("enable_seqscan", "maybe", "22023", 'parameter "enable_seqscan" requires a Boolean value'),
         ("enable_seqscan", "o", "22023", 'parameter "enable_seqscan" requires a Boolean value'),
         ("server_version", "1", "55P02", 'parameter "server_version" cannot be changed'),
         ("TimeZone", "Nowhere/X", "22023", 'invalid value for parameter "TimeZone": "Nowhere/X"'),
         ("TimeZone", "../etc/passwd", "22023", 'invalid value for parameter "TimeZone": "../etc/passwd"'),
-        ("client_encoding", "LATIN1", "0A000", 'parameter "client_encoding" cannot be set to "LATIN1": only "UTF8" is supported'),
+        (
+            "client_encoding",
+            "LATIN1",
+            "0A000",
+            'parameter "client_encoding" cannot be set to "LATIN1": only "UTF8" is supported',
+        ),
         ("DateStyle", "German", "0A000", 'parameter "DateStyle" cannot be set to "German": only "ISO" is supported'),
     ],
 )
@@ -116,4 +131,4 @@ def test_all_is_sorted_and_described(settings: Settings) -> None:
     rows = settings.all()
     assert [row[0].lower() for row in rows] == sorted(row[0].lower() for row in rows)
     assert ("server_version", "15.4 (test)", "Shows the server version.") in rows
-    assert dict((name, value) for name, value, _ in rows)["server_version_num"] == "150004"
+    assert {name: value for name, value, _ in rows}["server_version_num"] == "150004"

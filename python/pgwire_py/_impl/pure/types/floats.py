@@ -61,11 +61,12 @@ def _special(value: float) -> str | None:
 
 def _scientific(value: float, magnitude: Decimal) -> str:
     _, digits, _ = magnitude.as_tuple()
-    first, *rest = "".join(map(str, digits)).rstrip("0")
+    written = "".join(map(str, digits)).rstrip("0")
+    first, rest = written[0], written[1:]
     exponent = magnitude.adjusted()
     point = "." if rest else ""
     sign = "-" if exponent < 0 else "+"
-    return f"{'-' if value < 0 else ''}{first}{point}{''.join(rest)}e{sign}{abs(exponent):02}"
+    return f"{'-' if value < 0 else ''}{first}{point}{rest}e{sign}{abs(exponent):02}"
 
 
 def _after8(value: float) -> float:
