@@ -168,7 +168,8 @@ class Database:
     def execute(self, translation: Translation, parameters: Sequence[object]) -> sqlite3.Cursor:
         """Start a query."""
         self._cancelled = False
-        return cast(sqlite3.Cursor, self.guard(lambda: self._connection.execute(translation.sql, tuple(parameters))))
+        bound = {f"p{number}": value for number, value in enumerate(parameters, 1)}
+        return cast(sqlite3.Cursor, self.guard(lambda: self._connection.execute(translation.sql, bound)))
 
     def guard(self, work: Callable[[], Any]) -> Any:
         """Do some of a query's work within the time limit, errors as PostgreSQL's."""

@@ -137,7 +137,7 @@ class Expressions(Calls):
         number = int(name)
         self.highest_parameter = max(self.highest_parameter, number)
         known = self.parameters.get(number)
-        return Value(f"?{number}", known or UNKNOWN, parameter=None if known else number)
+        return Value(f":p{number}", known or UNKNOWN, parameter=None if known else number)
 
     def _column(self, node: exp.Column, scope: Scope) -> Value:
         name, alias, schema = (

@@ -25,7 +25,7 @@ class Translation(NamedTuple):
     """A statement for SQLite.
 
     Attributes:
-        sql: its text; parameters are ``?1`` …
+        sql: its text; parameters are ``:p1`` …
         columns: names and types of the result.
         parameter_types: OIDs, one per parameter.
         tables: names, in the in-memory database, of the relations that it reads.
