@@ -342,6 +342,16 @@ def test_relations_follow_the_engine_and_keep_their_oids(catalog: Catalog) -> No
     assert dict(run(session, query))["customer"] == before["customer"]
 
 
+def test_many_relations_are_replaced(catalog: Catalog) -> None:
+    columns = tuple(RelationColumn(f"c{i}", oids.INT4) for i in range(50))
+    relations = [Relation("public", f"t{i}", "r", columns) for i in range(100)]
+    session = catalog.connect(Context(), lambda: relations)
+    query = "select count(*) from pg_attribute where attrelid >= 16384"
+    assert run(session, query) == [(5_000,)]
+    relations.pop()
+    assert run(session, query) == [(4_950,)]
+
+
 def test_visibility_follows_the_search_path(catalog: Catalog) -> None:
     context = Context()
     relations = (*SAMPLE, Relation("Other", "hidden", "r", (RelationColumn("a", oids.INT4),)))
@@ -391,6 +401,21 @@ def test_cancel_interrupts(session: EngineSession) -> None:
         session.execute(asked, (), None)
     assert caught.value.sqlstate == "57014"
     assert time.monotonic() - started < 8
+    assert run(session, "select current_user") == [("postgres",)]
+
+
+def test_cancel_reaches_later_batches(session: EngineSession) -> None:
+    asked = statement("select a.attname from pg_attribute a, pg_attribute b, pg_attribute c")
+    result = session.execute(asked, (), None)
+    session.cancel()  # nothing runs: no effect
+    assert len(result.fetch(5)) == 5
+    assert len(result.fetch(2_000)) == 995
+    timer = threading.Timer(0.2, session.cancel)
+    timer.start()
+    with pytest.raises(PostgresError) as caught:
+        list(iter(lambda: list(result.fetch(1_000)), []))
+    assert caught.value.sqlstate == "57014"
+    timer.join()
     assert run(session, "select current_user") == [("postgres",)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -36,6 +37,7 @@ class CatalogSession(EngineSession):
         self._context = context
         self._relations = relations
         self._open: dict[int, _Result] = {}
+        self._lock = threading.Lock()
         self._running: Database | None = None
 
     def describe(self, statement: Statement, parameter_types: Sequence[int]) -> Description:
@@ -49,24 +51,24 @@ class CatalogSession(EngineSession):
         types = description.parameter_types if description is not None else ()
         translation = self._translation(statement, types)
         database = self._catalog.pool.take()
+        self._start(database)
         try:
-            self._running = database
             database.prepare(self._context, translation.tables, self._relations)
             cursor = database.execute(translation, [_bound(value) for value in parameters])
             result = _Result(self, database, cursor, _description(translation).columns or ())
             result.start()
         except BaseException:
+            self._stop()
             self._catalog.pool.give_back(database)
             raise
-        finally:
-            self._running = None
+        self._stop()
         return result
 
     def cancel(self) -> None:
         """Interrupt the query that runs."""
-        running = self._running
-        if running is not None:
-            running.cancel()
+        with self._lock:
+            if self._running is not None:
+                self._running.cancel()
 
     def close(self) -> None:
         """Close the results that are still open."""
@@ -81,6 +83,16 @@ class CatalogSession(EngineSession):
 
     def rollback(self) -> None:
         """The catalogue has no transactions of its own."""
+
+    def _start(self, database: Database) -> None:
+        database.renew()
+        with self._lock:
+            self._running = database
+
+    def _stop(self) -> None:
+        """From here on a cancel reaches nothing: always before the database may go to another session."""
+        with self._lock:
+            self._running = None
 
     def _translation(self, statement: Statement, types: Sequence[int]) -> Translation:
         count = max((number for number, _, _ in statement.parameters), default=0)
@@ -114,14 +126,13 @@ class _Result(EngineResult):
 
     def fetch(self, max_rows: int) -> Sequence[Sequence[object]]:
         if self._at >= len(self._rows) and self._database is not None:
-            self._session._running = self._database
+            self._session._start(self._database)
             try:
                 self._fill()
             except BaseException:
                 self.close()
                 raise
-            finally:
-                self._session._running = None
+            self._session._stop()
         batch = self._rows[self._at : self._at + max_rows]
         self._at += len(batch)
         return batch
@@ -142,6 +153,7 @@ class _Result(EngineResult):
     def _release(self) -> None:
         database, self._database = self._database, None
         if database is not None:
+            self._session._stop()
             self._cursor.close()
             self._session._open.pop(id(self), None)
             self._session._catalog.pool.give_back(database)
