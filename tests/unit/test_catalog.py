@@ -352,6 +352,15 @@ def test_many_relations_are_replaced(catalog: Catalog) -> None:
     assert run(session, query) == [(4_950,)]
 
 
+def test_relations_are_asked_for_only_where_they_matter(catalog: Catalog) -> None:
+    asked: list[int] = []
+    session = catalog.connect(Context(), lambda: asked.append(1) or SAMPLE)
+    run(session, "select version(), current_user, set_config('jit', 'off', false)")
+    assert not asked
+    assert run(session, "select 'customer'::regclass") == [("customer",)]
+    assert len(asked) == 1
+
+
 def test_visibility_follows_the_search_path(catalog: Catalog) -> None:
     context = Context()
     relations = (*SAMPLE, Relation("Other", "hidden", "r", (RelationColumn("a", oids.INT4),)))

@@ -23,6 +23,7 @@ class Calls:
 
     Attributes:
         parameters: number → OID of its type, for those that are known.
+        called: names of the scalar functions called.
         series: SQLite text of the set-returning calls in the select list that is being translated, None where they
         are not allowed.
     """
@@ -31,6 +32,7 @@ class Calls:
         self.parameters = {i: oid for i, oid in enumerate(declared, 1) if oid}
         self.highest_parameter = len(declared)
         self.series: list[str] | None = None
+        self.called: set[str] = set()
         self.series_alias = ""
         self.aliases = 0
 
@@ -77,6 +79,7 @@ class Calls:
         if function_ is None:
             types = ", ".join(type_output(value.type) for value in values)
             raise postgres_error("42883", f"function {name}({types}) does not exist")
+        self.called.add(name)
         wanted = function_.arguments
         texts = ", ".join(
             self.resolve(value, wanted[min(i, len(wanted) - 1)] if wanted else TEXT) for i, value in enumerate(values)

@@ -137,12 +137,13 @@ class Database:
         self._cancelled = False
 
     def prepare(
-        self, context: SessionContext, tables: Iterable[str], relations: Callable[[], Sequence[Relation]]
+        self, context: SessionContext, translation: Translation, relations: Callable[[], Sequence[Relation]]
     ) -> None:
         """Make the database say what this session is to see; the relations are reloaded only where they changed."""
         self._names.context = context
-        state = (context.database, context.user, tuple(relations()))
-        self.guard(lambda: self._fill(state, tables))
+        if translation.looks_up:
+            state = (context.database, context.user, tuple(relations()))
+            self.guard(lambda: self._fill(state, translation.tables))
 
     def _fill(self, state: tuple[str, str, tuple[Relation, ...]], tables: Iterable[str]) -> None:
         context = self._names.context

@@ -53,7 +53,7 @@ class CatalogSession(EngineSession):
         database = self._catalog.pool.take()
         self._start(database)
         try:
-            database.prepare(self._context, translation.tables, self._relations)
+            database.prepare(self._context, translation, self._relations)
             cursor = database.execute(translation, [_bound(value) for value in parameters])
             result = _Result(self, database, cursor, _description(translation).columns or ())
             result.start()
