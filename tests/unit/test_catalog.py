@@ -136,6 +136,8 @@ def python_value(text: str | None, kind: int) -> object:
 
 
 VECTORS = {22: oids.INT2_ARRAY, 30: oids.OID_ARRAY}
+NAMED = dict.fromkeys((oids.REGPROC, oids.REGCLASS, oids.REGTYPE, 4089), oids.TEXT)
+"""Types whose values the catalogue gives and takes as text."""
 DIFFERENT_ROWS = {
     "psql \\l": "PostgreSQL has template databases",
     "psql \\l+": "PostgreSQL has template databases, and sizes",
@@ -169,8 +171,8 @@ def test_recorded_query(session: EngineSession, catalog: Catalog, case: dict[str
     asked = statement(text, len(case["parameters"]))
     assert catalog.claims(asked)
     described = session.describe(asked, ())
-    assert list(described.parameter_types) == case["parameter_types"]
-    expected = [[name, VECTORS.get(kind, kind)] for name, kind in case["columns"]]
+    assert list(described.parameter_types) == [NAMED.get(kind, kind) for kind in case["parameter_types"]]
+    expected = [[name, (VECTORS | NAMED).get(kind, kind)] for name, kind in case["columns"]]
     assert [[column.name, column.type] for column in described.columns or ()] == expected
     given = [
         python_value(replaced(value, objects), kind)
@@ -383,6 +385,20 @@ def test_declared_parameter_types_stay(session: EngineSession) -> None:
     asked = statement("select relname from pg_class where oid = any($1) and relname <> all($2)", 2)
     assert session.describe(asked, ()).parameter_types == (oids.OID_ARRAY, oids.NAME_ARRAY)
     assert list(session.execute(asked, [[1259, 1247], ["pg_type"]], None).fetch(9)) == [("pg_class",)]
+
+
+def test_registered_parameters_are_names_or_oids(session: EngineSession) -> None:
+    for query in (
+        "select relname from pg_class where oid = $1::regclass",
+        "select relname from pg_class where oid = cast($1 as regclass)",
+    ):
+        asked = statement(query, 1)
+        assert session.describe(asked, ()).parameter_types == (oids.TEXT,)
+        assert list(session.execute(asked, ["customer"], session.describe(asked, ())).fetch(9)) == [("customer",)]
+        described = session.describe(asked, (oids.REGCLASS,))
+        assert described.parameter_types == (oids.REGCLASS,)
+        for value in (1259, "pg_class"):
+            assert list(session.execute(asked, [value], described).fetch(9)) == [("pg_class",)]
 
 
 def test_results_stream_and_stay_apart(session: EngineSession) -> None:

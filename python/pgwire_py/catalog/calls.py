@@ -13,7 +13,7 @@ from .casts import cast, common_type, string
 from .functions import AGGREGATES, FUNCTIONS, SETS, SQLITE, WINDOW
 from .scope import Scope, Value, quote, unsupported
 from .syntax import name_of_function
-from .typenames import ARRAYS, INTEGERS, is_text, type_output
+from .typenames import ARRAYS, INTEGERS, REGISTERED, is_text, type_output
 
 __all__ = ["Calls"]
 
@@ -47,7 +47,7 @@ class Calls:
     def resolve(self, value: Value, target: int) -> str:
         """Settle a value's open type."""
         if value.parameter is not None:
-            known = self.parameters.setdefault(value.parameter, target or TEXT)
+            known = self.parameters.setdefault(value.parameter, TEXT if target in REGISTERED else target or TEXT)
             return cast(Value(value.sql, known), target) if target and is_text(known) != is_text(target) else value.sql
         return cast(value, target) if value.type == UNKNOWN and target else value.sql
 

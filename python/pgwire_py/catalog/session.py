@@ -10,13 +10,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ..engines.base import Column, Description, EngineResult, EngineSession, Relation, SessionContext, declared_types
-from ..oids import BOOL, INT2_ARRAY, NUMERIC, OID_ARRAY, TIMESTAMP, TIMESTAMPTZ
+from ..oids import BOOL, INT2_ARRAY, NUMERIC, OID_ARRAY, TEXT, TEXT_ARRAY, TIMESTAMP, TIMESTAMPTZ
 from ..sql import Statement
 from .arrays import format_array, parse_array
 from .database import Database
 from .names import Names
 from .scope import EXPANDED
-from .typenames import ELEMENTS, INTEGERS, REGISTERED
+from .typenames import ARRAYS, ELEMENTS, INTEGERS, REGISTERED
 
 if TYPE_CHECKING:
     from . import Catalog
@@ -25,8 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["CatalogSession"]
 
 _BATCH = 1_000
-_SEEN_AS = {22: INT2_ARRAY, 30: OID_ARRAY, EXPANDED: 25}
-"""int2vector and oidvector leave as arrays, which every driver decodes."""
+_SEEN_AS = (
+    {22: INT2_ARRAY, 30: OID_ARRAY, EXPANDED: TEXT}
+    | dict.fromkeys(REGISTERED, TEXT)
+    | {ARRAYS[kind]: TEXT_ARRAY for kind in REGISTERED}
+)
+"""int2vector and oidvector leave as arrays, which every driver decodes; reg* leave as the names they print, in either
+format."""
 
 
 class CatalogSession(EngineSession):
@@ -55,7 +60,7 @@ class CatalogSession(EngineSession):
         try:
             database.prepare(self._context, translation, self._relations)
             cursor = database.execute(translation, [_bound(value) for value in parameters])
-            result = _Result(self, database, cursor, _description(translation).columns or ())
+            result = _Result(self, database, cursor, translation)
             result.start()
         except BaseException:
             self._stop()
@@ -101,14 +106,16 @@ class CatalogSession(EngineSession):
 
 class _Result(EngineResult):
     def __init__(
-        self, session: CatalogSession, database: Database, cursor: sqlite3.Cursor, columns: tuple[Column, ...]
+        self, session: CatalogSession, database: Database, cursor: sqlite3.Cursor, translation: Translation
     ) -> None:
-        self.columns = columns
+        self.columns = _description(translation).columns
         self._session = session
         self._database: Database | None = database
         self._cursor = cursor
         self._converters = [
-            (i, convert) for i, column in enumerate(columns) if (convert := _converter(column.type, database.names))
+            (i, convert)
+            for i, (_, kind) in enumerate(translation.columns)
+            if (convert := _converter(kind, database.names))
         ]
         self._rows: list[tuple[object, ...]] = []
         self._at = 0
