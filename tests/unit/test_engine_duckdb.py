@@ -147,8 +147,10 @@ def test_arrow_columns_agree_with_the_description(session: EngineSession, expres
 
 
 def test_booleans(session: EngineSession) -> None:
-    text = "select range % 3 = 0 as a, [range % 2 = 0, null, true] as b, nullif(range % 5 < 2, true) as c "
+    text = (
+        "select range % 3 = 0 as a, [range % 2 = 0, null, true] as b, nullif(range % 5 < 2, true) as c "
         "from range(20011)"
+    )
     expected = [(n % 3 == 0, [n % 2 == 0, None, True], None if n % 5 < 2 else False) for n in range(20011)]
     assert describe(session, text)[1] == [("a", "bool"), ("b", "_bool"), ("c", "bool")]
     assert rows(run(session, text)) == expected
