@@ -4,6 +4,18 @@ from typing import Any, final
 from ._impl.interface import Buffer
 from .sql import Statement, Token
 
+__all__ = [
+    "ArrowEncoder",
+    "FrontendDecoder",
+    "RowEncoder",
+    "arrow_columns",
+    "decode_values",
+    "encode_message",
+    "encode_value",
+    "split_statements",
+    "tokenize",
+]
+
 @final
 class FrontendDecoder:
     startup: bool

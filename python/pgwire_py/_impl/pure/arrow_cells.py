@@ -60,8 +60,10 @@ def _buffer(source: ArrowArray, index: int, width: int, extra: int = 0) -> memor
     return _memory(source.buffers[index], count * width)[source.offset * width :]
 
 
-def _numbers(source: ArrowArray, index: int, layout: str, extra: int = 0) -> memoryview:
-    return _buffer(source, index, struct.calcsize("=" + layout), extra).cast(layout)
+def _numbers(source: ArrowArray, index: int, layout: str, extra: int = 0) -> Any:
+    """A buffer as numbers of a native layout."""
+    data: Any = _buffer(source, index, struct.calcsize("=" + layout), extra)
+    return data.cast(layout)
 
 
 def _values(field: Field, source: ArrowArray, kind: str) -> Reader:
@@ -95,7 +97,7 @@ def _values(field: Field, source: ArrowArray, kind: str) -> Reader:
         return _temporal(code, source)
     if field.is_list:
         return _list(field, source)
-    return lambda row: _json(field, source)(row)
+    return _json(field, source)
 
 
 def _variable(layout: str) -> Callable[[ArrowArray], Callable[[int], bytes]]:
