@@ -220,6 +220,7 @@ def test_claimed(catalog: Catalog, text: str) -> None:
         "select * from plain where b = (select relname from pg_class limit 1)",
         "select version(), my_function()",
         "select upper('pg_class')",
+        "select current_user, current_date",
         "select 'select * from pg_class'",
         "select * from tables",
         "select * from other.pg_class",
@@ -275,6 +276,35 @@ def test_errors(session: EngineSession, text: str, sqlstate: str) -> None:
         run(session, text)
     assert caught.value.sqlstate == sqlstate
     assert run(session, "select 1 as one from pg_class limit 1") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("'a%b' like 'a\\%b'", True),
+        ("'axb' like 'a\\%b'", False),
+        ("'axb' like 'a_b'", True),
+        ("'AXB' like 'a%'", False),
+        ("'AXB' ilike 'a%'", True),
+        ("'a_b' like 'a/_b' escape '/'", True),
+        ("'a.b^c]' like 'a.b^c]'", True),
+        ("'x' not like '%y%'", True),
+        ("'" + "a" * 60 + "' like '" + "%a" * 40 + "%b'", False),
+        ("null like 'a'", None),
+        ("'ab' like any(array['x%', 'a%'])", True),
+        ("'ab' <> all('{a,b}')", True),
+        ("1 = any('{1,2}'::int4[])", True),
+        ("3 > all('{1,NULL}'::int4[])", None),
+        ("1 in (select oid::int4 from pg_class)", False),
+        ("not (1 = 1 and 2 = 3) or null", True),
+        ("'t'::bool and 'yes'::bool", True),
+        ("1 is distinct from null", True),
+        ("(1, 2) = (1, 2)", True),
+        ("2 between 1 and 3", True),
+    ],
+)
+def test_conditions(session: EngineSession, expression: str, expected: object) -> None:
+    assert run(session, f"select {expression} from pg_am limit 1") == [(expected,)]
 
 
 # sessions

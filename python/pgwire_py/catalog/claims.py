@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from ..errors import PostgresError
 from .functions import AGGREGATES, FUNCTIONS, SETS, SQLITE, WINDOW
+from .queries import translate
 from .schema import find_relation, in_catalog_schema
 from .scope import folded
 from .syntax import name_of_function, parse
@@ -59,7 +60,15 @@ def claims(text: str) -> bool:
         if called not in _KNOWN:
             return False
         calls += called in _CALLS
-    return calls > 0
+    return calls > 0 and _is_supported(tree)
+
+
+def _is_supported(tree: exp.Expr) -> bool:
+    try:
+        translate(tree, ())
+    except PostgresError as error:
+        return error.sqlstate != "0A000"
+    return True
 
 
 def _is_registered(node: exp.Cast) -> bool:

@@ -123,7 +123,6 @@ class Database:
         self._cancelled = False
         if hasattr(connection, "setlimit"):
             connection.setlimit(0, _LARGEST_VALUE)  # SQLITE_LIMIT_LENGTH; from Python 3.11 on
-        connection.execute("PRAGMA case_sensitive_like = ON")
         connection.set_progress_handler(self._over, _STEPS)
         for table in (FUNCTIONS, SETS):
             for name, function in table.items():

@@ -337,9 +337,7 @@ class Expressions(Calls):
         if quantified is not None:
             return self._any("LIKE", node.this, *quantified, scope)
         left, right = self.typed(node.this, scope, TEXT), self.typed(node.args["expression"], scope, TEXT)
-        if isinstance(node, exp.ILike):
-            left, right = f"lower({left})", f"lower({right})"
-        return Value(f"({left} LIKE {right} ESCAPE {escape})", BOOL)
+        return Value(f"pg_like({left}, {right}, {escape}, {int(isinstance(node, exp.ILike))})", BOOL)
 
     def _escape(self, node: exp.Escape, scope: Scope) -> Value:
         like = node.this

@@ -272,6 +272,7 @@ INTERNAL: Final[dict[str, Function]] = {
         BOOL, lambda n, a, b: int(not set(map(str, arrays.parse_array(a))).isdisjoint(map(str, arrays.parse_array(b))))
     ),
     "pg_regex": _f(BOOL, series.regex),
+    "pg_like": _f(BOOL, series.like),
     "pg_lockstep": _f(JSON, series.lockstep, takes_null=True),
 }
 """What translations call and no client can name."""

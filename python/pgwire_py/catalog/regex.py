@@ -16,6 +16,8 @@ __all__ = ["Regex"]
 
 MAX_PROGRAM = 5_000
 """Most instructions that a pattern may become."""
+MAX_WORK = 50_000_000
+"""Largest product of a text's length and a pattern's instructions."""
 
 _Test = Callable[[str], bool]
 _CLASSES: dict[str, _Test] = {
@@ -76,6 +78,8 @@ class Regex:
                 at += 1
 
     def _run(self, text: str, start: int, *, anchored: bool) -> int | None:
+        if len(text) * len(self._program) > MAX_WORK:
+            raise postgres_error("54000", "text is too long for a regular expression of the catalogue")
         states: set[int] = set()
         found: int | None = None
         for at in range(start, len(text) + 1):

@@ -18,7 +18,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from .. import oids
-from ..errors import PostgresError, ReadOnlySQLTransaction, postgres_error
+from ..errors import InsufficientPrivilege, PostgresError, ReadOnlySQLTransaction, postgres_error
 from ..sql import Statement
 from .arrow_stream import ArrowRelay
 from .base import (
@@ -40,7 +40,12 @@ __all__ = ["DuckDBEngine"]
 
 _BATCH_ROWS = 8192
 _PLANS_KEPT = 512
-_SESSION_SETTINGS = ("integer_division = true", "ieee_floating_point_ops = false", "TimeZone = 'UTC'")
+_SESSION_SETTINGS = (
+    "integer_division = true",
+    "ieee_floating_point_ops = false",
+    "TimeZone = 'UTC'",
+    "streaming_buffer_size = '2MB'",
+)
 _GLOBAL_SETTINGS = (
     "arrow_lossless_conversion = true",
     "autoinstall_known_extensions = false",
@@ -71,6 +76,7 @@ class DuckDBEngine(Engine):
     def __init__(self, source: Any = None, *, read_only: bool = False, external_access: bool = False) -> None:
         duckdb = _require()
         self.read_only = read_only
+        self.files_only = False
         self.generation = 0
         self._lock = threading.Lock()
         self._owned = source is None or isinstance(source, (str, PathLike))
@@ -99,6 +105,7 @@ class DuckDBEngine(Engine):
         engine = cls(None, read_only=read_only, external_access=True)
         try:
             create_views(engine._root, files)
+            engine.files_only = True
         except Exception as error:
             engine.close()
             if isinstance(error, _require().Error):
@@ -132,6 +139,7 @@ class _Plan:
     writes: bool
     signature: tuple[str, ...]
     prelude: tuple[str, ...] = ()
+    changes_catalogue: bool = False
 
 
 class DuckDBSession(EngineSession):
@@ -155,7 +163,7 @@ class DuckDBSession(EngineSession):
         self, statement: Statement, parameters: Sequence[object], description: Description | None
     ) -> EngineResult:
         plan = self._plan(statement, description.parameter_types if description else ())
-        if description is not None and description.columns is not None and not _same(description, plan.description):
+        if description is not None and not _same(description.columns, plan.description.columns):
             raise postgres_error("0A000", "cached plan must not change result type")
         if len(parameters) < len(plan.description.parameter_types):
             raise postgres_error("42P02", f"there is no parameter ${len(parameters) + 1}")
@@ -171,7 +179,7 @@ class DuckDBSession(EngineSession):
         except self._error as error:
             raise postgres_error_of(error, statement.text) from error
         finally:
-            if plan.kind == "nothing":
+            if plan.changes_catalogue:
                 self._changed()
 
     def begin(self, *, read_only: bool = False) -> None:
@@ -229,7 +237,7 @@ class DuckDBSession(EngineSession):
 
             for prelude, other in translate(statement):
                 if prelude:  # what it makes must be there before the statement can be bound
-                    return _Plan(other.text, Description((), None), "nothing", True, (), prelude)
+                    return _Plan(other.text, Description((), None), "nothing", True, (), prelude, True)
                 try:
                     return self._bind(statement, other.text, declared, other)
                 except self._error:
@@ -263,7 +271,8 @@ class DuckDBSession(EngineSession):
             )
         if returns != "query_result":
             kind = "count" if returns == "changed_rows" else "nothing"
-            return _Plan(sql, Description(types, None), kind, bool(writes), ())
+            changes = kind == "nothing" or statement.keywords[:1] in (("CREATE",), ("ALTER",), ("DROP",))
+            return _Plan(sql, Description(types, None), kind, bool(writes), (), (), changes)
         columns = tuple(
             Column(_column_name(name), described(kind) or oids.TEXT, numeric_modifier(kind))
             for name, kind in zip(names, kinds, strict=True)
@@ -333,7 +342,9 @@ class DuckDBSession(EngineSession):
         return self._open
 
     def _refuse(self, statement: Statement, plan: _Plan) -> None:
-        """Keep a read-only engine from writing in autocommit, and to files at any time."""
+        """Keep a read-only engine from writing in autocommit, and any from writing over the files that it serves."""
+        if self._engine.files_only and statement.keywords[:1] == ("COPY",):
+            raise InsufficientPrivilege("COPY to or from a file is not allowed here")
         if self._engine.read_only and (plan.writes or statement.keywords[:1] == ("COPY",)) and statement.keywords:
             raise ReadOnlySQLTransaction(f"cannot execute {statement.keywords[0]} in a read-only transaction")
 
@@ -422,9 +433,10 @@ def _json_as_text(columns: tuple[Column, ...], rows: list[tuple[object, ...]]) -
     return [tuple(convert(value, column.type) for value, column in zip(row, columns, strict=True)) for row in rows]
 
 
-def _same(one: Description, other: Description) -> bool:
-    a, b = one.columns, other.columns
-    return a is not None and b is not None and [c.type for c in a] == [c.type for c in b]
+def _same(one: tuple[Column, ...] | None, other: tuple[Column, ...] | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return [column.type for column in one] == [column.type for column in other]
 
 
 def _sample(oid: int) -> object:

@@ -176,7 +176,7 @@ def _convert(group: str, text: str, sql: str) -> PostgresError:
             if wording is not None:
                 detail, message = body, wording.format(*(g or "" for g in found.groups()))
             if position is None:
-                position = _find(found.groups(), sql) if sqlstate.startswith("42") else None
+                position = _find(found.groups(), sql) if sqlstate.startswith("42") and sqlstate != "42P07" else None
             return postgres_error(sqlstate, _first_lower(message), detail=detail, hint=hint, position=position)
     return postgres_error(
         _DEFAULTS.get(group, "XX000"), _first_lower(message), detail=detail, hint=hint, position=position

@@ -62,7 +62,9 @@ def create_views(connection: Any, files: dict[str, Path]) -> None:
     for name, file in absolute.items():
         reader = _READERS[_suffix(Path(file))]
         connection.execute(f"CREATE VIEW {_identifier(name)} AS SELECT * FROM {reader}({_pattern(file)})")
-    connection.execute(f"SET allowed_paths = [{', '.join(map(_string, absolute.values()))}]")
+    # DuckDB checks a view's text and the file that it finds by it
+    allowed = dict.fromkeys(name for file in absolute.values() for name in (_string(file), _pattern(file)))
+    connection.execute(f"SET allowed_paths = [{', '.join(allowed)}]")
     connection.execute("SET enable_external_access = false")
 
 
@@ -79,7 +81,8 @@ def read_relations(connection: Any) -> tuple[Relation, ...]:
         tuple(row)
         for row in _rows(
             connection,
-            "SELECT schema_name, view_name FROM duckdb_views() WHERE NOT internal AND database_name = current_database()",
+            "SELECT schema_name, view_name FROM duckdb_views() "
+            "WHERE NOT internal AND database_name = current_database()",
         )
     }
     found: dict[tuple[str, str], list[RelationColumn]] = {}

@@ -301,7 +301,9 @@ class Inferrer:
                 return oid_of_datatype(parent.to)
             if isinstance(parent, (exp.Paren, exp.Neg, exp.Alias)):
                 return self.wanted(parent)
-            if isinstance(parent, (exp.Any, exp.All)):
+            if isinstance(parent, (exp.Any, exp.All)) or (
+                isinstance(parent, exp.Anonymous) and parent.name.lower() == "all"
+            ):
                 return oids.ARRAY_OF.get(self.wanted(parent), 0)
             if isinstance(parent, (exp.Like, exp.ILike, exp.SimilarTo, exp.RegexpLike, exp.RegexpILike, exp.DPipe)):
                 return oids.TEXT

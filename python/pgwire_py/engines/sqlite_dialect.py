@@ -196,6 +196,8 @@ def _any(node: exp.Expr) -> exp.Expr:
 
     kind = exp.Any if isinstance(node, exp.EQ) else exp.All
     value, listed = node.this, node.expression
+    if isinstance(listed, exp.Anonymous) and listed.name.lower() == "all" and len(listed.expressions) == 1:
+        listed = exp.All(this=listed.expressions[0])  # sqlglot reads all(list) as a call
     if isinstance(value, kind):
         value, listed = listed, value
     if not isinstance(listed, kind):
@@ -266,9 +268,7 @@ def _table(node: exp.Expr) -> exp.Expr:
         read="postgres",
     )
     values = {"a": series.args["start"], "b": series.args["end"], "c": series.args.get("step") or exp.Literal.number(1)}
-    query = query.transform(
-        lambda n: values[n.name].copy() if isinstance(n, exp.Column) and n.name in values else n
-    )
+    query = query.transform(lambda n: values[n.name].copy() if isinstance(n, exp.Column) and n.name in values else n)
     query.expressions[0].replace(exp.alias_(exp.column("_n"), column))
     name = alias.name if alias else "generate_series"
     return exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier(name)))

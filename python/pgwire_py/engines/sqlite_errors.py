@@ -1,4 +1,7 @@
-"""SQLite's errors as PostgreSQL's: the result code gives the group (Python 3.11 and later), the text the names."""
+"""SQLite's errors as PostgreSQL's: the result code gives the group (Python 3.11 and later), the text the names.
+
+Python 3.10 shows the text only, which does not tell a stale snapshot (40001) from a lock held too long (55P03).
+"""
 
 from __future__ import annotations
 
@@ -83,6 +86,7 @@ _TEXTS: list[tuple[str, str, str | None]] = [
         "42P10",
         "there is no unique constraint matching the ON CONFLICT specification",
     ),
+    (r"Could not decode to UTF-8", "22021", None),
     (r"integer overflow|out of range", "22003", None),
     (r"attempt to write a readonly database", "25006", None),
     (r"cannot modify (\S+) because it is a view", "55000", 'cannot change view "{0}"'),

@@ -59,8 +59,8 @@ class Execution:
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
-    ) -> Source:
-        """Run a statement and return its rows' source."""
+    ) -> Source | Result:
+        """Run a statement; the Source of its rows, or the Result that a handler returned."""
         return await self._worker.call(
             self._execute, self._catalogue_session, plan, parameters, description, formats, max_rows
         )
@@ -211,20 +211,24 @@ class FunctionExecution(Execution):
             return description
         return Description(types, None if description is None else tuple(description))
 
-    async def execute(
+    def execute(
         self,
         plan: Plan,
         parameters: tuple[object, ...],
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
-    ) -> Source:
+    ) -> Awaitable[Source | Result]:
         if plan.catalogue:
-            return await super().execute(plan, parameters, description, formats, max_rows)
+            return super().execute(plan, parameters, description, formats, max_rows)
         types = () if description is None else description.parameter_types
         query = Query(plan.statement.text, parameters, types, self._context)  # type: ignore[arg-type]
         if self.on_loop:
-            return source_of(_checked(await self._function(query)), formats, plan)
+            outcome: Awaitable[Source | Result] = self._function(query)
+            return outcome
+        return self._on_thread(query, formats, plan)
+
+    async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan) -> Source:
         source = source_of(_checked(await self._call(self._function, query)), formats, plan)
         return source if source.shape is None else _ThreadSource(self, None, source, None)
 

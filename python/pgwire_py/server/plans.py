@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from itertools import islice
 from typing import Any, Final
 
 from .._impl import split_statements
@@ -55,11 +55,11 @@ class Plan:
 
 
 class PlanCache:
-    """Query text → its plans, for all sessions of a server; the least recently used ones are forgotten."""
+    """Query text → its plans, for all sessions of a server; when it is full, the oldest quarter is forgotten."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._plans: OrderedDict[str, tuple[Plan, ...]] = OrderedDict()
+        self._plans: dict[str, tuple[Plan, ...]] = {}
 
     def plans(self, sql: str) -> tuple[Plan, ...]:
         """The plans of a query string's statements.
@@ -69,11 +69,11 @@ class PlanCache:
         """
         plans = self._plans.get(sql)
         if plans is not None:
-            self._plans.move_to_end(sql)
             return plans
         plans = tuple(Plan(statement, self._catalog) for statement in split_statements(sql))
         if len(sql) <= MAX_TEXT:
+            if len(self._plans) >= MAX_PLANS:
+                for oldest in list(islice(self._plans, MAX_PLANS // 4)):
+                    del self._plans[oldest]
             self._plans[sql] = plans
-            if len(self._plans) > MAX_PLANS:
-                self._plans.popitem(last=False)
         return plans

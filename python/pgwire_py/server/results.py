@@ -23,6 +23,9 @@ CHUNK: Final = 256 * 1024
 MAX_COLUMNS: Final = 32_767
 """Most columns a row can have: the count is a signed 16-bit number (PostgreSQL itself stops at 1,664)."""
 
+MAX_SMALL: Final = 64
+"""Rows up to which a list is encoded at once, without a source to read it from."""
+
 _BATCH: Final = 256
 
 Chunk = tuple[bytes, int, bool]
@@ -100,6 +103,11 @@ class Source:
         self.shape = shape
         self.affected = affected
         self.tag = tag
+
+    @property
+    def returns_rows(self) -> bool:
+        """Whether the statement returns rows, be it none."""
+        return self.shape is not None
 
     def read(self, max_rows: int) -> Chunk | Awaitable[Chunk]:
         """The next chunk: at most ``max_rows`` rows (0: no limit) and about CHUNK bytes."""
@@ -255,21 +263,34 @@ def _types(columns: Sequence[Column]) -> str:
     return "(" + ", ".join(type_info(column.type).name for column in columns) + ")"
 
 
+def small_rows(result: Result, formats: tuple[int, ...], plan: Plan) -> tuple[Shape, bytes, int] | None:
+    """Shape, DataRow bytes and number of rows of a short list; None for anything else, for which :func:`source_of` is."""
+    rows = result.rows
+    if rows.__class__ is not list or len(rows) > MAX_SMALL or result.columns is None:  # type: ignore[arg-type]
+        return None
+    shape = _shape_for(plan, result.columns, formats)
+    data, end = shape.encoder.encode(rows, 0, CHUNK)  # type: ignore[arg-type]
+    return (shape, data, end) if end == len(rows) else None  # type: ignore[arg-type]
+
+
+def _shape_for(plan: Plan, columns: Sequence[Column], formats: tuple[int, ...]) -> Shape:
+    """The shape of these columns; the plan remembers it, for it is nearly always the same next time."""
+    shape: Shape | None = plan.shape
+    if shape is None or shape.columns != tuple(columns) or shape.requested != formats:
+        shape = plan.shape = shape_of(tuple(columns), formats)
+    return shape
+
+
 def source_of(result: Result, formats: tuple[int, ...], plan: Plan) -> Source:
-    """The source of what a handler returned; the plan remembers the shape, which is nearly always the same next time."""
+    """The source of what a handler returned."""
     rows: Any = result.rows
     columns = result.columns
-    if rows.__class__ is list and columns is not None:
-        shape: Shape | None = plan.shape
-        if shape is None or shape.columns != tuple(columns) or shape.requested != formats:
-            shape = plan.shape = shape_of(tuple(columns), formats)
-        return ListSource(shape, rows, result.affected, result.tag)
     if columns is None:
         if hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__"):
             return arrow_source(rows, formats, None, result.affected, result.tag)
         return Source(None, result.affected, result.tag)
     if isinstance(rows, (list, tuple)):
-        return ListSource(shape_of(tuple(columns), formats), rows, result.affected, result.tag)
+        return ListSource(_shape_for(plan, columns, formats), rows, result.affected, result.tag)
     if hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__"):
         return arrow_source(rows, formats, columns, result.affected, result.tag)
     shape = shape_of(tuple(columns), formats)

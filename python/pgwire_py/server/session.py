@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import messages as m
-from .._impl import encode_message
 from ..connection import BackendConnection
 from ..errors import (
     FeatureNotSupported,
@@ -18,12 +17,12 @@ from ..errors import (
     QueryCanceled,
     ReadOnlySQLTransaction,
     RemoteProtocolError,
-    UndefinedParameter,
     postgres_error,
 )
 from ..state import Phase
-from . import commands, control, extended
+from . import commands, control, extended, simple
 from .execution import Execution
+from .handler import Result
 from .plans import Plan
 from .portals import Portal, PreparedStatement
 from .results import Source
@@ -39,7 +38,6 @@ __all__ = ["Session"]
 
 log = logging.getLogger("pgwire_py.server")
 
-EMPTY_QUERY: Final = encode_message(m.EmptyQueryResponse())
 _SELECT_TAGS: Final = {count: command_complete(f"SELECT {count}") for count in range(16)}
 _ENDS_FAILED: Final = (commands.Commit, commands.Rollback, commands.RollbackTo)
 
@@ -126,19 +124,14 @@ class Session:
 
     # -- the message loop --------------------------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """Answer every message received so far."""
+    async def run(self, event: Any) -> None:
+        """Answer ``event`` and every message received behind it."""
         next_event = self.connection.next_event
-        handlers = extended.HANDLERS
-        while (event := next_event()) is not None:
+        while event is not None:
             try:
-                kind = event.__class__
-                if kind is m.Query:
-                    await self._simple_query(event.query)
-                else:
-                    waiting = handlers[kind](self, event)
-                    if waiting is not None:
-                        await waiting
+                waiting = _HANDLERS[event.__class__](self, event)
+                if waiting is not None:
+                    await waiting
             except PostgresError as error:
                 await self._failed(error)
             except asyncio.CancelledError:
@@ -151,6 +144,7 @@ class Session:
                 await self._failed(InternalError(f"{type(error).__name__}: {error}"))
             if self._closing is not None and not self._running:
                 self.terminate(self._closing)
+            event = next_event()
 
     async def _failed(self, error: PostgresError) -> None:
         connection = self.connection
@@ -179,51 +173,8 @@ class Session:
         except PostgresError:
             log.exception("session %d: rollback failed", self.process_id)
 
-    # -- simple query ------------------------------------------------------------------------------------------------
+    # -- running statements ------------------------------------------------------------------------------------------
 
-    async def _simple_query(self, sql: str) -> None:
-        self._running = True
-        self._cancel_requested = False
-        if self.statements:
-            self.statements.pop("", None)
-        if self.portals:
-            self.drop_portal("")
-        plans = self.server.plans(sql)
-        alone = len(plans) == 1
-        send = self.connection.send_encoded
-        if not plans:
-            send(EMPTY_QUERY)
-        for plan in plans:
-            if plan.parameters:
-                self._no_parameters(plan)
-            source = await self.start(plan, (), None, (), 0, alone)
-            shape = source.shape
-            if shape is None:
-                send(self.completion(plan, source, 0))
-                continue
-            try:
-                chunk: Any = source.read(0)
-                if chunk.__class__ is not tuple:
-                    chunk = await chunk
-                data, rows, done = chunk
-                if done:
-                    send(shape.row_description + data + self.completion(plan, source, rows))
-                else:
-                    send(shape.row_description)
-                    rows, _ = await self.stream(source, 0, chunk)
-                    send(self.completion(plan, source, rows))
-            except BaseException:
-                source.close()
-                raise
-        if self.transaction.implicit:
-            await self.commit_implicit()
-        if self.portals and self.transaction.status == "I":
-            self.close_portals()
-        self.ready()
-
-    def _no_parameters(self, plan: Plan) -> NoReturn:
-        number, start, _ = plan.statement.parameters[0]
-        raise UndefinedParameter(f"there is no parameter ${number}", position=start + 1)
     def start(
         self,
         plan: Plan,
@@ -232,7 +183,7 @@ class Session:
         formats: tuple[int, ...],
         max_rows: int,
         alone: bool,
-    ) -> Awaitable[Source]:
+    ) -> Awaitable[Source | Result]:
         """Run a statement up to its first rows.
 
         ``alone`` says that nothing else belongs to the same implicit transaction.
@@ -250,7 +201,7 @@ class Session:
         formats: tuple[int, ...],
         max_rows: int,
         alone: bool,
-    ) -> Source:
+    ) -> Source | Result:
         if plan.command is not None:
             self.check_transaction(plan)
             return await control.run(self, plan.command, formats)
@@ -262,10 +213,10 @@ class Session:
         if plan.writes:
             self._check_writable(plan)
             transaction.wrote()
-        source = await self.execution.execute(plan, parameters, description, formats, max_rows)
+        outcome = await self.execution.execute(plan, parameters, description, formats, max_rows)
         if plan.changes_schema:
             self.server.schema_version += 1
-        return source
+        return outcome
 
     async def stream(self, source: Source, limit: int, chunk: Any) -> tuple[int, bool]:
         """Send ``chunk`` and the rows behind it, ``limit`` at most (0: all).
@@ -289,20 +240,22 @@ class Session:
             if chunk.__class__ is not tuple:
                 chunk = await chunk
 
-    def completion(self, plan: Plan, source: Source, rows: int) -> bytes:
+    def completion(self, plan: Plan, outcome: Source | Result, rows: int) -> bytes:
         """CommandComplete's bytes for a statement that has ended."""
-        if source.tag is not None:
-            return command_complete(source.tag)
+        if outcome.tag is not None:
+            return command_complete(outcome.tag)
         if plan.selects and rows < 16:
             return _SELECT_TAGS[rows]
-        return command_complete(command_tag(plan.statement, rows, source.affected, source.shape is not None))
+        return command_complete(command_tag(plan.statement, rows, outcome.affected, outcome.returns_rows))
 
-    def ready(self) -> None:
-        """Report changed parameters and send ReadyForQuery."""
+    def ready(self, results: bytes = b"") -> None:
+        """Send ``results``, report changed parameters, and send ReadyForQuery."""
         if self.settings.changes:
+            self.connection.send_encoded(results)
+            results = b""
             for name, value in self.settings.take_changes().items():
                 self.connection.send(m.ParameterStatus(name, value))
-        self.connection.send_ready(self.transaction.status)
+        self.connection.send_ready(self.transaction.status, results)
         self._running = False
 
     # -- transactions ------------------------------------------------------------------------------------------------
@@ -407,7 +360,13 @@ def terminate(session: Session, message: m.Terminate) -> None:
     session._protocol.close()
 
 
-extended.HANDLERS.update({RemoteProtocolError: remote_error, m.FunctionCall: function_call, m.Terminate: terminate})
+_HANDLERS: Final = {
+    **extended.HANDLERS,
+    m.Query: simple.simple_query,
+    m.FunctionCall: function_call,
+    m.Terminate: terminate,
+    RemoteProtocolError: remote_error,
+}
 
 
 def _uncancel() -> None:
