@@ -166,6 +166,8 @@ fn boolean<'a>(object: &Bound<'_, PyAny>) -> Result<Option<Value<'a>>, Fail> {
     }
 }
 
+const TWO_63: f64 = (1u64 << 63) as f64;
+
 /// None: an integer beyond 64 bits.
 fn integer(kind: Kind, object: &Bound<'_, PyAny>) -> Result<Option<i64>, Fail> {
     if object.is_instance_of::<PyInt>() {
@@ -180,11 +182,7 @@ fn integer(kind: Kind, object: &Bound<'_, PyAny>) -> Result<Option<i64>, Fail> {
             return Err(ValueError::syntax(kind, &float_text(number)).into());
         }
         // 2⁶³ itself does not fit, so the upper bound is exclusive.
-        return Ok(
-            (-9.223_372_036_854_775_808e18..9.223_372_036_854_775_808e18)
-                .contains(&number)
-                .then_some(number as i64),
-        );
+        return Ok((-TWO_63..TWO_63).contains(&number).then_some(number as i64));
     }
     if is_decimal(object)? {
         let text = decimal_text(object)?;
@@ -482,7 +480,7 @@ fn json_text(object: &Bound<'_, PyAny>) -> Result<String, Fail> {
     let made = dumps
         .bind(py)
         .call1((object,))
-        .and_then(|made| Ok(made.cast_into::<PyString>().map_err(PyErr::from)?));
+        .and_then(|made| made.cast_into::<PyString>().map_err(PyErr::from));
     let made = match made {
         Ok(made) => made,
         Err(error)

@@ -135,7 +135,9 @@ class Stream:
         array = ArrowArray()
         status = self._stream.get_next(ctypes.byref(self._stream), ctypes.byref(array))
         if status:
-            error = self._error(f"C Data interface error: Cannot get next batch from input stream. Error code: {status}")
+            error = self._error(
+                f"C Data interface error: Cannot get next batch from input stream. Error code: {status}"
+            )
             self.close()
             raise error
         if not array.release:

@@ -11,9 +11,7 @@ from .rows import format_flags, is_binary
 from .types import BadValue, pg_type
 
 
-def decode_values(
-    types: Sequence[int], formats: Sequence[int], values: Sequence[bytes | None]
-) -> tuple[object, ...]:
+def decode_values(types: Sequence[int], formats: Sequence[int], values: Sequence[bytes | None]) -> tuple[object, ...]:
     """Python values of Bind's parameters; see the contract in ``_impl/interface.py``."""
     count = len(values)
     if len(types) != count:

@@ -70,7 +70,9 @@ def _kind(
     return Kind(code, name, parse, decode, lambda value: to_text(value).encode(), binary)
 
 
-def _packed(layout: str, check: Callable[[Any], Any] | None = None) -> tuple[Callable[[bytes], Any], Callable[[Any], bytes]]:
+def _packed(
+    layout: str, check: Callable[[Any], Any] | None = None
+) -> tuple[Callable[[bytes], Any], Callable[[Any], bytes]]:
     """Reader and writer of a fixed layout."""
     codec = struct.Struct("!" + layout)
 
@@ -141,7 +143,12 @@ _KINDS = {
         _timestamp("timestamp", "timestamp", False),
         _timestamp("timestamptz", "timestamp with time zone", True),
         _kind(
-            "interval", "interval", interval.parse, interval.to_text, _sized(16, interval.from_binary), interval.to_binary
+            "interval",
+            "interval",
+            interval.parse,
+            interval.to_text,
+            _sized(16, interval.from_binary),
+            interval.to_binary,
         ),
         _kind("uuid", "uuid", uuid.parse, uuid.to_text, _sized(16, bytes), bytes),
         Kind("void", "void", lambda _: "", lambda _: "", lambda _: b"", lambda _: b""),
@@ -149,8 +156,8 @@ _KINDS = {
 }
 
 _CODES = {
-    **{name: "text" for name in ("char", "name", "text", "unknown", "bpchar", "varchar")},
-    **{name: "oid" for name in ("regproc", "oid", "xid", "regclass", "regtype")},
+    **dict.fromkeys(("char", "name", "text", "unknown", "bpchar", "varchar"), "text"),
+    **dict.fromkeys(("regproc", "oid", "xid", "regclass", "regtype"), "oid"),
 }
 
 

@@ -34,9 +34,7 @@ def make(dimensions: list[int], items: list[Any]) -> Array:
 
 def check_depth(depth: int) -> None:
     if depth > MAX_DIMENSIONS:
-        raise BadValue(
-            "54000", f"number of array dimensions ({depth}) exceeds the maximum allowed ({MAX_DIMENSIONS})"
-        )
+        raise BadValue("54000", f"number of array dimensions ({depth}) exceeds the maximum allowed ({MAX_DIMENSIONS})")
 
 
 def ragged() -> BadValue:

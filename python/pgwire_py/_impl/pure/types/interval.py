@@ -56,9 +56,7 @@ def parse(text: str) -> Interval:
     total = _Sum()
     if not (total.iso(trimmed[1:]) if trimmed.startswith("P") else total.verbose(trimmed)):
         raise syntax("interval", text)
-    in_range = (
-        MIN32 <= total.months <= MAX32 and MIN32 <= total.days <= MAX32 and MIN64 <= total.micros <= MAX64
-    )
+    in_range = MIN32 <= total.months <= MAX32 and MIN32 <= total.days <= MAX32 and MIN64 <= total.micros <= MAX64
     if not in_range:
         raise BadValue("22015", f'interval field value out of range: "{clip(text)}"')
     return Interval(total.months, total.days, total.micros)
