@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import dataclasses
 import resource
+import signal
 import sys
 import time
 from pathlib import Path
@@ -107,6 +108,8 @@ def main() -> int:
         return 0
     plan = SHORT if options.short else Plan()
     plan = dataclasses.replace(plan, rounds=options.rounds or plan.rounds, seconds=options.seconds or plan.seconds)
+    # Unwind, so that the servers end with the benchmark.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         workloads, codec = select(options.only)
         measure(workloads, plan, machine(), codec, options.json)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import cast
+from typing import Any
 
 from .data import COLUMNS, make_rows
 from .errors import BenchmarkError
@@ -55,15 +55,12 @@ def measure_codecs(seconds: float) -> list[CodecOutcome]:
     return outcomes
 
 
-def codec_workloads(core: object) -> dict[str, Callable[[], object]]:
-    """Calls to time, by name."""
-    from pgwire_py._impl.interface import Core
-
+def codec_workloads(core: Any) -> dict[str, Callable[[], object]]:
+    """Calls to time, by name; ``core`` is a module as ``pgwire_py._impl.interface.Core`` describes it."""
     from .servers.arrow import arrow_table
 
-    typed = cast(Core, core)
     few, many, table = make_rows(100), make_rows(), arrow_table()
-    decoder = typed.FrontendDecoder()
+    decoder = core.FrontendDecoder()
     decoder.startup = False
     once = extended_query()
     pipeline = once * 16
@@ -74,11 +71,11 @@ def codec_workloads(core: object) -> dict[str, Callable[[], object]]:
         return lambda: decoder.feed(buffer)
 
     def encode(rows: Sequence[Sequence[object]], formats: Sequence[int]) -> Callable[[], object]:
-        encoder = typed.RowEncoder(TYPES, formats)
+        encoder = core.RowEncoder(TYPES, formats)
         return lambda: encoder.encode(rows, 0, WHOLE)
 
     def encode_arrow(formats: Sequence[int]) -> Callable[[], object]:
-        return lambda: typed.ArrowEncoder(table, formats).encode(0, WHOLE)
+        return lambda: core.ArrowEncoder(table, formats).encode(0, WHOLE)
 
     return {
         "decode Parse/Bind/Describe/Execute/Sync": decode(once, 5),

@@ -201,8 +201,8 @@ def postgres(setup: Setup) -> Contender:
     cluster.mkdir()
     if owner:
         os.chown(cluster, owner["user"], owner["group"])  # type: ignore[arg-type]
-    initdb = [programs / "initdb", "-D", cluster, "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale", "C"]
-    run("initdb", [*initdb, "--no-sync"], cwd="/", **owner)
+    initdb: list[str | Path] = [programs / "initdb", "-D", cluster, "-U", "bench", "-A", "trust"]
+    run("initdb", [*initdb, "-E", "UTF8", "--locale", "C", "--no-sync"], cwd="/", **owner)
     port, log = free_port(), setup.scratch / "postgres.log"
     settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 300}
     command = [str(programs / "postgres"), "-D", str(cluster)]

@@ -54,7 +54,7 @@ def memory_bytes(root: psutil.Process) -> int:
 def pgbench(
     program: Path, scratch: Path, contender: Contender, sql: str, mode: str, clients: int, seconds: int
 ) -> Sample:
-    """A slice of pgbench on one thread."""
+    """A slice of pgbench on one thread; the processor time includes that of the clients' logins."""
     script = scratch / "script.sql"
     script.write_text(sql + ";\n")
     command = [program, "-n", "-f", script, "-M", mode, "-j", 1, "-c", clients, "-T", seconds]

@@ -50,8 +50,10 @@ class Results:
         return two / one if one and two else None
 
     def ratios(self, outcome: Outcome) -> dict[str, float]:
-        """An outcome against each peer of its workload."""
-        found = {}
+        """An outcome against each peer of its workload; none for growth of memory, which may be next to nothing."""
+        found: dict[str, float] = {}
+        if outcome.unit == "MB":
+            return found
         for column, labels in PEER_COLUMNS:
             for label in labels:
                 ratio = self.ratio(outcome.workload, outcome.label, label)

@@ -1,4 +1,5 @@
-"""Writes ``python/pgwire_py/catalog/_data.py`` from a running PostgreSQL 15: types, relations and their columns, fixed rows.
+"""Writes ``python/pgwire_py/catalog/_data.py`` from a running PostgreSQL 15: types, relations and their columns,
+fixed rows.
 
 Usage: ``python tools/generate_catalog.py 'host=… user=…'`` (a psycopg connection string to an empty database).
 """
@@ -25,20 +26,25 @@ from typing import Final
 
 RELATIONS = """
     select c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text,
-           array_agg(a.attname || ':' || coalesce(nullif(t.typbasetype, 0), t.oid) || ':' || a.attnotnull::int order by a.attnum)
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
-    join pg_type t on t.oid = a.atttypid
-    where n.nspname in ('pg_catalog', 'information_schema') and c.relkind in ('r', 'v') and c.oid < 16384
-    group by 1, 2, 3, 4 order by 2, 3"""
+           array_agg(a.attname || ':' || coalesce(nullif(t.typbasetype, 0), t.oid) || ':' || a.attnotnull::int order
+           by a.attnum)
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and
+    a.attnum > 0 join pg_type t on t.oid = a.atttypid where n.nspname in ('pg_catalog', 'information_schema') and
+    c.relkind in ('r', 'v') and c.oid < 16384 group by 1, 2, 3, 4 order by 2, 3"""
 
 TYPE_COLUMNS = (
     "oid typname typlen typbyval typtype typcategory typispreferred typdelim typelem typarray typinput typoutput "
     "typreceive typsend typalign typstorage typcollation typsubscript"
 )
+FUNCTIONS = ("put", "send", "ceive", "cript")
 TYPES = f"""
-    select {", ".join(c + ("::text" if c.startswith("typ") and c.endswith(("put", "send", "ceive", "cript")) else "") for c in TYPE_COLUMNS.split())}
-    from pg_type where typtype in ('b', 'p', 'r', 'm') and typrelid = 0 and oid < 10000
-    and not exists (select from pg_type e where e.oid = pg_type.typelem and e.typrelid <> 0) order by oid"""
+    select {
+    ", ".join(
+        c + ("::text" if c.startswith("typ") and c.endswith(("put", "send", "ceive", "cript")) else "")
+        for c in TYPE_COLUMNS.split()
+    )
+} from pg_type where typtype in ('b', 'p', 'r', 'm') and typrelid = 0 and oid <
+    10000 and not exists (select from pg_type e where e.oid = pg_type.typelem and e.typrelid <> 0) order by oid"""
 
 ROWS = {
     "pg_am": "select oid, amname, amhandler::oid, amtype from pg_am order by oid",
@@ -62,7 +68,7 @@ def main() -> None:
         for oid, schema, name, kind, columns in connection.execute(RELATIONS):
             out.append(f'    ({oid}, "{schema}", "{name}", "{kind}", "{" ".join(columns)}"),\n')
         out.append(
-            ')\n"""OID, schema, name, kind, and ``name:type OID:not null`` of each column; domains as their base types."""\n\n'
+            ')\n"""OID, schema, name, kind, name:type OID:not null of each column; domains as base types."""\n\n'
         )
         out.append(f'TYPE_COLUMNS: Final = "{TYPE_COLUMNS}"\n"""Columns of TYPES, of pg_type."""\n\n')
         out.append("TYPES: Final[tuple[tuple[object, ...], ...]] = (\n")
@@ -70,7 +76,8 @@ def main() -> None:
         out.append(")\n\n")
         out.append("TYPE_NAMES: Final[dict[int, str]] = {\n")
         names = connection.execute(
-            "select oid::int8, format_type(oid, null) from pg_type where oid < 10000 and format_type(oid, null) <> typname order by oid"
+            "select oid::int8, format_type(oid, null) from pg_type"
+            " where oid < 10000 and format_type(oid, null) <> typname order by oid"
         )
         out.extend(f"    {oid}: {name!r},\n" for oid, name in names)
         out.append('}\n"""What format_type says of a type, where that is not its typname."""\n\n')
@@ -83,10 +90,12 @@ def main() -> None:
         out.append("PROCEDURES: Final[dict[str, int]] = {\n")
         procedures = connection.execute(
             """select p.proname::text, min(p.oid)::int8 from pg_proc p where p.oid in (
-                 select unnest(array[typinput, typoutput, typreceive, typsend, typsubscript]) from pg_type where oid < 10000)
-               or proname in ('version', 'current_schema', 'current_schemas', 'current_database', 'current_setting', 'set_config',
-                 'format_type', 'pg_get_expr', 'pg_get_userbyid', 'pg_table_is_visible', 'pg_backend_pid', 'now', 'count',
-                 'array_in', 'array_recv', 'pg_is_in_recovery') group by 1 order by 1"""
+                 select unnest(array[typinput, typoutput, typreceive, typsend, typsubscript]) from pg_type where oid <
+                 10000)
+               or proname in ('version', 'current_schema', 'current_schemas', 'current_database', 'current_setting',
+               'set_config',
+                 'format_type', 'pg_get_expr', 'pg_get_userbyid', 'pg_table_is_visible', 'pg_backend_pid', 'now',
+                 'count', 'array_in', 'array_recv', 'pg_is_in_recovery') group by 1 order by 1"""
         )
         out.extend(f'    "{name}": {oid},\n' for name, oid in procedures)
         out.append('}\n"""Name → OID of functions that rows refer to."""\n')

@@ -28,6 +28,17 @@ READY: Final[dict[str, bytes]] = {status: encode_message(m.ReadyForQuery(status)
 
 _EXTENDED_TAGS: Final = frozenset("PBDECH")
 
+_IDLE: Final = Phase.IDLE
+_SIMPLE: Final = Phase.SIMPLE
+_SYNC: Final = Phase.SYNC
+_CLOSED: Final = Phase.CLOSED
+
+# The table with each next phase's own row beside it: one look-up a message.
+_Row = dict[type, tuple[Phase, Any]]
+_ROWS: Final[dict[Phase, _Row]] = {phase: {} for phase in Phase}
+for _phase, _row in RECEIVE.items():
+    _ROWS[_phase].update({_kind: (_next, _ROWS[_next]) for _kind, _next in _row.items()})
+
 
 class BackendConnection:
     """The backend's end of the protocol, sans I/O.
@@ -39,10 +50,11 @@ class BackendConnection:
     what :meth:`data_to_send` returns.
     """
 
-    __slots__ = ("_decoder", "_inbox", "_max_message_length", "_out", "_phase", "_position", "_row")
+    __slots__ = ("_decoder", "_feed", "_inbox", "_max_message_length", "_out", "_phase", "_position", "_row")
 
     def __init__(self, *, max_message_length: int = MAX_MESSAGE_LENGTH) -> None:
         self._decoder = FrontendDecoder(MAX_STARTUP_LENGTH, MAX_AUTH_MESSAGE_LENGTH)
+        self._feed = self._decoder.feed
         self._max_message_length = max_message_length
         self._inbox: list[Any] = []
         self._position = 0
@@ -51,7 +63,7 @@ class BackendConnection:
 
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
-        self._row = RECEIVE[phase]
+        self._row = _ROWS[phase]
 
     @property
     def phase(self) -> Phase:
@@ -72,16 +84,32 @@ class BackendConnection:
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the other side, in any chunking. Never raises: what is wrong with them comes as an event."""
-        messages = self._decoder.feed(data)
+        messages = self._feed(data)
         if self._position < len(self._inbox):
             self._inbox.extend(messages)
         else:
             self._inbox = messages
             self._position = 0
 
-    def peek(self) -> object | None:
-        """The next message received, whatever the phase, without taking it; None where there is none."""
-        return self._inbox[self._position] if self._position < len(self._inbox) else None
+    def receive_event(self, data: bytes | bytearray | memoryview) -> Any:
+        """:meth:`receive_data` and :meth:`next_event` in one step, for an owner that is ready for the next event."""
+        messages = self._feed(data)
+        if len(messages) == 1 and self._position == len(self._inbox):
+            entry = self._row.get(messages[0].__class__)
+            if entry is not None:
+                self._phase, self._row = entry
+                return messages[0]
+        if self._position < len(self._inbox):
+            self._inbox.extend(messages)
+        else:
+            self._inbox = messages
+            self._position = 0
+        return self.next_event()
+
+    def peek(self, ahead: int = 0) -> object | None:
+        """A message received and not yet taken, the next one or one further ``ahead``; None where there is none."""
+        position = self._position + ahead
+        return self._inbox[position] if position < len(self._inbox) else None
 
     def next_event(self) -> Any:
         """The next event: a frontend message, or a :class:`RemoteProtocolError` to be answered, or None when more data, or an answer
@@ -90,15 +118,14 @@ class BackendConnection:
         After a RemoteProtocolError with ``fatal`` the phase is CLOSED. Otherwise the phase is as after the message that was malformed.
         """
         while self._position < len(self._inbox):
-            if not self._row and self._phase is not Phase.CLOSED:
+            row = self._row
+            if not row and self._phase is not _CLOSED:
                 return None
             message = self._inbox[self._position]
             self._position += 1
-            phase = self._row.get(message.__class__)
-            if phase is not None:
-                if phase is not self._phase:
-                    self._phase = phase
-                    self._row = RECEIVE[phase]
+            entry = row.get(message.__class__)
+            if entry is not None:
+                self._phase, self._row = entry
                 return message
             event = self._not_in_table(message)
             if event is not None:
@@ -180,13 +207,13 @@ class BackendConnection:
             raise LocalProtocolError(f"cannot send results in phase {self._phase.value}")
         self._out.append(data)
 
-    def send_ready(self, status: str) -> None:
-        """Queue ReadyForQuery with status ``I``, ``T`` or ``E``: the short form of :meth:`send` for the hot path."""
-        if self._phase is not Phase.SIMPLE and self._phase is not Phase.SYNC and self._phase is not Phase.STARTING:
+    def send_ready(self, status: str, results: bytes = b"") -> None:
+        """Queue ReadyForQuery with status ``I``, ``T`` or ``E`` behind ``results``, the bytes of complete backend messages."""
+        if self._phase is not _SIMPLE and self._phase is not _SYNC and self._phase is not Phase.STARTING:
             raise LocalProtocolError(f"cannot send ReadyForQuery in phase {self._phase.value}")
-        self._out.append(READY[status])
-        self._phase = Phase.IDLE
-        self._row = RECEIVE[Phase.IDLE]
+        self._out.append(results + READY[status])
+        self._phase = _IDLE
+        self._row = _ROWS[_IDLE]
 
     def data_to_send(self) -> bytes:
         """What has been queued since the last call, as one piece."""

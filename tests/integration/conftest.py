@@ -13,10 +13,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.postgres import Programs, find_programs
-from support.psql import Psql, run_psql
-from support.raw import RawClient
-from support.targets import OURS, OURS_PURE, REFEREE, Target, Targets
+from tests.support.postgres import Programs, find_programs
+from tests.support.psql import Psql, run_psql
+from tests.support.raw import RawClient
+from tests.support.targets import OURS, OURS_PURE, REFEREE, Target, Targets
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from support.targets import Target
+from tests.support.targets import Target
 
 ENDLESS = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
 Connection = Any  # asyncpg's own classes carry no types

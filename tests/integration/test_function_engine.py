@@ -11,11 +11,11 @@ import asyncpg
 import psycopg
 import pytest
 
-from support.postgres import Programs
-from support.psql import run_psql
-from support.raw import SYNC, bind, describe, execute, parse, query
-from support.servers import FUNCTION_SERVER
-from support.targets import Target, Targets
+from tests.support.postgres import Programs
+from tests.support.psql import run_psql
+from tests.support.raw import SYNC, bind, describe, execute, parse, query
+from tests.support.servers import FUNCTION_SERVER
+from tests.support.targets import Target, Targets
 
 
 @pytest.fixture(params=["native", "pure"])

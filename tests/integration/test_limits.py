@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 import pgwire_py as pg
-from support.raw import SYNC, RawClient, bind, execute, parse, query, startup
-from support.targets import Target
+from tests.support.raw import SYNC, RawClient, bind, execute, parse, query, startup
+from tests.support.targets import Target
 
 WORDS = [pg.Column("word", pg.TEXT)]
 LOGIN = startup({"user": "tester", "database": "test"})

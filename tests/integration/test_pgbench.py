@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from support.postgres import Programs
-from support.psql import Psql
-from support.targets import Target
+from tests.support.postgres import Programs
+from tests.support.psql import Psql
+from tests.support.targets import Target
 
 TRANSACTIONS = 200
 CLIENTS = 4

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from support.psql import Psql
-from support.targets import Target
+from tests.support.psql import Psql
+from tests.support.targets import Target
 
 
 def lines(text: str) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from psycopg import errors
 from psycopg.pq import TransactionStatus
 
-from support.targets import Target
+from tests.support.targets import Target
 
 ENDLESS = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
 Connection = psycopg.Connection[tuple[object, ...]]

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from support.raw import (
+from tests.support.raw import (
     GSSENC_REQUEST,
     PROTOCOL_3_0,
     SSL_REQUEST,
@@ -25,7 +25,7 @@ from support.raw import (
     startup,
     text,
 )
-from support.targets import Target
+from tests.support.targets import Target
 
 ENDLESS = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
 

@@ -10,7 +10,7 @@ import struct
 
 import pytest
 
-from support.raw import (
+from tests.support.raw import (
     FLUSH,
     SYNC,
     RawClient,
@@ -23,7 +23,7 @@ from support.raw import (
     query,
     text,
 )
-from support.targets import Target
+from tests.support.targets import Target
 
 INT4, INT8, TEXT = 23, 20, 25
 THREE = "values ('a'), ('b'), ('c')"

@@ -12,7 +12,7 @@ import pytest_asyncio
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from support.targets import Target
+from tests.support.targets import Target
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ import asyncpg
 import psycopg
 import pytest
 
-from support.certificates import Certificates, make_certificates
-from support.postgres import Programs, running_cluster
-from support.psql import run_psql
-from support.raw import SSL_REQUEST, RawClient, query, startup
-from support.servers import running_server, serve_command
-from support.targets import REFEREE, make_database
+from tests.support.certificates import Certificates, make_certificates
+from tests.support.postgres import Programs, running_cluster
+from tests.support.psql import run_psql
+from tests.support.raw import SSL_REQUEST, RawClient, query, startup
+from tests.support.servers import running_server, serve_command
+from tests.support.targets import REFEREE, make_database
 
 USER, PASSWORD = "alice", "wonder länd"
 TLS_VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]

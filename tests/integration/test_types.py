@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Json
 
-from support.targets import Target
+from tests.support.targets import Target
 
 UTC = dt.timezone.utc
 

@@ -17,8 +17,7 @@ from pgwire_py import demo
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        demo.load(connection)
+    with demo.connect() as connection:
         yield connection
 
 
@@ -79,6 +78,11 @@ def test_types(connection: duckdb.DuckDBPyConnection) -> None:
         "UUID",
         "TIMESTAMP",
     }
+
+
+def test_no_way_to_files(connection: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(duckdb.PermissionException):
+        connection.execute("select * from read_text('/etc/hostname')")
 
 
 def test_a_row(connection: duckdb.DuckDBPyConnection) -> None:

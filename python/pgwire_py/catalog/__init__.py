@@ -1,8 +1,8 @@
 """The synthetic catalogue: answers, before the engine, what drivers and tools ask of pg_catalog and information_schema.
 
-A query is parsed by sqlglot, translated to SQLite in one walk that also finds its types (``expressions``, ``queries``), and run in an
-in-memory database (``database``) whose relations hold PostgreSQL's fixed rows and what the engine says of the user's relations
-(``rows``).
+A query is parsed by sqlglot, translated to SQLite in one walk that also finds its types (``expressions``,
+``queries``), and run in an in-memory database (``database``) whose relations hold PostgreSQL's fixed rows and what
+the engine says of the user's relations (``rows``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,52 @@ __all__ = ["Catalog"]
 
 _STARTS: Final = frozenset({"SELECT", "WITH", "VALUES"})
 _WORDS: Final = frozenset(
-    ["information_schema", "regclass", "regtype", "regproc", "regprocedure", "regnamespace", "regrole", "version", "current_schema", "current_schemas", "current_database", "current_catalog", "current_user", "session_user", "current_role", "user", "current_setting", "set_config", "format_type", "to_regtype", "to_regclass", "to_regnamespace", "to_regrole", "to_regproc", "quote_ident", "obj_description", "shobj_description", "col_description", "has_table_privilege", "has_schema_privilege", "has_database_privilege", "has_column_privilege", "has_any_column_privilege", "has_sequence_privilege", "has_function_privilege", "has_type_privilege", "has_language_privilege", "has_tablespace_privilege", "has_server_privilege", "row_security_active", "inet_server_addr", "inet_server_port", "inet_client_addr", "inet_client_port"]
+    [
+        "information_schema",
+        "regclass",
+        "regtype",
+        "regproc",
+        "regprocedure",
+        "regnamespace",
+        "regrole",
+        "version",
+        "current_schema",
+        "current_schemas",
+        "current_database",
+        "current_catalog",
+        "current_user",
+        "session_user",
+        "current_role",
+        "user",
+        "current_setting",
+        "set_config",
+        "format_type",
+        "to_regtype",
+        "to_regclass",
+        "to_regnamespace",
+        "to_regrole",
+        "to_regproc",
+        "quote_ident",
+        "obj_description",
+        "shobj_description",
+        "col_description",
+        "has_table_privilege",
+        "has_schema_privilege",
+        "has_database_privilege",
+        "has_column_privilege",
+        "has_any_column_privilege",
+        "has_sequence_privilege",
+        "has_function_privilege",
+        "has_type_privilege",
+        "has_language_privilege",
+        "has_tablespace_privilege",
+        "has_server_privilege",
+        "row_security_active",
+        "inet_server_addr",
+        "inet_server_port",
+        "inet_client_addr",
+        "inet_client_port",
+    ]
 )
 """Words, besides those that begin with pg_, without which no statement is the catalogue's."""
 
@@ -44,9 +89,9 @@ class Catalog:
     def claims(self, statement: Statement) -> bool:
         """Whether the catalogue answers this statement.
 
-        It does when the statement only reads, and either reads relations of the catalogue and nothing else, or reads no relation,
-        calls one of the catalogue's functions and none that the catalogue lacks. Statements that mention no word of the catalogue cost
-        a set operation; the others are parsed, so keep the answer by text.
+        It does when the statement only reads, and either reads relations of the catalogue and nothing else, or reads
+        no relation, calls one of the catalogue's functions and none that the catalogue lacks. Statements that mention
+        no word of the catalogue cost a set operation; the others are parsed, so keep the answer by text.
         """
         if statement.keywords and statement.keywords[0] not in _STARTS:
             return False

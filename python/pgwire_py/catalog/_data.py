@@ -217,7 +217,7 @@ RELATIONS: Final[tuple[tuple[int, str, str, str, str], ...]] = (
     (12327, "pg_catalog", "pg_user_mappings", "v", "umid:26:0 srvid:26:0 srvname:19:0 umuser:26:0 usename:19:0 umoptions:1009:0"),
     (12028, "pg_catalog", "pg_views", "v", "schemaname:19:0 viewname:19:0 viewowner:19:0 definition:25:0"),
 )
-"""OID, schema, name, kind, and ``name:type OID:not null`` of each column; domains as their base types."""
+"""OID, schema, name, kind, and name:type OID:not null of each column; domains as their base types."""
 
 TYPE_COLUMNS: Final = "oid typname typlen typbyval typtype typcategory typispreferred typdelim typelem typarray typinput typoutput typreceive typsend typalign typstorage typcollation typsubscript"
 """Columns of TYPES, of pg_type."""

@@ -79,7 +79,7 @@ def _parse_dimension(text: str, at: int, depth: int) -> tuple[list[object], int]
 
 
 def _parse_quoted(text: str, at: int) -> tuple[str, int]:
-    out = []
+    out: list[str] = []
     while at < len(text):
         character = text[at]
         if character == '"':

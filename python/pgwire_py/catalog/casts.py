@@ -1,6 +1,7 @@
 """Conversions between PostgreSQL's types, written as SQLite expressions.
 
-Kept in SQLite: integers, OIDs, reg* and booleans as INTEGER, floats as REAL, arrays as array literals, all else as TEXT.
+Kept in SQLite: integers, OIDs, reg* and booleans as INTEGER, floats as REAL, arrays as array literals, all else as
+TEXT.
 """
 
 from __future__ import annotations
@@ -98,7 +99,8 @@ def _to_text(sql: str, source: int) -> str:
 
 
 def common_type(values: list[Value]) -> int:
-    """The type that CASE, COALESCE, UNION and the like give (10.5): that of the first known one, the widest of numbers."""
+    """The type that CASE, COALESCE, UNION and the like give (10.5): that of the first known one, the widest of
+    numbers."""
     types = [value.type for value in values if value.type != UNKNOWN]
     if not types:
         return TEXT

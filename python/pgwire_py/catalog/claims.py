@@ -7,9 +7,10 @@ from typing import Final
 from sqlglot import exp
 
 from ..errors import PostgresError
-from .expressions import _folded
 from .functions import AGGREGATES, FUNCTIONS, SETS, SQLITE, WINDOW
+from .queries import translate
 from .schema import find_relation, in_catalog_schema
+from .scope import folded
 from .syntax import name_of_function, parse
 from .typenames import OIDS, REGISTERED
 
@@ -31,14 +32,14 @@ def claims(text: str) -> bool:
         return False
     if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Values, exp.Subquery)):
         return False
-    ctes = {_folded(cte.args["alias"].this) for cte in tree.find_all(exp.CTE)}
+    ctes = {folded(cte.args["alias"].this) for cte in tree.find_all(exp.CTE)}
     relations = calls = 0
     for node in tree.walk():
         if isinstance(node, exp.Table) and name_of_function(node.this) is None:
             if not isinstance(node.this, exp.Identifier):
                 return False
-            schema = _folded(node.args["db"]) if node.args.get("db") is not None else ""
-            name = _folded(node.this)
+            schema = folded(node.args["db"]) if node.args.get("db") is not None else ""
+            name = folded(node.this)
             if not schema and name in ctes:
                 continue
             if not in_catalog_schema(schema) and (schema or find_relation("", name) is None):
@@ -53,13 +54,21 @@ def claims(text: str) -> bool:
     for node in tree.walk():
         called = name_of_function(node)
         if called is None and isinstance(node, exp.Column) and not node.table and not node.this.args.get("quoted"):
-            called = _folded(node.this) if _folded(node.this) == "user" else None
+            called = folded(node.this) if folded(node.this) == "user" else None
         if called is None:
             continue
         if called not in _KNOWN:
             return False
         calls += called in _CALLS
-    return calls > 0
+    return calls > 0 and _is_supported(tree)
+
+
+def _is_supported(tree: exp.Expr) -> bool:
+    try:
+        translate(tree, ())
+    except PostgresError as error:
+        return error.sqlstate != "0A000"
+    return True
 
 
 def _is_registered(node: exp.Cast) -> bool:

@@ -1,6 +1,8 @@
-"""The in-memory database that answers catalogue queries: SQLite tables filled from ``rows``, with PostgreSQL's functions.
+"""The in-memory database that answers catalogue queries: SQLite tables filled from ``rows``, with PostgreSQL's
+functions.
 
-A database serves one statement at a time; a few are kept and lent to whichever session needs one, so that idle sessions cost nothing.
+A database serves one statement at a time; a few are kept and lent to whichever session needs one, so that idle
+sessions cost nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ..engines.base import Relation, SessionContext
 from ..errors import PostgresError, postgres_error
@@ -41,7 +43,21 @@ _KEYED: Final = {
     "pg_attribute": "attrelid",
 }
 """Relations that hold system rows too: the user's have an OID of at least FIRST_USER_OID in this column."""
-_USER_TABLES: Final = ["pg_index", "pg_constraint", "pg_attrdef", "pg_tables", "pg_views", "pg_indexes", "information_schema.schemata", "information_schema.tables", "information_schema.views", "information_schema.columns", "information_schema.table_constraints", "information_schema.key_column_usage", "information_schema.constraint_column_usage"]
+_USER_TABLES: Final = [
+    "pg_index",
+    "pg_constraint",
+    "pg_attrdef",
+    "pg_tables",
+    "pg_views",
+    "pg_indexes",
+    "information_schema.schemata",
+    "information_schema.tables",
+    "information_schema.views",
+    "information_schema.columns",
+    "information_schema.table_constraints",
+    "information_schema.key_column_usage",
+    "information_schema.constraint_column_usage",
+]
 _INDEXES: Final = {
     "pg_class": "oid",
     "pg_type": "oid",
@@ -106,8 +122,7 @@ class Database:
         self._deadline = 0.0
         self._cancelled = False
         if hasattr(connection, "setlimit"):
-            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
-        connection.execute("PRAGMA case_sensitive_like = ON")
+            connection.setlimit(0, _LARGEST_VALUE)  # SQLITE_LIMIT_LENGTH; from Python 3.11 on
         connection.set_progress_handler(self._over, _STEPS)
         for table in (FUNCTIONS, SETS):
             for name, function in table.items():
@@ -153,7 +168,7 @@ class Database:
     def execute(self, translation: Translation, parameters: Sequence[object]) -> sqlite3.Cursor:
         """Start a query."""
         self._cancelled = False
-        return self.guard(lambda: self._connection.execute(translation.sql, tuple(parameters)))
+        return cast(sqlite3.Cursor, self.guard(lambda: self._connection.execute(translation.sql, tuple(parameters))))
 
     def guard(self, work: Callable[[], Any]) -> Any:
         """Do some of a query's work within the time limit, errors as PostgreSQL's."""
@@ -185,7 +200,7 @@ class Database:
     def _over(self) -> bool:
         return self._cancelled or time.monotonic() > self._deadline
 
-    def _guarded(self, name: str, function: Function) -> Callable[..., object]:
+    def _guarded(self, name: str, function: Function) -> Callable[..., Any]:
         call, takes_null, names = function.call, function.takes_null, self._names
         assert call is not None
 

@@ -1,6 +1,7 @@
 """Expressions: a sqlglot tree to SQLite text and a PostgreSQL type, in one walk.
 
-Only what is listed here is translated; anything else is 0A000. Queries inside expressions are left to the subclass in ``queries``.
+Only what is listed here is translated; anything else is 0A000. Queries inside expressions are left to the subclass in
+``queries``.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ from typing import Any
 
 from sqlglot import exp
 
-from ..errors import PostgresError, postgres_error
-from ..oids import BOOL, FLOAT8, INT2, INT4, INT8, JSON, JSONB, NAME, NUMERIC, TEXT, TIMESTAMPTZ, UNKNOWN
+from ..errors import postgres_error
+from ..oids import BOOL, FLOAT8, INT2, INT4, INT8, JSON, JSONB, NUMERIC, TEXT, UNKNOWN
+from .calls import Calls
 from .casts import cast, common_type, string
-from .functions import AGGREGATES, FUNCTIONS, SETS, SQLITE, WINDOW
-from .scope import EXPANDED, Output, Scope, Value, quote
+from .scope import EXPANDED, Output, Scope, Value, folded, quote, unsupported
 from .syntax import name_of_function
-from .typenames import ARRAYS, ELEMENTS, INTEGERS, VECTORS, is_text, type_named, type_oid_of_name, type_output
+from .typenames import ARRAYS, ELEMENTS, INTEGERS, NAMES, VECTORS, type_named, type_oid_of_name, type_output
 
-__all__ = ["Expressions", "unsupported"]
+__all__ = ["Expressions"]
 
 _COMPARISONS = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
                 exp.NullSafeEQ: "IS", exp.NullSafeNEQ: "IS NOT"}  # fmt: skip
@@ -31,39 +32,57 @@ _BARE_FUNCTIONS = frozenset(
 )
 
 
-def unsupported(what: object) -> PostgresError:
-    """0A000 for what the catalogue cannot run."""
-    name = type(what).__name__ if isinstance(what, exp.Expr) else str(what)
-    return postgres_error("0A000", f"catalogue query not supported: {name}")
-
-
-class Expressions:
-    """The expression half of a translation; the state of one statement.
-
-    Attributes:
-        parameters: number → OID of its type, for those that are known.
-        series: SQLite text of the set-returning calls in the select list that is being translated, None where they are not allowed.
-    """
+class Expressions(Calls):
+    """The expression half of a translation; queries inside expressions are left to the subclass."""
 
     def __init__(self, declared: Sequence[int]) -> None:
-        self.parameters = {i: oid for i, oid in enumerate(declared, 1) if oid}
-        self.highest_parameter = len(declared)
-        self.series: list[str] | None = None
-        self.series_alias = ""
-        self.aliases = 0
+        super().__init__(declared)
         self._handlers: dict[type, Callable[[Any, Scope], Value]] = {
-            exp.Literal: self._literal, exp.ByteString: self._text_literal, exp.RawString: self._text_literal,
-            exp.UnicodeString: self._text_literal, exp.National: self._text_literal, exp.Null: self._null, exp.Boolean: self._boolean,
-            exp.Parameter: self._parameter, exp.Placeholder: self._parameter, exp.Column: self._column, exp.Identifier: self._identifier,
-            exp.Paren: self._paren, exp.Cast: self._cast, exp.And: self._connector, exp.Or: self._connector, exp.Not: self._not,
-            exp.Neg: self._neg, exp.Is: self._is, exp.In: self._in, exp.Between: self._between, exp.Case: self._case,
-            exp.Exists: self._exists, exp.Subquery: self._subquery, exp.Array: self._array, exp.Bracket: self._bracket,
-            exp.Dot: self._dot, exp.Operator: self._operator, exp.RegexpLike: self._regex, exp.RegexpILike: self._regex,
-            exp.Like: self._like, exp.ILike: self._like, exp.Escape: self._escape, exp.DPipe: self._concat, exp.Collate: self._collate,
-            exp.Substring: self._substring, exp.Trim: self._trim, exp.StrPosition: self._position, exp.Window: self._window,
-            exp.Alias: self._alias, exp.CurrentTimestamp: self._now, exp.ArrayOverlaps: self._overlap, exp.Select: self._bare_select,
-            exp.JSONExtractScalar: self._json_text, exp.Any: self._misplaced,
-        }  # fmt: skip
+            exp.Literal: self._literal,
+            exp.ByteString: self._text_literal,
+            exp.RawString: self._text_literal,
+            exp.UnicodeString: self._text_literal,
+            exp.National: self._text_literal,
+            exp.Null: self._null,
+            exp.Boolean: self._boolean,
+            exp.Parameter: self._parameter,
+            exp.Placeholder: self._parameter,
+            exp.Column: self._column,
+            exp.Identifier: self._identifier,
+            exp.Paren: self._paren,
+            exp.Cast: self._cast,
+            exp.And: self._connector,
+            exp.Or: self._connector,
+            exp.Not: self._not,
+            exp.Neg: self._neg,
+            exp.Is: self._is,
+            exp.In: self._in,
+            exp.Between: self._between,
+            exp.Case: self._case,
+            exp.Exists: self._exists,
+            exp.Subquery: self._subquery,
+            exp.Array: self._array,
+            exp.Bracket: self._bracket,
+            exp.Dot: self._dot,
+            exp.Operator: self._operator,
+            exp.RegexpLike: self._regex,
+            exp.RegexpILike: self._regex,
+            exp.Like: self._like,
+            exp.ILike: self._like,
+            exp.Escape: self._escape,
+            exp.DPipe: self._concat,
+            exp.Collate: self._collate,
+            exp.Substring: self._substring,
+            exp.Trim: self._trim,
+            exp.StrPosition: self._position,
+            exp.Window: self._window,
+            exp.Alias: self._alias,
+            exp.CurrentTimestamp: self._now,
+            exp.ArrayOverlaps: self._overlap,
+            exp.Select: self._bare_select,
+            exp.JSONExtractScalar: self._json_text,
+            exp.Any: self._misplaced,
+        }
         self._handlers |= dict.fromkeys(_COMPARISONS, self._comparison)
         self._handlers |= dict.fromkeys(_ARITHMETIC, self._arithmetic)
 
@@ -71,33 +90,21 @@ class Expressions:
         """The SQLite text, type and name of an expression."""
         handler = self._handlers.get(type(node))
         if handler is not None:
-            return handler(node, scope)
+            value = handler(node, scope)
+            negated = node.args.get("negate") and not isinstance(node, exp.Is)
+            return Value(f"(NOT {value.sql})", BOOL) if negated else value
         name = name_of_function(node)
         if name is None:
             raise unsupported(node)
-        return self._call(name, node, scope)
+        return self.call(name, node, scope)
 
-    def typed(self, node: Any, scope: Scope, target: int) -> str:
-        """The expression as a value of type ``target``, where its own type is still open; otherwise as it is."""
-        return self.resolve(self.value(node, scope), target)
-
-    def resolve(self, value: Value, target: int) -> str:
-        """Settle a value's open type."""
-        if value.parameter is not None:
-            known = self.parameters.setdefault(value.parameter, target or TEXT)
-            return (
-                cast(Value(value.sql, known), target) if target and not is_text(known) == is_text(target) else value.sql
-            )
-        return cast(value, target) if value.type == UNKNOWN and target else value.sql
+    def call(self, name: str, node: exp.Expr, scope: Scope) -> Value:
+        """A function call, or ARRAY(SELECT …), which has the form of one."""
+        return self._array(node, scope) if name == "array" else self._call(name, node, scope)
 
     def query(self, node: Any, scope: Scope) -> tuple[str, list[Output]]:
         """SQLite text and columns of a query inside an expression."""
         raise NotImplementedError
-
-    def alias(self) -> str:
-        """A name that nothing else in the statement has."""
-        self.aliases += 1
-        return f"pg_alias_{self.aliases}"
 
     # constants, parameters, names
 
@@ -134,9 +141,9 @@ class Expressions:
 
     def _column(self, node: exp.Column, scope: Scope) -> Value:
         name, alias, schema = (
-            _folded(node.this),
-            node.table and _folded(node.args["table"]),
-            node.db and _folded(node.args["db"]),
+            folded(node.this),
+            node.table and folded(node.args["table"]),
+            node.db and folded(node.args["db"]),
         )
         found = scope.column(name, alias, schema)
         if found is not None:
@@ -150,7 +157,7 @@ class Expressions:
 
     def _alias(self, node: exp.Alias, scope: Scope) -> Value:
         value = self.value(node.this, scope)
-        return Value(value.sql, value.type, _folded(node.args["alias"]), 2, value.literal, value.parameter)
+        return Value(value.sql, value.type, folded(node.args["alias"]), 2, value.literal, value.parameter)
 
     def _paren(self, node: exp.Paren, scope: Scope) -> Value:
         value = self.value(node.this, scope)
@@ -171,7 +178,8 @@ class Expressions:
         return Value(cast(value, target, length), target, name, strength)
 
     def type_of(self, node: exp.Expr) -> tuple[int, str, int]:
-        """OID of a type that was written, the name that a column cast to it gets, and its length (-1: none); raises 42704."""
+        """OID of a type that was written, the name that a column cast to it gets, and its length (-1: none); raises
+        42704."""
         kind = node.args.get("kind")
         length = -1
         if isinstance(kind, exp.Dot):
@@ -329,14 +337,11 @@ class Expressions:
         if quantified is not None:
             return self._any("LIKE", node.this, *quantified, scope)
         left, right = self.typed(node.this, scope, TEXT), self.typed(node.args["expression"], scope, TEXT)
-        if isinstance(node, exp.ILike):
-            left, right = f"lower({left})", f"lower({right})"
-        return Value(f"({left} LIKE {right} ESCAPE {escape})", BOOL)
+        return Value(f"pg_like({left}, {right}, {escape}, {int(isinstance(node, exp.ILike))})", BOOL)
 
     def _escape(self, node: exp.Escape, scope: Scope) -> Value:
         like = node.this
-        negated = isinstance(like, exp.Not)
-        like = like.this if negated else like
+        negated = like.args.get("negate")
         if not isinstance(like, (exp.Like, exp.ILike)):
             raise unsupported(node)
         value = self._like(like, scope, self.typed(node.args["expression"], scope, TEXT))
@@ -384,11 +389,12 @@ class Expressions:
     def _bare_select(self, node: exp.Select, scope: Scope) -> Value:
         return self._subquery(node, scope)  # type: ignore[arg-type]
 
-    def _array(self, node: exp.Array, scope: Scope) -> Value:
+    def _array(self, node: exp.Expr, scope: Scope) -> Value:
         if len(node.expressions) == 1 and isinstance(node.expressions[0], (exp.Select, exp.SetOperation)):
             text, columns = self.query(node.expressions[0], scope)
             alias = self.alias()
-            inner = f'SELECT pg_array_agg(\'\', 0, "{alias}"."c") FROM (SELECT {quote(columns[0].name)} AS "c" FROM ({text})) AS "{alias}"'
+            items = f"(SELECT {quote(columns[0].name)} AS item FROM ({text})) AS {alias}"
+            inner = f"SELECT pg_array_agg('', 0, {alias}.item) FROM {items}"
             return Value(f"coalesce(({inner}), '{{}}')", ARRAYS.get(columns[0].type) or 1009, "array", 2)
         values = [self.value(item, scope) for item in node.expressions]
         kind = common_type(values)
@@ -408,9 +414,9 @@ class Expressions:
         right = node.args["expression"]
         name = name_of_function(right)
         if name is not None and isinstance(node.this, exp.Identifier):
-            if _folded(node.this) not in ("pg_catalog", "information_schema"):
-                raise postgres_error("42883", f"function {_folded(node.this)}.{name} does not exist")
-            return self._call(name, right, scope)
+            if folded(node.this) not in ("pg_catalog", "information_schema"):
+                raise postgres_error("42883", f"function {folded(node.this)}.{name} does not exist")
+            return self.call(name, right, scope)
         record = self.value(node.this, scope)
         if record.type != EXPANDED or right.name not in ("x", "n"):
             raise unsupported("field of a composite value")
@@ -418,123 +424,7 @@ class Expressions:
             f"json_extract({record.sql}, '$.{right.name}')", INT4 if right.name == "n" else INT2, right.name, 2
         )
 
-    # functions
-
-    def _call(self, name: str, node: exp.Expr, scope: Scope) -> Value:
-        nodes = list(node.expressions)
-        if name in SETS:
-            return self._set(name, nodes, scope)
-        if name in AGGREGATES:
-            return self._aggregate(name, nodes, scope)
-        return self._scalar(name, [self.value(argument, scope) for argument in nodes])
-
-    def _scalar(self, name: str, values: list[Value]) -> Value:
-        if name in SQLITE:
-            function, result = SQLITE[name]
-            kind = common_type(values) if result < 0 else TEXT
-            texts = ", ".join(
-                self.resolve(value, kind if result < 0 or i == 0 else value.type) for i, value in enumerate(values)
-            )
-            text = values and function == "coalesce" and len(values) == 1 and texts
-            return Value(text or f"{function}({texts})", kind if result < 0 else result, name, 2)
-        function_ = FUNCTIONS.get(name)
-        if function_ is None:
-            types = ", ".join(type_output(value.type) for value in values)
-            raise postgres_error("42883", f"function {name}({types}) does not exist")
-        wanted = function_.arguments
-        texts = ", ".join(
-            self.resolve(value, wanted[min(i, len(wanted) - 1)] if wanted else TEXT) for i, value in enumerate(values)
-        )
-        result = function_.result_type(values[0].type if values else TEXT)
-        return Value(f"pg_fn_{name}({texts})", TEXT if result == UNKNOWN else result, name, 2)
-
-    def set_call(self, name: str, nodes: Sequence[exp.Expr], scope: Scope) -> tuple[str, int]:
-        """SQLite text of a set-returning function's JSON array, and the type of its elements."""
-        function = SETS[name]
-        values = [self.value(node, scope) for node in nodes]
-        wanted = function.arguments
-        texts = [self.resolve(v, wanted[min(i, len(wanted) - 1)] if wanted else v.type) for i, v in enumerate(values)]
-        return f"pg_fn_{name}({', '.join(texts)})", function.result_type(values[0].type if values else TEXT)
-
-    def _set(self, name: str, nodes: Sequence[exp.Expr], scope: Scope) -> Value:
-        if self.series is None:
-            raise postgres_error("0A000", f"set-returning function {name} is not allowed here")
-        text, kind = self.set_call(name, nodes, scope)
-        self.series.append(text)
-        sql = f"json_extract({quote(self.series_alias)}.value, '$[{len(self.series) - 1}]')"
-        return Value(f"CAST({sql} AS INTEGER)" if kind in INTEGERS else sql, kind, name, 2)
-
-    def _aggregate(self, name: str, nodes: list[Any], scope: Scope) -> Value:
-        function, result = AGGREGATES[name]
-        order: list[Any] = []
-        if nodes and isinstance(nodes[-1], exp.Order):
-            order, nodes[-1] = nodes[-1].expressions, nodes[-1].this
-        distinct = len(nodes) == 1 and isinstance(nodes[0], exp.Distinct)
-        if distinct:
-            nodes = nodes[0].expressions
-        if name == "count" and (not nodes or isinstance(nodes[0], exp.Star)):
-            return Value("count(*)", INT8, name, 2)
-        values = [self.value(node, scope) for node in nodes]
-        texts = [self.resolve(value, TEXT if value.type == UNKNOWN else value.type) for value in values]
-        kind = values[0].type if values and values[0].type != UNKNOWN else TEXT
-        if not function.startswith("pg_"):
-            text = f"{function}({'DISTINCT ' if distinct else ''}{', '.join(texts)})"
-            return Value(text, kind if result < 0 else result, name, 2)
-        letters = "".join(("d" if o.args.get("desc") else "a") for o in order)
-        letters = "".join(c.upper() if o.args.get("nulls_first") else c for c, o in zip(letters, order, strict=True))
-        keys = [self.value(o.this, scope).sql for o in order]
-        text = f"{function}({', '.join([string(letters), str(int(distinct)), *texts, *keys])})"
-        return Value(text, (ARRAYS.get(kind) or 1009) if name == "array_agg" else result, name, 2)
-
-    def _window(self, node: exp.Window, scope: Scope) -> Value:
-        inner = node.this
-        name = name_of_function(inner.args["expression"] if isinstance(inner, exp.Dot) else inner)
-        if name not in WINDOW or node.args.get("spec") is not None:
-            raise unsupported("window function")
-        partition = ", ".join(self.value(part, scope).sql for part in node.args.get("partition_by") or ())
-        order = node.args.get("order")
-        keys = (
-            ", ".join(
-                f"{self.value(o.this, scope).sql}{' DESC' if o.args.get('desc') else ''}" for o in order.expressions
-            )
-            if order
-            else ""
-        )
-        parts = [f"PARTITION BY {partition}" if partition else "", f"ORDER BY {keys}" if keys else ""]
-        return Value(f"{name}() OVER ({' '.join(part for part in parts if part)})", WINDOW[name], name, 2)
-
-    def _substring(self, node: exp.Substring, scope: Scope) -> Value:
-        parts = [self.typed(node.this, scope, TEXT)]
-        parts += [
-            self.typed(node.args[key], scope, INT4) for key in ("start", "length") if node.args.get(key) is not None
-        ]
-        return Value(f"substr({', '.join(parts)})", TEXT, "substring", 2)
-
-    def _trim(self, node: exp.Trim, scope: Scope) -> Value:
-        where = str(node.args.get("position") or "BOTH").upper()
-        function, name = {"LEADING": ("ltrim", "ltrim"), "TRAILING": ("rtrim", "rtrim")}.get(where, ("trim", "btrim"))
-        parts = [self.typed(part, scope, TEXT) for part in (node.this, node.args.get("expression")) if part is not None]
-        return Value(f"{function}({', '.join(parts)})", TEXT, name, 2)
-
-    def _position(self, node: exp.StrPosition, scope: Scope) -> Value:
-        text = f"instr({self.typed(node.this, scope, TEXT)}, {self.typed(node.args['substr'], scope, TEXT)})"
-        return Value(text, INT4, "position", 2)
-
-    def _now(self, _: exp.Expr, __: Scope) -> Value:
-        return Value("pg_fn_now()", TIMESTAMPTZ, "current_timestamp", 2)
-
-
-def _folded(identifier: Any) -> str:
-    """An identifier as PostgreSQL folds it."""
-    name = str(identifier.name)
-    return name if getattr(identifier, "quoted", False) or identifier.args.get("quoted") else name.lower()
-
 
 def _internal_name(word: str) -> str:
     oid = type_named(word)
-    from .typenames import NAMES
-
     return NAMES.get(oid, word) if oid is not None else word
-
-
-assert NAME

@@ -1,7 +1,7 @@
 """PostgreSQL's functions that catalogue queries call: result types for the translation, and what they do.
 
-An implementation gets the :class:`~.names.Names` of the session at work and the arguments as SQLite values. Unless it says otherwise a
-function is strict: a NULL argument gives NULL without calling it, as most of PostgreSQL's do.
+An implementation gets the :class:`~.names.Names` of the session at work and the arguments as SQLite values. Unless it
+says otherwise a function is strict: a NULL argument gives NULL without calling it, as most of PostgreSQL's do.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from ..errors import postgres_error
 from ..oids import (
     BOOL,
     FLOAT8,
-    INT2,
     INT2_ARRAY,
     INT4,
     INT8,
@@ -29,10 +27,9 @@ from ..oids import (
     TIMESTAMPTZ,
     VOID,
 )
-from . import arrays, series
-from .names import Names
+from . import arrays, builtin, series
 from .scope import EXPANDED
-from .typenames import ELEMENTS, REGISTERED, format_type
+from .typenames import ELEMENTS
 
 __all__ = ["AGGREGATES", "FUNCTIONS", "INTERNAL", "SETS", "SQLITE", "WINDOW", "Function"]
 
@@ -44,8 +41,8 @@ _ELEMENT = -3
 
 
 class Function(NamedTuple):
-    """A function: result type, implementation, types of the arguments (the last one repeats), whether it alone makes a statement the
-    catalogue's, whether it takes NULLs."""
+    """A function: result type, implementation, types of the arguments (the last one repeats), whether it alone makes
+    a statement the catalogue's, whether it takes NULLs."""
 
     result: int
     call: Callable[..., Any] | None
@@ -58,105 +55,6 @@ class Function(NamedTuple):
         if self.result == _SAME:
             return first
         return ELEMENTS.get(first, TEXT) if self.result == _ELEMENT else self.result
-
-
-def _version(names: Names) -> str:
-    return f"PostgreSQL {names.context.server_version} on pgwire_py"
-
-
-def _current_setting(names: Names, name: str, missing_ok: object = 0) -> str | None:
-    value = names.context.get_setting(name)
-    if value is None and not missing_ok:
-        raise postgres_error("42704", f'unrecognized configuration parameter "{name}"')
-    return value
-
-
-def _set_config(names: Names, name: str | None, value: str | None, local: object) -> str | None:
-    if name is None:
-        raise postgres_error("22004", "SET requires parameter name")
-    if local is None:
-        return None
-    return names.context.set_setting(name, "" if value is None else value, local=bool(local))
-
-
-def _quote_ident(_: Names, text: str) -> str:
-    plain = text[:1].isalpha() or text[:1] == "_"
-    if plain and text.isascii() and text == text.lower() and text.replace("_", "a").isalnum() and text not in _RESERVED:
-        return text
-    return '"' + text.replace('"', '""') + '"'
-
-
-_RESERVED = frozenset(
-    ["all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "between", "bigint", "binary", "bit", "boolean", "both", "case", "cast", "char", "character", "check", "coalesce", "collate", "collation", "column", "concurrently", "constraint", "create", "cross", "current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp", "current_user", "dec", "decimal", "default", "deferrable", "desc", "distinct", "do", "else", "end", "except", "exists", "extract", "false", "fetch", "float", "for", "foreign", "freeze", "from", "full", "grant", "greatest", "group", "grouping", "having", "ilike", "in", "initially", "inner", "inout", "int", "integer", "intersect", "interval", "into", "is", "isnull", "join", "lateral", "leading", "least", "left", "like", "limit", "localtime", "localtimestamp", "national", "natural", "nchar", "none", "normalize", "not", "notnull", "null", "nullif", "numeric", "offset", "on", "only", "or", "order", "out", "outer", "overlaps", "overlay", "placing", "position", "precision", "primary", "real", "references", "returning", "right", "row", "select", "session_user", "setof", "similar", "smallint", "some", "substring", "symmetric", "table", "tablesample", "then", "time", "timestamp", "to", "trailing", "treat", "trim", "true", "union", "unique", "user", "using", "values", "varchar", "variadic", "verbose", "when", "where", "window", "with", "xmltable"]
-)
-
-
-def _quote_literal(_: Names, value: object) -> str:
-    text = str(value).replace("'", "''")
-    return ("E'" + text.replace("\\", "\\\\") + "'") if "\\" in text else f"'{text}'"
-
-
-def _array_to_string(_: Names, array: str | None, delimiter: str | None, null: str | None = None) -> str | None:
-    if array is None or delimiter is None:
-        return None
-    out: list[str] = []
-    pending = arrays.parse_array(array)[::-1]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, list):
-            pending.extend(reversed(item))
-        elif item is not None or null is not None:
-            out.append(str(null if item is None else item))
-    return delimiter.join(out)
-
-
-def _array_position(_: Names, array: str | None, item: object) -> int | None:
-    if array is None:
-        return None
-    wanted = None if item is None else str(item)
-    items = arrays.parse_array(array)
-    return items.index(wanted) + 1 if wanted in items else None
-
-
-def _array_length(_: Names, array: str, dimension: int) -> int | None:
-    items: object = arrays.parse_array(array)
-    for _depth in range(dimension - 1):
-        items = items[0] if isinstance(items, list) and items else None
-    return len(items) if dimension > 0 and isinstance(items, list) and items else None
-
-
-def _array_concat(_: Names, left: str | None, right: str | None) -> str | None:
-    if left is None or right is None:
-        return right if left is None else left
-    return arrays.format_array(arrays.parse_array(left) + arrays.parse_array(right))
-
-
-def _json_build_object(_: Names, *items: object) -> str:
-    if len(items) % 2:
-        raise postgres_error("22023", "argument list must have even number of elements")
-    return json.dumps({str(items[i]): items[i + 1] for i in range(0, len(items), 2)}, separators=(", ", " : "))
-
-
-def _concat(_: Names, *items: object) -> str:
-    return "".join(str(item) for item in items if item is not None)
-
-
-def _format_type(names: Names, oid: int | None, modifier: int | None) -> str | None:
-    if oid is None:
-        return None
-    return names.row_type(oid) or format_type(oid, modifier)
-
-
-def _size_pretty(_: Names, size: int) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if abs(size) < 10240:
-            return f"{size} {unit}"
-        size = (size + 512) // 1024
-    return f"{size} TB"
-
-
-def _expr(_: Names, expression: str, *_more: object) -> str:
-    return expression
 
 
 def _constant(value: object) -> Callable[..., object]:
@@ -174,7 +72,7 @@ _VISIBLE = _f(BOOL, _constant(1), OID)
 _NOTHING = _f(TEXT, _constant(None), _ANY)
 
 FUNCTIONS: Final[dict[str, Function]] = {
-    "version": _f(TEXT, _version),
+    "version": _f(TEXT, builtin.version),
     "current_schema": _f(NAME, lambda names: names.current_schema()),
     "current_schemas": _f(NAME_ARRAY, lambda names, implicit: arrays.format_array(names.schemas(bool(implicit))), BOOL),
     "current_database": _f(NAME, lambda names: names.context.database),
@@ -182,8 +80,8 @@ FUNCTIONS: Final[dict[str, Function]] = {
     **dict.fromkeys(
         ("current_user", "session_user", "user", "current_role"), _f(NAME, lambda names: names.context.user)
     ),
-    "current_setting": _f(TEXT, _current_setting, TEXT, BOOL),
-    "set_config": _f(TEXT, _set_config, TEXT, TEXT, BOOL, takes_null=True),
+    "current_setting": _f(TEXT, builtin.current_setting, TEXT, BOOL),
+    "set_config": _f(TEXT, builtin.set_config, TEXT, TEXT, BOOL, takes_null=True),
     "pg_backend_pid": _f(INT4, lambda names: names.context.process_id),
     "pg_is_in_recovery": _f(BOOL, _constant(0)),
     "pg_is_wal_replay_paused": _f(BOOL, _constant(0)),
@@ -199,14 +97,14 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "inet_client_addr": _f(TEXT, _constant(None)),
     "inet_client_port": _f(INT4, _constant(None)),
     # names and definitions of objects
-    "format_type": _f(TEXT, _format_type, OID, INT4, takes_null=True),
+    "format_type": _f(TEXT, builtin.type_text, OID, INT4, takes_null=True),
     "to_regtype": _f(REGTYPE, lambda names, text: names.lookup("regtype", text), TEXT),
     "to_regclass": _f(REGCLASS, lambda names, text: names.lookup("regclass", text), TEXT),
     "to_regnamespace": _f(4089, lambda names, text: names.lookup("regnamespace", text), TEXT),
     "to_regrole": _f(4096, lambda names, text: names.lookup("regrole", text), TEXT),
     "to_regproc": _f(24, lambda names, text: names.lookup("regproc", text), TEXT),
     "pg_get_userbyid": _f(NAME, lambda names, oid: names.role(oid), OID),
-    "pg_get_expr": _f(TEXT, _expr, TEXT, OID, BOOL),
+    "pg_get_expr": _f(TEXT, builtin.expr, TEXT, OID, BOOL),
     "pg_get_viewdef": _f(TEXT, lambda names, *_: "", _ANY, BOOL),
     "pg_get_ruledef": _NOTHING,
     "pg_get_triggerdef": _NOTHING,
@@ -220,7 +118,7 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "pg_get_serial_sequence": _NOTHING,
     "pg_tablespace_location": _f(TEXT, _constant(""), OID),
     "pg_get_constraintdef": _f(TEXT, lambda names, oid, *_: names.constraints.get(oid), OID, BOOL),
-    "pg_get_indexdef": _f(TEXT, lambda names, oid, column=0, *_: names.index_definition(oid, column), OID, INT4, BOOL),
+    "pg_get_indexdef": _f(TEXT, lambda names, *arguments: names.index_definition(*arguments), OID, INT4, BOOL),
     "obj_description": _f(TEXT, _constant(None), OID, NAME),
     "shobj_description": _f(TEXT, _constant(None), OID, NAME),
     "col_description": _f(TEXT, _constant(None), OID, INT4),
@@ -249,7 +147,18 @@ FUNCTIONS: Final[dict[str, Function]] = {
     **dict.fromkeys(
         [
             f"has_{kind}_privilege"
-            for kind in ["table", "schema", "database", "column", "any_column", "sequence", "function", "type", "language", "tablespace"]
+            for kind in [
+                "table",
+                "schema",
+                "database",
+                "column",
+                "any_column",
+                "sequence",
+                "function",
+                "type",
+                "language",
+                "tablespace",
+            ]
         ]
         + ["pg_has_role", "row_security_active"],
         _TRUE,
@@ -266,25 +175,25 @@ FUNCTIONS: Final[dict[str, Function]] = {
         ),
         _f(INT8, _constant(0), _ANY),
     ),
-    "pg_size_pretty": _f(TEXT, _size_pretty, INT8),
+    "pg_size_pretty": _f(TEXT, builtin.size_pretty, INT8),
     "pg_relation_filenode": _f(OID, _constant(0), REGCLASS),
     "pg_stat_get_numscans": _f(INT8, _constant(0), OID),
     # text and arrays
-    "quote_ident": _f(TEXT, _quote_ident, TEXT),
-    "quote_literal": _f(TEXT, _quote_literal, TEXT, claims=False),
+    "quote_ident": _f(TEXT, builtin.quote_ident, TEXT),
+    "quote_literal": _f(TEXT, builtin.quote_literal, TEXT, claims=False),
     "quote_nullable": _f(
-        TEXT, lambda n, v: "NULL" if v is None else _quote_literal(n, v), TEXT, claims=False, takes_null=True
+        TEXT, lambda n, v: "NULL" if v is None else builtin.quote_literal(n, v), TEXT, claims=False, takes_null=True
     ),
-    "array_to_string": _f(TEXT, _array_to_string, TEXT_ARRAY, TEXT, TEXT, claims=False, takes_null=True),
-    "array_position": _f(INT4, _array_position, _ANY, _ANY, claims=False, takes_null=True),
-    "array_length": _f(INT4, _array_length, _ANY, INT4, claims=False),
-    "array_upper": _f(INT4, _array_length, _ANY, INT4, claims=False),
-    "array_lower": _f(INT4, lambda n, a, d: 1 if _array_length(n, a, d) else None, _ANY, INT4, claims=False),
+    "array_to_string": _f(TEXT, builtin.array_to_string, TEXT_ARRAY, TEXT, TEXT, claims=False, takes_null=True),
+    "array_position": _f(INT4, builtin.array_position, _ANY, _ANY, claims=False, takes_null=True),
+    "array_length": _f(INT4, builtin.array_length, _ANY, INT4, claims=False),
+    "array_upper": _f(INT4, builtin.array_length, _ANY, INT4, claims=False),
+    "array_lower": _f(INT4, lambda n, a, d: 1 if builtin.array_length(n, a, d) else None, _ANY, INT4, claims=False),
     "array_ndims": _f(INT4, lambda n, a: 1 if arrays.parse_array(a) else None, _ANY, claims=False),
     "cardinality": _f(INT4, lambda n, a: len(arrays.parse_array(a)), _ANY, claims=False),
-    "array_cat": _f(_SAME, _array_concat, _ANY, _ANY, claims=False, takes_null=True),
+    "array_cat": _f(_SAME, builtin.array_concat, _ANY, _ANY, claims=False, takes_null=True),
     "array_append": _f(
-        _SAME, lambda n, a, x: _array_concat(n, a, arrays.format_array([x])), claims=False, takes_null=True
+        _SAME, lambda n, a, x: builtin.array_concat(n, a, arrays.format_array([x])), claims=False, takes_null=True
     ),
     "array_remove": _f(
         _SAME, lambda n, a, x: arrays.format_array(i for i in arrays.parse_array(a) if i != str(x)), _ANY, claims=False
@@ -292,10 +201,10 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "string_to_array": _f(
         TEXT_ARRAY, lambda n, t, d: arrays.format_array(t.split(d) if t else []), TEXT, TEXT, claims=False
     ),
-    "json_build_object": _f(JSON, _json_build_object, claims=False, takes_null=True),
-    "concat": _f(TEXT, _concat, TEXT, claims=False, takes_null=True),
+    "json_build_object": _f(JSON, builtin.json_build_object, claims=False, takes_null=True),
+    "concat": _f(TEXT, builtin.concat, TEXT, claims=False, takes_null=True),
     "left": _f(TEXT, lambda n, t, k: t[:k], TEXT, INT4, claims=False),
-    "right": _f(TEXT, lambda n, t, k: (t[-k:] if k > 0 else t[-k:]) if k else "", TEXT, INT4, claims=False),
+    "right": _f(TEXT, lambda n, t, k: t[-k:] if k else "", TEXT, INT4, claims=False),
     "split_part": _f(
         TEXT, lambda n, t, d, k: (t.split(d)[k - 1 : k] or [""])[0] if d else t, TEXT, TEXT, INT4, claims=False
     ),
@@ -345,50 +254,16 @@ SETS: Final[dict[str, Function]] = {
     "generate_subscripts": _f(INT4, series.generate_subscripts, _ANY, INT4, claims=False),
     "_pg_expandarray": _f(EXPANDED, series.expand_array, INT2_ARRAY, claims=False),
     "regexp_split_to_table": _f(TEXT, series.split_to_table, TEXT, TEXT, claims=False),
-    "pg_get_keywords": _f(TEXT, lambda names: json.dumps(sorted(_RESERVED))),
+    "pg_get_keywords": _f(TEXT, lambda names: json.dumps(sorted(builtin.RESERVED))),
 }
 """Set-returning functions: they return their rows as a JSON array."""
 
 
-def _any(_: Names, operator: str, all_: int, left: object, array: str | None) -> int | None:
-    """``left operator ANY (array)``, or ALL."""
-    if array is None or left is None:
-        return None
-    test = series.OPERATORS[operator]
-    seen_null = False
-    for item in arrays.parse_array(array):
-        if item is None:
-            seen_null = True
-        elif test(left, item) != bool(all_):
-            return int(not all_)
-    return None if seen_null else int(bool(all_))
-
-
-def _int_in(_: Names, kind: str, text: object) -> int:
-    try:
-        return int(str(text))
-    except ValueError:
-        raise postgres_error("22P02", f'invalid input syntax for type {kind}: "{str(text)[:100]}"') from None
-
-
-def _bool_in(_: Names, text: object) -> int:
-    word = str(text).strip().lower()
-    if word and (any(full.startswith(word) for full in ("true", "yes")) or word in ("1", "on")):
-        return 1
-    if word and (any(full.startswith(word) for full in ("false", "no")) or word in ("0", "of", "off")):
-        return 0
-    raise postgres_error("22P02", f'invalid input syntax for type boolean: "{str(text)[:100]}"')
-
-
-def _reg_in(names: Names, kind: str, text: object) -> int:
-    return text if isinstance(text, int) else names.resolve(kind, str(text))
-
-
 INTERNAL: Final[dict[str, Function]] = {
-    "pg_any": _f(BOOL, _any, takes_null=True),
-    "pg_int_in": _f(INT8, _int_in),
-    "pg_bool_in": _f(BOOL, _bool_in),
-    "pg_reg_in": _f(OID, _reg_in),
+    "pg_any": _f(BOOL, builtin.any_of, takes_null=True),
+    "pg_int_in": _f(INT8, builtin.int_in),
+    "pg_bool_in": _f(BOOL, builtin.bool_in),
+    "pg_reg_in": _f(OID, builtin.reg_in),
     "pg_reg_out": _f(TEXT, lambda names, kind, oid: names.print(kind, oid)),
     "pg_array": _f(TEXT_ARRAY, lambda names, *items: arrays.format_array(items), takes_null=True),
     "pg_array_in": _f(TEXT_ARRAY, lambda names, text: arrays.format_array(arrays.parse_array(text))),
@@ -397,8 +272,7 @@ INTERNAL: Final[dict[str, Function]] = {
         BOOL, lambda n, a, b: int(not set(map(str, arrays.parse_array(a))).isdisjoint(map(str, arrays.parse_array(b))))
     ),
     "pg_regex": _f(BOOL, series.regex),
+    "pg_like": _f(BOOL, series.like),
     "pg_lockstep": _f(JSON, series.lockstep, takes_null=True),
 }
 """What translations call and no client can name."""
-
-assert REGISTERED and INT2

@@ -16,6 +16,8 @@ __all__ = ["INFORMATION_SCHEMA", "PG_CATALOG", "PUBLIC", "Names"]
 PG_CATALOG: Final = 11
 PUBLIC: Final = 2200
 INFORMATION_SCHEMA: Final = 13183
+DATABASE_OWNER: Final = 6171
+"""OID of the predefined role that owns schema public."""
 ROLE: Final = 10
 """OID of the one role, the session's user."""
 
@@ -44,7 +46,7 @@ class Names:
             "information_schema": INFORMATION_SCHEMA,
         }
         self.constraints: dict[int, str] = {}
-        self.indexes: dict[int, tuple[str, tuple[str, ...]]] = {}
+        self.indexes: dict[int, tuple[int, tuple[str, ...]]] = {}
 
     def add_class(self, schema: str, name: str, oid: int, row_type: int = 0) -> None:
         """Make a relation or index known."""
@@ -72,6 +74,8 @@ class Names:
 
     def role(self, oid: int) -> str:
         """pg_get_userbyid."""
+        if oid == DATABASE_OWNER:
+            return "pg_database_owner"
         return self.context.user if oid == ROLE else f"unknown (OID={oid})"
 
     def is_visible(self, oid: int) -> int | None:
@@ -84,12 +88,19 @@ class Names:
         relation = self.row_types.get(oid)
         return None if relation is None else self.print("regclass", relation)
 
-    def index_definition(self, oid: int, column: int) -> str | None:
-        """pg_get_indexdef, of the whole index (column 0) or of one column."""
+    def index_definition(self, oid: int, column: int = 0, pretty: object = 0) -> str | None:
+        """pg_get_indexdef, of the whole index (column 0) or of one column; pretty leaves out the schema of a visible
+        table."""
         known = self.indexes.get(oid)
-        if known is None or column > len(known[1]):
+        if known is None:
             return None
-        return known[1][column - 1] if column else known[0]
+        table, columns = known
+        if column:
+            return columns[column - 1] if 0 < column <= len(columns) else ""
+        schema, name = self.class_names[table]
+        target = self.print("regclass", table) if pretty else f"{_quoted(schema)}.{_quoted(name)}"
+        index = _quoted(self.class_names[oid][1])
+        return f"CREATE UNIQUE INDEX {index} ON {target} USING btree ({', '.join(columns)})"
 
     def lookup(self, kind: str, text: str) -> int | None:
         """The OID of a name, None where there is no such object (to_regclass and its like)."""

@@ -10,10 +10,10 @@ from sqlglot import exp
 from ..errors import PostgresError, postgres_error
 from ..oids import INT8, TEXT, UNKNOWN
 from .casts import common_type
-from .expressions import Expressions, _folded, unsupported
+from .expressions import Expressions
 from .functions import SETS
 from .schema import find_relation
-from .scope import EXPANDED, Output, Scope, Source, Value, quote
+from .scope import EXPANDED, Output, Scope, Source, Value, folded, quote, unsupported
 from .syntax import name_of_function
 
 __all__ = ["Translation", "translate"]
@@ -41,7 +41,8 @@ def translate(tree: exp.Expr, declared: Sequence[int]) -> Translation:
     """Translate one statement; ``declared`` are the client's parameter types (0: infer).
 
     Raises:
-        PostgresError: 42P01, 42703, 42702, 42883, 42704 … for what does not exist, 0A000 for what is not supported, 54001 too deep.
+        PostgresError: 42P01, 42703, 42702, 42883, 42704 … for what does not exist, 0A000 for what is not supported,
+        54001 too deep.
     """
     queries = _Queries(declared)
     try:
@@ -95,8 +96,8 @@ class _Queries(Expressions):
             return ""
         parts = []
         for cte in clause.expressions:
-            name = _folded(cte.args["alias"].this)
-            names = [_folded(column) for column in cte.args["alias"].columns]
+            name = folded(cte.args["alias"].this)
+            names = [folded(column) for column in cte.args["alias"].columns]
             recursive = clause.args.get("recursive") and isinstance(cte.this, exp.Union)
             if recursive:  # the first branch gives the columns
                 count = self.aliases
@@ -174,7 +175,7 @@ class _Queries(Expressions):
         text += from_ + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
         group = node.args.get("group")
         if group is not None:
-            if set(key for key, part in group.args.items() if part) - {"expressions"}:
+            if {key for key, part in group.args.items() if part} - {"expressions"}:
                 raise unsupported("GROUPING SETS")
             text += " GROUP BY " + ", ".join(self._group_key(key, scope, items) for key in group.expressions)
         if node.args.get("having") is not None:
@@ -187,7 +188,7 @@ class _Queries(Expressions):
             value = self.value(node, scope)
             return [Value(self.resolve(value, TEXT), self._settled(value), value.name, 2)]
         table = node.args.get("table")
-        sources = [scope.source(_folded(table))] if table is not None else scope.sources
+        sources = [scope.source(folded(table))] if table is not None else scope.sources
         if not sources:
             raise postgres_error("42601", "SELECT * with no tables specified is not valid")
         return [
@@ -237,10 +238,11 @@ class _Queries(Expressions):
         position = _position(key, len(columns))
         if not position and isinstance(key, exp.Column) and not key.table:
             names = [column.name for column in columns]
-            name = _folded(key.this)
+            name = folded(key.this)
             position = names.index(name) + 1 if name in names else 0
         text = str(position) if position else self.value(key, scope).sql
-        return f"{text}{' DESC' if node.args.get('desc') else ''} NULLS {'FIRST' if node.args.get('nulls_first') else 'LAST'}"
+        direction = " DESC" if node.args.get("desc") else ""
+        return f"{text}{direction} NULLS {'FIRST' if node.args.get('nulls_first') else 'LAST'}"
 
     # FROM
 
@@ -278,7 +280,7 @@ class _Queries(Expressions):
     def _using(self, join: exp.Join, scope: Scope, before: int) -> str:
         tests = []
         for column in join.args["using"]:
-            name = _folded(column)
+            name = folded(column)
             left, right = (
                 next((c for source in sources for c in source.columns if c.name == name), None)
                 for sources in (scope.sources[:before], scope.sources[before:])
@@ -301,9 +303,8 @@ class _Queries(Expressions):
             text = self._relation(node.this, scope, conditions)
             return f"({text}{self._joins(node.this.args.get('joins') or (), scope, conditions, True)})"
         if isinstance(node, (exp.Subquery, exp.Values)):
-            text, columns = self.query(
-                node.this if isinstance(node, exp.Subquery) and not node.args.get("order") else _bare(node), scope
-            )
+            plain = isinstance(node, exp.Subquery) and not node.args.get("order")
+            text, columns = self.query(node.this if plain else _bare(node), scope)
             alias = alias or self.alias()
             scope.sources.append(Source(alias, _named_columns(alias, _renamed(columns, names))))
             listed = [] if not names else _renamed(columns, names)
@@ -321,7 +322,7 @@ class _Queries(Expressions):
     def _table(self, node: exp.Table, alias: str, names: list[str], scope: Scope) -> str:
         if node.args.get("joins"):
             raise unsupported("nested join")
-        name, schema = _folded(node.this), _folded(node.args["db"]) if node.args.get("db") is not None else ""
+        name, schema = folded(node.this), folded(node.args["db"]) if node.args.get("db") is not None else ""
         cte = None if schema else scope.cte(name)
         if cte is not None:
             table, columns = name, cte
@@ -369,7 +370,7 @@ class _Queries(Expressions):
             ]
         if ordinality:
             given = (
-                _folded(ordinality)
+                folded(ordinality)
                 if isinstance(ordinality, exp.Identifier)
                 else (names[1] if len(names) > 1 else "ordinality")
             )
@@ -412,8 +413,8 @@ def _alias_of(node: exp.Expr) -> tuple[str, list[str]]:
     alias = node.args.get("alias")
     if alias is None:
         return "", []
-    names = [_folded(column.this if isinstance(column, exp.ColumnDef) else column) for column in alias.columns]
-    return _folded(alias.this) if alias.this is not None else "", names
+    names = [folded(column.this if isinstance(column, exp.ColumnDef) else column) for column in alias.columns]
+    return folded(alias.this) if alias.this is not None else "", names
 
 
 def _renamed(columns: Sequence[Output], names: Sequence[str]) -> list[Output]:
@@ -437,6 +438,6 @@ def _position(node: exp.Expr, count: int) -> int:
 
 def _named(node: exp.Expr, columns: Sequence[Output], error: PostgresError) -> int:
     names = [column.name for column in columns]
-    if isinstance(node, exp.Column) and not node.table and _folded(node.this) in names:
-        return names.index(_folded(node.this)) + 1
+    if isinstance(node, exp.Column) and not node.table and folded(node.this) in names:
+        return names.index(folded(node.this)) + 1
     raise error

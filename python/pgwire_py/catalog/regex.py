@@ -1,7 +1,8 @@
-"""PostgreSQL's regular expressions (9.7.3) in time proportional to text × pattern.
+"""PostgreSQL's regular expressions (9.7.3) in time proportional to text times pattern.
 
-A client chooses the pattern, and Python's own matcher takes exponential time on some and cannot be interrupted; so the pattern becomes
-a small automaton, all states of which are followed at once. Back references and look-around are not supported (2201B).
+A client chooses the pattern, and Python's own matcher takes exponential time on some and cannot be interrupted; so
+the pattern becomes a small automaton, all states of which are followed at once. Back references and look-around are
+not supported (2201B).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ __all__ = ["Regex"]
 
 MAX_PROGRAM = 5_000
 """Most instructions that a pattern may become."""
+MAX_WORK = 50_000_000
+"""Largest product of a text's length and a pattern's instructions."""
 
 _Test = Callable[[str], bool]
 _CLASSES: dict[str, _Test] = {
@@ -75,6 +78,8 @@ class Regex:
                 at += 1
 
     def _run(self, text: str, start: int, *, anchored: bool) -> int | None:
+        if len(text) * len(self._program) > MAX_WORK:
+            raise postgres_error("54000", "text is too long for a regular expression of the catalogue")
         states: set[int] = set()
         found: int | None = None
         for at in range(start, len(text) + 1):

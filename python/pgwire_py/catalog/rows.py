@@ -11,9 +11,9 @@ from typing import cast
 from ..engines.base import Relation, SessionContext
 from ._data import PROCEDURES, ROWS, TYPE_COLUMNS, TYPES
 from .arrays import format_array
-from .names import INFORMATION_SCHEMA, PG_CATALOG, PUBLIC, ROLE, Names, _quoted
+from .names import DATABASE_OWNER, INFORMATION_SCHEMA, PG_CATALOG, PUBLIC, ROLE, Names, _quoted
 from .schema import BY_NAME
-from .typenames import ARRAYS, CATEGORIES, format_type
+from .typenames import CATEGORIES, format_type
 
 __all__ = ["DATABASE", "FIRST_USER_OID", "session_rows", "system_rows", "user_rows"]
 
@@ -32,7 +32,7 @@ Oids = Callable[..., int]
 def system_rows() -> Iterator[Row]:
     """What is the same for every session."""
     for name, oid in (("pg_catalog", PG_CATALOG), ("public", PUBLIC), ("information_schema", INFORMATION_SCHEMA)):
-        yield "pg_namespace", {"oid": oid, "nspname": name, "nspowner": ROLE}
+        yield "pg_namespace", {"oid": oid, "nspname": name, "nspowner": DATABASE_OWNER if oid == PUBLIC else ROLE}
     for values in _TYPE_ROWS.values():
         references = {key: PROCEDURES.get(cast(str, values[key]), 0) for key in _TYPE_FUNCTIONS}
         yield (
@@ -262,9 +262,8 @@ def _key_rows(relation: Relation, context: SessionContext, oids: Oids, names: Na
     listed = [_quoted(columns[number - 1].name) for number in key]
     names.add_class(schema, index_name, index)
     names.constraints[constraint] = f"PRIMARY KEY ({', '.join(listed)})"
-    target = f"{_quoted(schema)}.{_quoted(name)}"
-    definition = f"CREATE UNIQUE INDEX {_quoted(index_name)} ON {target} USING btree ({', '.join(listed)})"
-    names.indexes[index] = (definition, tuple(listed))
+    names.indexes[index] = (table, tuple(listed))
+    definition = names.index_definition(index)
     zeros = " ".join("0" for _ in key)
     yield "pg_class", {**_class(index, index_name, names.namespaces[schema], "i", len(key), 0), "reltuples": 0}
     for position, number in enumerate(key, 1):
@@ -307,7 +306,11 @@ def _key_rows(relation: Relation, context: SessionContext, oids: Oids, names: Na
             "conkey": format_array(key),
         },
     )
-    place = {"constraint_catalog": context.database, "constraint_schema": schema, "constraint_name": index_name}
+    place: dict[str, object] = {
+        "constraint_catalog": context.database,
+        "constraint_schema": schema,
+        "constraint_name": index_name,
+    }
     place |= {"table_catalog": context.database, "table_schema": schema, "table_name": name}
     more = {"constraint_type": "PRIMARY KEY", "is_deferrable": "NO", "initially_deferred": "NO", "enforced": "YES"}
     yield "information_schema.table_constraints", {**place, **more}
@@ -362,12 +365,12 @@ def session_rows(context: SessionContext, names: Names, tables: Iterable[str]) -
             "usesysid": ROLE,
             "usename": context.user,
         }
-        more = {
+        seen: dict[str, object] = {
             "application_name": context.get_setting("application_name") or "",
             "backend_start": names.started,
             "state": "active",
         }
-        yield "pg_stat_activity", {**activity, **more, "query": "", "backend_type": "client backend"}
+        yield "pg_stat_activity", {**activity, **seen, "query": "", "backend_type": "client backend"}
     if "information_schema.information_schema_catalog_name" in wanted:
         yield "information_schema.information_schema_catalog_name", {"catalog_name": context.database}
     if "information_schema.enabled_roles" in wanted:
@@ -375,7 +378,15 @@ def session_rows(context: SessionContext, names: Names, tables: Iterable[str]) -
 
 
 SESSION_TABLES = frozenset(
-    ["pg_settings", "pg_roles", "pg_authid", "pg_user", "pg_shadow", "pg_database", "pg_stat_activity", "information_schema.information_schema_catalog_name", "information_schema.enabled_roles"]
+    [
+        "pg_settings",
+        "pg_roles",
+        "pg_authid",
+        "pg_user",
+        "pg_shadow",
+        "pg_database",
+        "pg_stat_activity",
+        "information_schema.information_schema_catalog_name",
+        "information_schema.enabled_roles",
+    ]
 )
-
-assert ARRAYS

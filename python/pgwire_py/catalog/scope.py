@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from ..errors import postgres_error
+from ..errors import PostgresError, postgres_error
 from ..oids import TEXT, UNKNOWN
 
-__all__ = ["EXPANDED", "Output", "Scope", "Source", "Value", "quote"]
+__all__ = ["EXPANDED", "Output", "Scope", "Source", "Value", "folded", "quote", "unsupported"]
 
 EXPANDED = -1
 """Type of what information_schema._pg_expandarray returns: a record with fields x and n, kept as JSON."""
@@ -106,6 +107,18 @@ class Scope:
                     return _value(source.columns[0])
             scope = scope.parent
         return None
+
+
+def folded(identifier: Any) -> str:
+    """An identifier of sqlglot's as PostgreSQL folds it."""
+    name = str(identifier.name)
+    return name if identifier.args.get("quoted") else name.lower()
+
+
+def unsupported(what: object) -> PostgresError:
+    """0A000 for what the catalogue cannot run: a tree's node, or words."""
+    name = what if isinstance(what, str) else type(what).__name__
+    return postgres_error("0A000", f"catalogue query not supported: {name}")
 
 
 def _value(column: Output) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import operator
 from collections.abc import Callable
-from functools import cmp_to_key
+from functools import cmp_to_key, lru_cache
 from typing import Any, Final
 
 from ..errors import postgres_error
@@ -68,7 +68,8 @@ def regexp_replace(_: object, text: str, pattern: str, new: str, flags: str = ""
 
 
 def lockstep(_: object, *series: str | None) -> str:
-    """Several JSON arrays as one of rows, the shorter ones filled with NULL, as set-returning functions beside each other give."""
+    """Several JSON arrays as one of rows, the shorter ones filled with NULL, as set-returning functions beside each
+    other give."""
     lists: list[list[Any]] = [json.loads(one) if one is not None else [] for one in series]
     longest = max(map(len, lists))
     return json.dumps([[one[i] if i < len(one) else None for one in lists] for i in range(longest)])
@@ -78,9 +79,30 @@ def regex(_: object, text: object, pattern: str, ignore_case: int) -> int:
     return int(Regex.compile(pattern, ignore_case=bool(ignore_case)).search(str(text)))
 
 
-def _like(left: object, item: object) -> bool:
-    parts = [("." if c == "_" else ".*" if c == "%" else "\\" + c if not c.isalnum() else c) for c in str(item)]
-    return Regex.compile("^" + "".join(parts) + "$").search(str(left))
+def like(_: object, text: object, pattern: str, escape: str, ignore_case: int = 0) -> int:
+    """LIKE (9.7.1). SQLite's own cannot be interrupted, and takes exponential time on some patterns."""
+    if len(escape) > 1:
+        raise postgres_error("22019", "invalid escape string")
+    return int(Regex.compile(_like_as_regex(pattern, escape), ignore_case=bool(ignore_case)).search(str(text)))
+
+
+@lru_cache(maxsize=256)
+def _like_as_regex(pattern: str, escape: str) -> str:
+    out = ["^"]
+    characters = iter(pattern)
+    for character in characters:
+        literal = character == escape
+        if literal:
+            character = next(characters, "")
+            if not character:
+                raise postgres_error("22025", "LIKE pattern must not end with escape character")
+        if not literal and character in "%_":
+            out.append(".*" if character == "%" else ".")
+        else:
+            out.append(
+                character if character.isalnum() else f"[{character}]" if character not in "^\\" else f"\\{character}"
+            )
+    return "".join([*out, "$"])
 
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[object, object], bool]:
@@ -111,13 +133,14 @@ OPERATORS: Final[dict[str, Callable[[object, object], bool]]] = {
     ">": _ordered(operator.gt),
     ">=": _ordered(operator.ge),
     "~": lambda left, item: Regex.compile(str(item)).search(str(left)),
-    "LIKE": _like,
+    "LIKE": lambda left, item: bool(like(None, left, str(item), "\\")),
 }
 """Comparison operators for ANY and ALL: a value and an element as text."""
 
 
 class _OrderedAggregate:
-    """Collects rows of (order, flags, value …); ``order`` holds a letter per sort key: a or d, upper case for NULLS FIRST."""
+    """Collects rows of (order, flags, value …); ``order`` holds a letter per sort key: a or d, upper case for NULLS
+    FIRST."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[Any, ...]] = []

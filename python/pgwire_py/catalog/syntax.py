@@ -1,18 +1,18 @@
-"""Parsing of catalogue queries: PostgreSQL's syntax as sqlglot reads it, with its function and type rewriting switched off.
+"""Parsing of catalogue queries: PostgreSQL's syntax as sqlglot reads it, with its function and type rewriting
+switched off.
 
-sqlglot maps many functions to nodes of its own, which is what a transpiler wants and this package does not: here a function call stays a
-name and its arguments, and a type stays the name that was written.
+sqlglot maps many functions to nodes of its own, which is what a transpiler wants and this package does not: here a
+function call stays a name and its arguments, and a type stays the name that was written.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import ErrorLevel, SqlglotError
-from sqlglot.tokens import TokenType
 
 from ..errors import PostgresError, postgres_error
 
@@ -28,13 +28,13 @@ class _Catalog(Postgres):
     INDEX_OFFSET = 0  # subscripts stay as written
 
     class Tokenizer(Postgres.Tokenizer):
-        KEYWORDS = {
+        KEYWORDS: ClassVar[dict[str, Any]] = {
             word: kind for word, kind in Postgres.Tokenizer.KEYWORDS.items() if kind is not TokenType.OBJECT_IDENTIFIER
         }
 
-    class Parser(Postgres.Parser):
-        FUNCTIONS: dict[str, Any] = {}
-        FUNCTION_PARSERS = {
+    class Parser(Postgres.Parser):  # type: ignore[valid-type, misc]
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: parser
             for name, parser in Postgres.Parser.FUNCTION_PARSERS.items()
             if name in ("CAST", "EXTRACT", "POSITION", "SUBSTRING", "TRIM")

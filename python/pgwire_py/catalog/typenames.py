@@ -74,7 +74,8 @@ _SYNONYMS: Final = {
 
 
 def type_oid_of_name(name: str) -> int | None:
-    """OID of the type that ``to_regtype`` would find for this text: SQL spellings, ``[]``, ``"char"``, ``pg_catalog.``."""
+    """OID of the type that ``to_regtype`` would find for this text: SQL spellings, ``[]``, ``"char"``,
+    ``pg_catalog.``."""
     text = name.strip()
     array = False
     while text.endswith("[]"):

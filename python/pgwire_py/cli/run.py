@@ -67,12 +67,12 @@ def _open_engine(plan: Plan) -> Engine:
         if source.kind == "duckdb":
             return DuckDBEngine(source.paths[0], read_only=plan.read_only)
         if source.kind == "files":
-            return DuckDBEngine.from_files(source.paths)
-        from ..demo import load
+            return DuckDBEngine.from_files(source.paths, read_only=plan.read_only)
+        from ..demo import connect
 
-        engine = DuckDBEngine(None)
-        load(engine.connection)
-        return engine
+        return DuckDBEngine(connect(), read_only=plan.read_only)
+    except ImportError as error:
+        raise click.ClickException(f"to serve {source.description}: {error}") from error
     except Exception as error:  # every engine has exceptions of its own
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise click.ClickException(f"cannot open {source.description}: {reason}") from error
@@ -117,7 +117,7 @@ async def _serve(plan: Plan, engine: Engine) -> None:
         engine,
         host=plan.host,
         port=plan.port,
-        unix_socket_directory=None if plan.unix_socket is None else str(plan.unix_socket),
+        unix_socket_directory=plan.unix_socket,
         auth="trust" if plan.users is None else plan.users,
         ssl_context=plan.ssl_context,
         max_connections=plan.max_connections,
@@ -146,11 +146,9 @@ async def _close(server: Server, hurry: asyncio.Event) -> None:
     await asyncio.wait({closing, hurrying}, return_when=asyncio.FIRST_COMPLETED)
     hurrying.cancel()
     if not closing.done():
-        closing.cancel()
-        await asyncio.gather(closing, return_exceptions=True)
-        await server.close(timeout=0)
-    else:
-        closing.result()
+        for session in list(server.sessions.values()):
+            session.cancel()
+    await closing
 
 
 def _on_signals(callback: Callable[[], None]) -> None:

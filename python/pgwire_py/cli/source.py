@@ -17,8 +17,6 @@ Kind = Literal["demo", "sqlite", "duckdb", "files"]
 _SQLITE_SUFFIXES = (".sqlite", ".sqlite3")
 _DUCKDB_SUFFIXES = (".duckdb", ".ddb")
 _DATABASE_SUFFIXES = (*_SQLITE_SUFFIXES, *_DUCKDB_SUFFIXES, ".db")
-_FILE_SUFFIXES = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
-_COMPRESSED_SUFFIXES = (".gz", ".zst")
 
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _DUCKDB_MAGIC = b"DUCK"  # behind an 8-byte checksum
@@ -111,39 +109,11 @@ _TITLES = {"sqlite": "SQLite", "duckdb": "DuckDB"}
 
 
 def _files(sources: tuple[Path, ...]) -> Source:
-    files: list[Path] = []
-    for path in sources:
-        if path.is_dir():
-            found = sorted(child for child in path.iterdir() if _is_data_file(child))
-            if not found:
-                raise click.UsageError(f"{path}: no Parquet, CSV or JSON files in this folder")
-            files += found
-        elif _is_data_file(path):
-            files.append(path)
-        else:
-            raise click.UsageError(
-                f"{path}: not a database (.sqlite, .db, .duckdb) nor Parquet, CSV or JSON by its name"
-            )
-    names: dict[str, Path] = {}
-    for file in files:
-        name = _view_name(file)
-        if name.lower() in names:
-            raise click.UsageError(f"{names[name.lower()]} and {file} would both be the view {name}")
-        names[name.lower()] = file
+    from ..engines.duckdb_files import find_files, view_name
+
+    try:
+        files = tuple(find_files(sources).values())
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     first = sources[0].resolve()
-    database = first.name if first.is_dir() else _view_name(first)
-    return Source("files", tuple(files), database)
-
-
-def _is_data_file(path: Path) -> bool:
-    return (
-        path.is_file() and not path.name.startswith(".") and _without_compression(path).suffix.lower() in _FILE_SUFFIXES
-    )
-
-
-def _view_name(path: Path) -> str:
-    return _without_compression(path).stem
-
-
-def _without_compression(path: Path) -> Path:
-    return path.with_suffix("") if path.suffix.lower() in _COMPRESSED_SUFFIXES else path
+    return Source("files", files, first.name if first.is_dir() else view_name(first))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any, Protocol
 
-__all__ = ["DATABASE", "TABLES", "VIEWS", "load"]
+__all__ = ["DATABASE", "TABLES", "VIEWS", "connect", "load"]
 
 DATABASE = "demo"
 """The name that the data set goes by in a connection string."""
@@ -23,6 +23,16 @@ class Connection(Protocol):
     """The one method of a DuckDB connection (or cursor) that is needed."""
 
     def execute(self, query: str, /) -> Any: ...
+
+
+def connect() -> Any:
+    """A DuckDB connection to a new database in memory that holds the data set and cannot reach files of this machine."""
+    import duckdb
+
+    connection = duckdb.connect()
+    load(connection)
+    connection.execute("SET enable_external_access = false")
+    return connection
 
 
 def load(connection: Connection) -> None:

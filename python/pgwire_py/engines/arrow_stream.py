@@ -1,9 +1,10 @@
 """An Arrow stream that its owner can still reach after handing it on.
 
-A consumer of ``__arrow_c_stream__`` owns the stream it gets. :class:`ArrowRelay` hands out a stream of its own that pulls from
-the engine's, so that the engine can close it, can read the rest into memory when another statement needs the connection, and can
-say what an error really was. Structures as in the Arrow C data and C stream interfaces; moving one is a copy of its bytes and a NULL
-``release`` in the source. Costs two calls into Python per batch, nothing per row, and needs no Arrow library.
+A consumer of ``__arrow_c_stream__`` owns the stream it gets. :class:`ArrowRelay` hands out a stream of its own that
+pulls from the engine's, so that the engine can close it, can read the rest into memory when another statement needs
+the connection, and can say what an error really was. Structures as in the Arrow C data and C stream interfaces;
+moving one is a copy of its bytes and a NULL ``release`` in the source. Costs two calls into Python per batch, nothing
+per row, and needs no Arrow library.
 """
 
 from __future__ import annotations
@@ -92,16 +93,16 @@ class ArrowRelay:
             raise RuntimeError("this Arrow stream has been taken already")
         self._taken = True
         self._number = next(_numbers)
-        stream = _Stream(
-            *(ctypes.cast(f, ctypes.c_void_p) for f in (_get_schema, _get_next, _get_last_error, _release)), self._number
-        )
+        stream = _Stream(*_ADDRESSES, self._number)
         address = ctypes.addressof(stream)
         _relays[self._number] = self
         _structures[address] = stream
-        return _new_capsule(address, _NAME, _destroy_capsule)
+        return _new_capsule(address, _NAME, _DESTROY)
 
     def spool(self) -> None:
-        """Read what is left into memory, so that the engine's connection is free; an error shows when the consumer gets there."""
+        """Read what is left into memory, so that the engine's connection is free; an error shows when the consumer
+        gets there.
+        """
         while not self.ended:
             array = _Array()
             if self._next(ctypes.addressof(array)) == 0 and array.release:
@@ -167,7 +168,6 @@ def _relay_of(stream: int) -> ArrowRelay:
     return _relays[_Stream.from_address(stream).private_data]
 
 
-@_PULL
 def _get_schema(stream: int, out: int) -> int:
     try:
         return _relay_of(stream).schema(out)
@@ -175,7 +175,6 @@ def _get_schema(stream: int, out: int) -> int:
         return errno.EIO
 
 
-@_PULL
 def _get_next(stream: int, out: int) -> int:
     try:
         return _relay_of(stream).next(out)
@@ -183,7 +182,6 @@ def _get_next(stream: int, out: int) -> int:
         return errno.EIO
 
 
-@_LAST_ERROR
 def _get_last_error(stream: int) -> int | None:
     try:
         return _relay_of(stream).last_error()
@@ -191,7 +189,6 @@ def _get_last_error(stream: int) -> int | None:
         return None
 
 
-@_RELEASE
 def _release(stream: int) -> None:
     structure = _Stream.from_address(stream)
     relay = _relays.pop(structure.private_data, None)
@@ -200,9 +197,14 @@ def _release(stream: int) -> None:
         relay.close()
 
 
-@_DESTRUCTOR
 def _destroy_capsule(capsule: int) -> None:
     address = _capsule_pointer_raw(capsule, _NAME)
     structure = _structures.pop(address, None)
     if structure is not None and structure.release:
         _release(address)
+
+
+# Made once and for ever: C may call them as long as the process lives.
+_CALLBACKS = (_PULL(_get_schema), _PULL(_get_next), _LAST_ERROR(_get_last_error), _RELEASE(_release))
+_ADDRESSES = tuple(ctypes.cast(callback, ctypes.c_void_p) for callback in _CALLBACKS)
+_DESTROY = _DESTRUCTOR(_destroy_capsule)

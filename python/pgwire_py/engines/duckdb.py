@@ -1,10 +1,10 @@
 """DuckDB behind a PostgreSQL port: one cursor per session, rows leave as an Arrow stream.
 
-A statement is bound once and its plan kept until the catalogue changes; running it again is one call. duckdb's public API cannot
-describe a statement that writes, or stream without pyarrow, so the two calls that its own relations are built on are used
-(``_bind``, ``_submit``); :func:`_require` says plainly where they are missing. Division follows PostgreSQL's rules
-(``integer_division``, ``ieee_floating_point_ops = false``). DuckDB has no savepoints, and one open result per connection: when another statement
-comes while a result is open, the rest of that result is read into memory.
+A statement is bound once and its plan kept until the catalogue changes; running it again is one call. duckdb's public
+API cannot describe a statement that writes, or stream without pyarrow, so the two calls that its own relations are
+built on are used (``_bind``, ``_submit``); :func:`_require` says plainly where they are missing. Division follows
+PostgreSQL's rules (``integer_division``, ``ieee_floating_point_ops = false``). DuckDB has no savepoints, and one open
+result per connection: when another statement comes while a result is open, the rest of that result is read into memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from .. import oids
-from ..errors import PostgresError, ReadOnlySQLTransaction, postgres_error
+from ..errors import InsufficientPrivilege, PostgresError, ReadOnlySQLTransaction, postgres_error
 from ..sql import Statement
 from .arrow_stream import ArrowRelay
 from .base import (
@@ -29,7 +29,6 @@ from .base import (
     EngineResult,
     EngineSession,
     Relation,
-    RelationColumn,
     SessionContext,
     declared_types,
 )
@@ -41,7 +40,12 @@ __all__ = ["DuckDBEngine"]
 
 _BATCH_ROWS = 8192
 _PLANS_KEPT = 512
-_SESSION_SETTINGS = ("integer_division = true", "ieee_floating_point_ops = false", "TimeZone = 'UTC'")
+_SESSION_SETTINGS = (
+    "integer_division = true",
+    "ieee_floating_point_ops = false",
+    "TimeZone = 'UTC'",
+    "streaming_buffer_size = '2MB'",
+)
 _GLOBAL_SETTINGS = (
     "arrow_lossless_conversion = true",
     "autoinstall_known_extensions = false",
@@ -53,10 +57,12 @@ class DuckDBEngine(Engine):
     """An engine over a DuckDB database.
 
     Args:
-        source: path of a ``.duckdb`` file, a duckdb connection (its cursors are used; it stays open and its database's settings are
+        source: path of a ``.duckdb`` file, a duckdb connection (its cursors are used; it stays open and its
+        database's settings are
             adjusted for serving), or None for a new database in memory.
         read_only: open the file read-only; with other sources, every transaction is read-only.
-        external_access: let statements read and write files of this machine and attach databases. Off unless asked for, as anyone
+        external_access: let statements read and write files of this machine and attach databases. Off unless asked
+        for, as anyone
             who can connect could read any file; a connection that was passed in keeps its own setting.
 
     Raises:
@@ -70,6 +76,7 @@ class DuckDBEngine(Engine):
     def __init__(self, source: Any = None, *, read_only: bool = False, external_access: bool = False) -> None:
         duckdb = _require()
         self.read_only = read_only
+        self.files_only = False
         self.generation = 0
         self._lock = threading.Lock()
         self._owned = source is None or isinstance(source, (str, PathLike))
@@ -98,6 +105,7 @@ class DuckDBEngine(Engine):
         engine = cls(None, read_only=read_only, external_access=True)
         try:
             create_views(engine._root, files)
+            engine.files_only = True
         except Exception as error:
             engine.close()
             if isinstance(error, _require().Error):
@@ -131,6 +139,7 @@ class _Plan:
     writes: bool
     signature: tuple[str, ...]
     prelude: tuple[str, ...] = ()
+    changes_catalogue: bool = False
 
 
 class DuckDBSession(EngineSession):
@@ -154,7 +163,7 @@ class DuckDBSession(EngineSession):
         self, statement: Statement, parameters: Sequence[object], description: Description | None
     ) -> EngineResult:
         plan = self._plan(statement, description.parameter_types if description else ())
-        if description is not None and description.columns is not None and not _same(description, plan.description):
+        if description is not None and not _same(description.columns, plan.description.columns):
             raise postgres_error("0A000", "cached plan must not change result type")
         if len(parameters) < len(plan.description.parameter_types):
             raise postgres_error("42P02", f"there is no parameter ${len(parameters) + 1}")
@@ -170,7 +179,7 @@ class DuckDBSession(EngineSession):
         except self._error as error:
             raise postgres_error_of(error, statement.text) from error
         finally:
-            if plan.kind == "nothing":
+            if plan.changes_catalogue:
                 self._changed()
 
     def begin(self, *, read_only: bool = False) -> None:
@@ -228,7 +237,7 @@ class DuckDBSession(EngineSession):
 
             for prelude, other in translate(statement):
                 if prelude:  # what it makes must be there before the statement can be bound
-                    return _Plan(other.text, Description((), None), "nothing", True, (), prelude)
+                    return _Plan(other.text, Description((), None), "nothing", True, (), prelude, True)
                 try:
                     return self._bind(statement, other.text, declared, other)
                 except self._error:
@@ -252,7 +261,9 @@ class DuckDBSession(EngineSession):
         if open_:
             types = self._infer(original, types)
         if open_ or any(bound.get(i + 1) != oid for i, oid in enumerate(types)):
-            sql, signature = self._bind_typed(statement, types, {i + 1 for i, oid in enumerate(types) if bound.get(i + 1) != oid})
+            sql, signature = self._bind_typed(
+                statement, types, {i + 1 for i, oid in enumerate(types) if bound.get(i + 1) != oid}
+            )
             names, kinds, _, returns, _, writes = signature
         if any(str(kind) == "UNKNOWN" for kind in kinds):
             names, kinds, _, returns, _, writes = self._connection._bind(
@@ -260,7 +271,8 @@ class DuckDBSession(EngineSession):
             )
         if returns != "query_result":
             kind = "count" if returns == "changed_rows" else "nothing"
-            return _Plan(sql, Description(types, None), kind, bool(writes), ())
+            changes = kind == "nothing" or statement.keywords[:1] in (("CREATE",), ("ALTER",), ("DROP",))
+            return _Plan(sql, Description(types, None), kind, bool(writes), (), (), changes)
         columns = tuple(
             Column(_column_name(name), described(kind) or oids.TEXT, numeric_modifier(kind))
             for name, kind in zip(names, kinds, strict=True)
@@ -272,13 +284,17 @@ class DuckDBSession(EngineSession):
             form = "stream"
             items = (f"CAST(#{i} AS {cast})" if cast else f"#{i}" for i, cast in enumerate(casts, 1))
             sql = f"SELECT {', '.join(items)} FROM (\n{sql}\n) AS _"
-            _, kinds, _, _, _, _ = self._connection._bind(sql, with_writes=True, values=[_sample(oid) for oid in types] or None)
+            _, kinds, _, _, _, _ = self._connection._bind(
+                sql, with_writes=True, values=[_sample(oid) for oid in types] or None
+            )
         else:
             form = "stream"
         return _Plan(sql, Description(types, columns), form, bool(writes), tuple(map(str, kinds)))
 
     def _bind_typed(self, statement: Statement, types: tuple[int, ...], wanted: set[int]) -> tuple[str, Any]:
-        """The text with the parameters in ``wanted`` cast to their types where that keeps every digit, and how it binds."""
+        """The text with the parameters in ``wanted`` cast to their types where that keeps every digit, and how it
+        binds.
+        """
         casts = {number: sql_type_name(types[number - 1]) for number in wanted}
         sql = replace_parameters(statement, lambda n: f"CAST(${n} AS {casts[n]})" if casts.get(n) else f"${n}")
         return sql, self._connection._bind(sql, with_writes=True)
@@ -326,7 +342,9 @@ class DuckDBSession(EngineSession):
         return self._open
 
     def _refuse(self, statement: Statement, plan: _Plan) -> None:
-        """Keep a read-only engine from writing in autocommit, and to files at any time."""
+        """Keep a read-only engine from writing in autocommit, and any from writing over the files that it serves."""
+        if self._engine.files_only and statement.keywords[:1] == ("COPY",):
+            raise InsufficientPrivilege("COPY to or from a file is not allowed here")
         if self._engine.read_only and (plan.writes or statement.keywords[:1] == ("COPY",)) and statement.keywords:
             raise ReadOnlySQLTransaction(f"cannot execute {statement.keywords[0]} in a read-only transaction")
 
@@ -415,9 +433,10 @@ def _json_as_text(columns: tuple[Column, ...], rows: list[tuple[object, ...]]) -
     return [tuple(convert(value, column.type) for value, column in zip(row, columns, strict=True)) for row in rows]
 
 
-def _same(one: Description, other: Description) -> bool:
-    a, b = one.columns, other.columns
-    return a is not None and b is not None and [c.type for c in a] == [c.type for c in b]
+def _same(one: tuple[Column, ...] | None, other: tuple[Column, ...] | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return [column.type for column in one] == [column.type for column in other]
 
 
 def _sample(oid: int) -> object:
@@ -428,7 +447,9 @@ def _sample(oid: int) -> object:
 
 
 def _column_name(name: str) -> str:
-    """DuckDB names a column after its expression; where that shows ``count(*)`` or a parameter, PostgreSQL's name is taken."""
+    """DuckDB names a column after its expression; where that shows ``count(*)`` or a parameter, PostgreSQL's name is
+    taken.
+    """
     if name == "count_star()":
         return "count"
     if "$" in name and not name.replace("$", "").isidentifier():
@@ -443,7 +464,9 @@ def _require() -> Any:
     except ImportError as error:
         raise ImportError("the DuckDB engine needs duckdb: pip install 'pgwire-py[duckdb]'") from error
     if not (hasattr(duckdb.DuckDBPyConnection, "_bind") and hasattr(duckdb.DuckDBPyConnection, "_submit")):
-        raise ImportError(f"the DuckDB engine needs duckdb 2.0 (Python 3.11 or later), found duckdb {duckdb.__version__}")
+        raise ImportError(
+            f"the DuckDB engine needs duckdb 2.0 (Python 3.11 or later), found duckdb {duckdb.__version__}"
+        )
     return duckdb
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..sql import Statement
@@ -36,7 +37,7 @@ def translate(statement: Statement) -> Iterator[tuple[tuple[str, ...], Statement
         yield prelude, _statement(text)
 
 
-def _take_serials(create: exp.Expression) -> Iterator[str]:
+def _take_serials(create: exp.Expr) -> Iterator[str]:
     """Give SERIAL columns a sequence as PostgreSQL does (table_column_seq); yields what creates the sequences."""
     from sqlglot import exp
 
@@ -46,14 +47,18 @@ def _take_serials(create: exp.Expression) -> Iterator[str]:
     for column in schema.expressions:
         kind = column.args.get("kind") if isinstance(column, exp.ColumnDef) else None
         name = kind.this.value if kind is not None and isinstance(kind.this, exp.DataType.Type) else ""
-        if name not in _SERIAL:
+        if kind is None or name not in _SERIAL:
             continue
         sequence = f"{schema.this.name}_{column.name}_seq"
         kind.replace(exp.DataType.build(_SERIAL[name]))
         default = exp.Anonymous(this="nextval", expressions=[exp.Literal.string(sequence)])
         column.append("constraints", exp.ColumnConstraint(kind=exp.DefaultColumnConstraint(this=default)))
         quoted = exp.to_identifier(sequence, quoted=True).sql("duckdb")
-        yield f"CREATE SEQUENCE IF NOT EXISTS {quoted}" if create.args.get("exists") else f"CREATE OR REPLACE SEQUENCE {quoted}"
+        yield (
+            f"CREATE SEQUENCE IF NOT EXISTS {quoted}"
+            if create.args.get("exists")
+            else f"CREATE OR REPLACE SEQUENCE {quoted}"
+        )
 
 
 def _statement(text: str) -> Statement:
@@ -62,7 +67,7 @@ def _statement(text: str) -> Statement:
 
     tokens = Dialect.get_or_raise("duckdb").tokenize(text)
     parameters = []
-    for token, following in zip(tokens, tokens[1:], strict=False):
+    for token, following in pairwise(tokens):
         if token.token_type == TokenType.PARAMETER and following.text.isdigit():
             parameters.append((int(following.text), token.start, following.end + 1))
     keywords = tuple(token.text.upper() for token in tokens[:1])

@@ -1,4 +1,6 @@
-"""DuckDB's errors as PostgreSQL's: the class (or its name before the colon) gives the group, the text the precise code."""
+"""DuckDB's errors as PostgreSQL's: the class (or its name before the colon) gives the group, the text the precise
+code.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +32,18 @@ _GROUPS = {
     "SequenceException": "Sequence Error",
 }
 
-# Group → (pattern of the text, SQLSTATE, message with the pattern's groups, or None to keep DuckDB's). The first that fits is taken.
+# Group → (pattern of the text, SQLSTATE, message with the pattern's groups, or None to keep DuckDB's). The first that
+# fits is taken.
 _NAME = r'"?([^"!]+?)"?'
 _RULES: dict[str, list[tuple[str, str, str | None]]] = {
     "Catalog Error": [
         (rf"Table with name {_NAME} does not exist", "42P01", 'relation "{0}" does not exist'),
         (rf"View with name {_NAME} does not exist", "42P01", 'relation "{0}" does not exist'),
-        (rf"(?:Scalar|Aggregate|Table|Macro|Window|Pragma)[\w ]* Function with name {_NAME} does not exist", "42883", None),
+        (
+            rf"(?:Scalar|Aggregate|Table|Macro|Window|Pragma)[\w ]* Function with name {_NAME} does not exist",
+            "42883",
+            None,
+        ),
         (rf"[\w ]*[Ff]unction with name {_NAME} does not exist", "42883", None),
         (rf"Type with name {_NAME} does not exist", "42704", 'type "{0}" does not exist'),
         (rf"Schema with name {_NAME} does not exist", "3F000", 'schema "{0}" does not exist'),
@@ -51,7 +58,11 @@ _RULES: dict[str, list[tuple[str, str, str | None]]] = {
     ],
     "Binder Error": [
         (rf"Referenced (?:update )?column {_NAME} (?:was )?not found", "42703", 'column "{0}" does not exist'),
-        (r'Table "([^"]+)" does not have a column (?:with name|named) "([^"]+)"', "42703", 'column "{1}" of relation "{0}" does not exist'),
+        (
+            r'Table "([^"]+)" does not have a column (?:with name|named) "([^"]+)"',
+            "42703",
+            'column "{1}" of relation "{0}" does not exist',
+        ),
         (r'[Cc]olumn (?:with name )?"?([^"]+?)"? (?:does not exist|not found)', "42703", 'column "{0}" does not exist'),
         (rf"Referenced table {_NAME} not found", "42P01", 'missing FROM-clause entry for table "{{0}}"'.format()),
         (r'Ambiguous reference to column name "([^"]+)"', "42702", 'column reference "{0}" is ambiguous'),
@@ -66,8 +77,16 @@ _RULES: dict[str, list[tuple[str, str, str | None]]] = {
     ],
     "Constraint Error": [
         (r"[Dd]uplicate key", "23505", None),
-        (r"NOT NULL constraint failed: (?:(\S+)\.)?(\S+)", "23502", 'null value in column "{1}" of relation "{0}" violates not-null constraint'),
-        (r"CHECK constraint failed on table \"?([^\" ]+)\"?", "23514", 'new row for relation "{0}" violates check constraint'),
+        (
+            r"NOT NULL constraint failed: (?:(\S+)\.)?(\S+)",
+            "23502",
+            'null value in column "{1}" of relation "{0}" violates not-null constraint',
+        ),
+        (
+            r"CHECK constraint failed on table \"?([^\" ]+)\"?",
+            "23514",
+            'new row for relation "{0}" violates check constraint',
+        ),
         (r"foreign key", "23503", None),
         (r"unique|primary key", "23505", None),
     ],
@@ -79,7 +98,11 @@ _RULES: dict[str, list[tuple[str, str, str | None]]] = {
     "Invalid Input Error": [
         (r"Division by zero", "22012", "division by zero"),
         (r"read-only mode", "25006", None),
-        (r"More than one row returned by a subquery", "21000", "more than one row returned by a subquery used as an expression"),
+        (
+            r"More than one row returned by a subquery",
+            "21000",
+            "more than one row returned by a subquery used as an expression",
+        ),
         (r"Could not convert|Failed to cast", "22P02", None),
         (r"Values were not provided", "42P02", None),
         (r"Attempting to execute an unsuccessful or closed", "26000", None),
@@ -88,7 +111,11 @@ _RULES: dict[str, list[tuple[str, str, str | None]]] = {
     "TransactionContext Error": [
         (r"read-only", "25006", None),
         (r"[Cc]onflict", "40001", None),
-        (r"Current transaction is aborted", "25P02", "current transaction is aborted, commands ignored until end of transaction block"),
+        (
+            r"Current transaction is aborted",
+            "25P02",
+            "current transaction is aborted, commands ignored until end of transaction block",
+        ),
         (r"within a transaction", "25001", None),
         (r"no transaction is active", "25P01", None),
         (r"PRIMARY KEY|UNIQUE|[Dd]uplicate key", "23505", None),
@@ -149,9 +176,11 @@ def _convert(group: str, text: str, sql: str) -> PostgresError:
             if wording is not None:
                 detail, message = body, wording.format(*(g or "" for g in found.groups()))
             if position is None:
-                position = _find(found.groups(), sql) if sqlstate.startswith("42") else None
+                position = _find(found.groups(), sql) if sqlstate.startswith("42") and sqlstate != "42P07" else None
             return postgres_error(sqlstate, _first_lower(message), detail=detail, hint=hint, position=position)
-    return postgres_error(_DEFAULTS.get(group, "XX000"), _first_lower(message), detail=detail, hint=hint, position=position)
+    return postgres_error(
+        _DEFAULTS.get(group, "XX000"), _first_lower(message), detail=detail, hint=hint, position=position
+    )
 
 
 def _first_lower(message: str) -> str:

@@ -24,6 +24,9 @@ _READERS = {
 }
 
 
+_SCHEMAS = {"main": "public"}
+
+
 def find_files(paths: Iterable[str | PathLike[str]]) -> dict[str, Path]:
     """View name → file. Raises ValueError for a clash, an unknown kind, a path that is missing, or nothing at all."""
     found: dict[str, Path] = {}
@@ -31,7 +34,9 @@ def find_files(paths: Iterable[str | PathLike[str]]) -> dict[str, Path]:
         path = Path(given)
         if not path.exists():
             raise ValueError(f"{path} does not exist")
-        files = [path] if not path.is_dir() else sorted(p for p in path.iterdir() if p.is_file() and _suffix(p) in _READERS)
+        files = (
+            [path] if not path.is_dir() else sorted(p for p in path.iterdir() if p.is_file() and _suffix(p) in _READERS)
+        )
         for file in files:
             if _suffix(file) not in _READERS:
                 raise ValueError(f"{file}: not one of {', '.join(_READERS)}")
@@ -57,7 +62,9 @@ def create_views(connection: Any, files: dict[str, Path]) -> None:
     for name, file in absolute.items():
         reader = _READERS[_suffix(Path(file))]
         connection.execute(f"CREATE VIEW {_identifier(name)} AS SELECT * FROM {reader}({_pattern(file)})")
-    connection.execute(f"SET allowed_paths = [{', '.join(map(_string, absolute.values()))}]")
+    # DuckDB checks a view's text and the file that it finds by it
+    allowed = dict.fromkeys(name for file in absolute.values() for name in (_string(file), _pattern(file)))
+    connection.execute(f"SET allowed_paths = [{', '.join(allowed)}]")
     connection.execute("SET enable_external_access = false")
 
 
@@ -74,7 +81,8 @@ def read_relations(connection: Any) -> tuple[Relation, ...]:
         tuple(row)
         for row in _rows(
             connection,
-            "SELECT schema_name, view_name FROM duckdb_views() WHERE NOT internal AND database_name = current_database()",
+            "SELECT schema_name, view_name FROM duckdb_views() "
+            "WHERE NOT internal AND database_name = current_database()",
         )
     }
     found: dict[tuple[str, str], list[RelationColumn]] = {}
@@ -89,7 +97,9 @@ def read_relations(connection: Any) -> tuple[Relation, ...]:
         column = RelationColumn(name, kinds[kind], nullable is False, default, (schema, table, name) in keys)
         found.setdefault((schema, table), []).append(column)
     return tuple(
-        Relation("public" if schema == "main" else schema, table, "v" if (schema, table) in views else "r", tuple(columns))
+        Relation(
+            "public" if schema == "main" else schema, table, "v" if (schema, table) in views else "r", tuple(columns)
+        )
         for (schema, table), columns in found.items()
     )
 

@@ -1,7 +1,8 @@
 """DuckDB's types as PostgreSQL's, and the casts that make the Arrow export agree with them.
 
-Measured with duckdb 2.0 and ``arrow_lossless_conversion``: bool leaves as ``arrow.bool8``, UUID as ``arrow.uuid``, JSON as
-``arrow.json``; HUGEINT, TIMETZ, BIT and BIGNUM leave as opaque bytes, so a query that puts them out is wrapped in casts.
+Measured with duckdb 2.0 and ``arrow_lossless_conversion``: bool leaves as ``arrow.bool8``, UUID as ``arrow.uuid``,
+JSON as ``arrow.json``; HUGEINT, TIMETZ, BIT and BIGNUM leave as opaque bytes, so a query that puts them out is
+wrapped in casts.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ def _describe(kind: Any) -> tuple[int, str | None]:
     if oid is not None and name not in _CASTS:
         return oid, None
     if name in _CASTS:
-        target, oid = _CASTS[name]
-        return oid, target
+        cast_to, oid = _CASTS[name]
+        return oid, cast_to
     if kind.id == "decimal":
         return oids.NUMERIC, None
     if kind.id == "enum":

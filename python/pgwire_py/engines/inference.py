@@ -1,8 +1,8 @@
 """What a statement's parameters and columns are, found in its sqlglot tree and the types of the tables that it names.
 
 Used where an engine cannot say it itself: asyncpg never declares a parameter's type and relies on the answer.
-The rules follow PostgreSQL's (10.2 operators, 10.3 functions, 10.4 value storage, 10.5 CASE and UNION) as far as a tree without a
-catalogue of operators allows; what stays open is text, as in PostgreSQL.
+The rules follow PostgreSQL's (10.2 operators, 10.3 functions, 10.4 value storage, 10.5 CASE and UNION) as far as a
+tree without a catalogue of operators allows; what stays open is text, as in PostgreSQL.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import oids
+from .function_types import type_of_function, wanted_by_function
 from .parsing import oid_of_datatype, parameter_number
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["Inferrer", "OutputColumn", "Schema"]
 
 Schema = Callable[[str], Mapping[str, int] | None]
-"""Table name (in lower case) → its columns (names in lower case, in order) with OIDs; None where there is no such table."""
+"""Table name (in lower case) → its columns (names in lower case, in order) with OIDs; None where there is no such
+table.
+"""
 
 _INTEGERS = (oids.INT2, oids.INT4, oids.INT8)
 _NUMBERS = (*_INTEGERS, oids.NUMERIC, oids.FLOAT4, oids.FLOAT8)
@@ -29,7 +32,9 @@ _MAX_DEPTH = 60
 
 
 class OutputColumn(NamedTuple):
-    """A column that a query puts out: name as PostgreSQL would name it, OID (0: not known), base table and column where it is one."""
+    """A column that a query puts out: name as PostgreSQL would name it, OID (0: not known), base table and column
+    where it is one.
+    """
 
     name: str
     type: int
@@ -46,7 +51,7 @@ class Inferrer:
         declared: OIDs of the parameters, 0 where open; as long as the statement's parameters.
     """
 
-    def __init__(self, tree: exp.Expression, schema: Schema, declared: tuple[int, ...] = ()) -> None:
+    def __init__(self, tree: exp.Expr, schema: Schema, declared: tuple[int, ...] = ()) -> None:
         self._tree = tree
         self._schema = schema
         self._parameters = list(declared)
@@ -64,7 +69,7 @@ class Inferrer:
                     self._parameters[index] = self.wanted(node)
         return tuple(oid or oids.TEXT for oid in self._parameters)
 
-    def output(self, node: exp.Expression | None = None) -> list[OutputColumn] | None:
+    def output(self, node: exp.Expr | None = None) -> list[OutputColumn] | None:
         """Columns of a query, or of RETURNING; None where there are none or a ``*`` cannot be resolved."""
         from sqlglot import exp
 
@@ -85,13 +90,13 @@ class Inferrer:
 
     # Output columns.
 
-    def _output_of_union(self, node: exp.Expression) -> list[OutputColumn] | None:
+    def _output_of_union(self, node: exp.Expr) -> list[OutputColumn] | None:
         left, right = self.output(node.this), self.output(node.expression)
         if left is None or right is None or len(left) != len(right):
             return left
         return [OutputColumn(a.name, _unify([a.type, b.type])) for a, b in zip(left, right)]  # noqa: B905
 
-    def _output_of_list(self, expressions: list[exp.Expression]) -> list[OutputColumn] | None:
+    def _output_of_list(self, expressions: list[exp.Expr]) -> list[OutputColumn] | None:
         from sqlglot import exp
 
         result: list[OutputColumn] = []
@@ -107,23 +112,25 @@ class Inferrer:
                 name = item.alias if isinstance(item, exp.Alias) else inner.name
                 result.append((found or OutputColumn(name, 0))._replace(name=name))
             else:
-                result.append(OutputColumn(item.alias_or_name if item is not inner else _name(item), self.type_of(inner)))
+                result.append(
+                    OutputColumn(item.alias_or_name if item is not inner else _name(item), self.type_of(inner))
+                )
         return result
 
-    def _star(self, node: exp.Expression) -> list[OutputColumn] | None:
+    def _star(self, node: exp.Expr) -> list[OutputColumn] | None:
         qualifier = getattr(node, "table", "").lower()
         result: list[OutputColumn] = []
         for name, columns in self._sources(node):
-            if qualifier and qualifier != name:
+            if qualifier != name if qualifier else name == "excluded":
                 continue
             if columns is None:
                 return None
             result += columns
         return result or None
 
-    def _column(self, node: exp.Expression) -> OutputColumn | None:
+    def _column(self, node: exp.Expr) -> OutputColumn | None:
         qualifier, name = node.table.lower(), node.name.lower()  # type: ignore[attr-defined]
-        scope: exp.Expression | None = node
+        scope: exp.Expr | None = node
         while scope is not None:
             for source, columns in self._sources(scope):
                 if qualifier and qualifier != source:
@@ -134,20 +141,20 @@ class Inferrer:
             scope = self._enclosing(scope)
         return None
 
-    def _enclosing(self, node: exp.Expression) -> exp.Expression | None:
+    def _enclosing(self, node: exp.Expr) -> exp.Expr | None:
         from sqlglot import exp
 
         statement = node if isinstance(node, _statements()) else node.find_ancestor(*_statements())
         return statement.parent if statement is not None and not isinstance(statement.parent, exp.CTE) else None
 
-    def _sources(self, node: exp.Expression) -> Iterator[tuple[str, list[OutputColumn] | None]]:
+    def _sources(self, node: exp.Expr) -> Iterator[tuple[str, list[OutputColumn] | None]]:
         """Name and columns of what the statement around ``node`` reads from (or writes to)."""
         from sqlglot import exp
 
         statement = node if isinstance(node, _statements()) else node.find_ancestor(*_statements())
         if statement is None or self._depth > _MAX_DEPTH:
             return
-        relations: list[exp.Expression] = []
+        relations: list[exp.Expr] = []
         if isinstance(statement, exp.Insert):
             target = statement.this.this if isinstance(statement.this, exp.Schema) else statement.this
             relations.append(target)
@@ -162,7 +169,7 @@ class Inferrer:
         for relation in [*relations, *(join.this for r in relations for join in r.args.get("joins") or [])]:
             yield relation.alias_or_name.lower(), self._columns_of(relation)
 
-    def _columns_of(self, relation: exp.Expression) -> list[OutputColumn] | None:
+    def _columns_of(self, relation: exp.Expr) -> list[OutputColumn] | None:
         from sqlglot import exp
 
         self._depth += 1
@@ -180,29 +187,32 @@ class Inferrer:
             names = alias.columns if isinstance(alias, exp.TableAlias) else []
             if columns is not None and names:
                 columns = [
-                    column._replace(name=names[i].name) if i < len(names) else column for i, column in enumerate(columns)
+                    column._replace(name=names[i].name) if i < len(names) else column
+                    for i, column in enumerate(columns)
                 ]
             return columns
         finally:
             self._depth -= 1
 
-    def _columns_of_table(self, table: exp.Expression) -> list[OutputColumn] | None:
+    def _columns_of_table(self, table: exp.Expr) -> list[OutputColumn] | None:
         from sqlglot import exp
 
         if isinstance(table.this, exp.GenerateSeries):
-            return [OutputColumn(table.alias or "generate_series", self.type_of(table.this.args.get("start")) or oids.INT8)]
+            return [
+                OutputColumn(table.alias or "generate_series", self.type_of(table.this.args.get("start")) or oids.INT8)
+            ]
         name = table.name.lower()
-        scope: exp.Expression | None = table
+        scope: exp.Expr | None = table
         while scope is not None:
             clause = scope.args.get("with_") or scope.args.get("with")
             for cte in clause.expressions if clause else ():
                 if cte.alias.lower() == name and not (scope is not table and cte is table.find_ancestor(exp.CTE)):
-                    return self._columns_of(exp.Subquery(this=cte.this, alias=cte.args["alias"])) if False else self._cte(cte)
+                    return self._cte(cte)
             scope = scope.parent
-        columns = self._schema(name)
-        return columns and [OutputColumn(column, oid, name, column) for column, oid in columns.items()]
+        known = self._schema(name)
+        return None if known is None else [OutputColumn(column, oid, name, column) for column, oid in known.items()]
 
-    def _cte(self, cte: exp.Expression) -> list[OutputColumn] | None:
+    def _cte(self, cte: exp.Expr) -> list[OutputColumn] | None:
         columns = self.output(cte.this)
         names = cte.args["alias"].columns
         if columns is not None and names:
@@ -215,7 +225,7 @@ class Inferrer:
         """OID of an expression's type, 0 where it is open (NULL, an untyped parameter) or not known."""
         from sqlglot import exp
 
-        if not isinstance(node, exp.Expression) or self._depth > _MAX_DEPTH:
+        if not isinstance(node, exp.Expr) or self._depth > _MAX_DEPTH:
             return 0
         self._depth += 1
         try:
@@ -223,7 +233,7 @@ class Inferrer:
         finally:
             self._depth -= 1
 
-    def _type_of(self, node: exp.Expression) -> int:
+    def _type_of(self, node: exp.Expr) -> int:
         from sqlglot import exp
 
         if isinstance(node, exp.Column):
@@ -271,14 +281,14 @@ class Inferrer:
             return oids.ARRAY_OF.get(self._common(node.expressions), oids.TEXT_ARRAY)
         if isinstance(node, exp.ArrayAgg):
             return oids.ARRAY_OF.get(self.type_of(node.this), oids.TEXT_ARRAY)
-        return _type_of_function(node, self)
+        return type_of_function(node, self.type_of)
 
     def _common(self, nodes: object) -> int:
         return _unify([self.type_of(node) for node in nodes])  # type: ignore[attr-defined]
 
     # The type that a place wants.
 
-    def wanted(self, node: exp.Expression) -> int:
+    def wanted(self, node: exp.Expr) -> int:
         """OID of the type that the place of ``node`` (a parameter) asks for; 0 where nothing tells."""
         from sqlglot import exp
 
@@ -291,7 +301,9 @@ class Inferrer:
                 return oid_of_datatype(parent.to)
             if isinstance(parent, (exp.Paren, exp.Neg, exp.Alias)):
                 return self.wanted(parent)
-            if isinstance(parent, (exp.Any, exp.All)):
+            if isinstance(parent, (exp.Any, exp.All)) or (
+                isinstance(parent, exp.Anonymous) and parent.name.lower() == "all"
+            ):
                 return oids.ARRAY_OF.get(self.wanted(parent), 0)
             if isinstance(parent, (exp.Like, exp.ILike, exp.SimilarTo, exp.RegexpLike, exp.RegexpILike, exp.DPipe)):
                 return oids.TEXT
@@ -321,11 +333,11 @@ class Inferrer:
                 return self._wanted_in_row(node, parent)
             if isinstance(parent, exp.Select):
                 return self._wanted_in_list(node, parent)
-            return _wanted_by_function(node, parent)
+            return wanted_by_function(node, parent)
         finally:
             self._depth -= 1
 
-    def _wanted_operand(self, node: exp.Expression, parent: exp.Expression) -> int:
+    def _wanted_operand(self, node: exp.Expr, parent: exp.Expr) -> int:
         from sqlglot import exp
 
         other = self.type_of(parent.expression if parent.this is node else parent.this)
@@ -335,7 +347,7 @@ class Inferrer:
             return oids.INTERVAL
         return other or self.wanted(parent)
 
-    def _wanted_in_case(self, node: exp.Expression, branch: exp.Expression) -> int:
+    def _wanted_in_case(self, node: exp.Expr, branch: exp.Expr) -> int:
         case = branch.parent
         assert case is not None
         if branch.this is node:  # the condition, or the value compared with CASE's own
@@ -343,10 +355,10 @@ class Inferrer:
         others = [other.args["true"] for other in case.args["ifs"] if other is not branch]
         return self._common([*others, case.args.get("default")]) or self.wanted(case)
 
-    def _wanted_in_row(self, node: exp.Expression, parent: exp.Expression) -> int:
+    def _wanted_in_row(self, node: exp.Expr, parent: exp.Expr) -> int:
         from sqlglot import exp
 
-        row: list[exp.Expression] = parent.expressions if isinstance(parent, exp.Tuple) else [node]
+        row: list[exp.Expr] = parent.expressions if isinstance(parent, exp.Tuple) else [node]
         values = parent.parent if isinstance(parent, exp.Tuple) else parent
         index = next(i for i, item in enumerate(row) if item is node)
         if isinstance(values, exp.Binary):  # (a, b) = ($1, $2)
@@ -356,10 +368,12 @@ class Inferrer:
             return 0
         if isinstance(values.parent, exp.Insert):
             return self._target(values.parent, index)
-        cells = [r.expressions[index] for r in values.expressions if isinstance(r, exp.Tuple) and len(r.expressions) > index]
+        cells = [
+            r.expressions[index] for r in values.expressions if isinstance(r, exp.Tuple) and len(r.expressions) > index
+        ]
         return self._common([cell for cell in cells if cell is not node])
 
-    def _wanted_in_list(self, node: exp.Expression, select: exp.Expression) -> int:
+    def _wanted_in_list(self, node: exp.Expr, select: exp.Expr) -> int:
         from sqlglot import exp
 
         index = next((i for i, item in enumerate(select.expressions) if item.unalias() is node or item is node), -1)
@@ -367,7 +381,7 @@ class Inferrer:
             return self._target(select.parent, index)
         return 0
 
-    def _target(self, insert: exp.Expression, index: int) -> int:
+    def _target(self, insert: exp.Expr, index: int) -> int:
         """Type of the table's column that the ``index``-th value of an INSERT goes to."""
         from sqlglot import exp
 
@@ -379,13 +393,13 @@ class Inferrer:
         return list(columns.values())[index] if index < len(columns) else 0
 
 
-def _statements() -> tuple[type[exp.Expression], ...]:
+def _statements() -> tuple[type[exp.Expr], ...]:
     from sqlglot import exp
 
     return (exp.Select, exp.Insert, exp.Update, exp.Delete)
 
 
-def _name(node: exp.Expression) -> str:
+def _name(node: exp.Expr) -> str:
     """PostgreSQL's name for an unnamed output column (FigureColname in parse_target.c's terms)."""
     from sqlglot import exp
 
@@ -409,12 +423,21 @@ def _name(node: exp.Expression) -> str:
     if isinstance(node, exp.Boolean):
         return "bool"
     if isinstance(node, exp.Func) and not isinstance(node, (exp.Binary, exp.Connector)):
-        names = {"CurrentTimestamp": "now", "GroupConcat": "string_agg", "LogicalAnd": "bool_and", "LogicalOr": "bool_or"}
+        names = {
+            "CurrentTimestamp": "now",
+            "GroupConcat": "string_agg",
+            "LogicalAnd": "bool_and",
+            "LogicalOr": "bool_or",
+            "TimestampTrunc": "date_trunc",
+            "Uuid": "gen_random_uuid",
+            "Rand": "random",
+            "StrPosition": "position",
+        }
         return names.get(type(node).__name__) or node.sql_name().lower()
     return "?column?"
 
 
-def _type_of_literal(node: exp.Expression) -> int:
+def _type_of_literal(node: exp.Expr) -> int:
     if node.is_string:
         return oids.TEXT
     text = node.this
@@ -441,7 +464,7 @@ def _unify(types: list[int]) -> int:
     return others[0]
 
 
-def _arithmetic(node: exp.Expression, left: int, right: int) -> int:
+def _arithmetic(node: exp.Expr, left: int, right: int) -> int:
     from sqlglot import exp
 
     if left in _MOMENTS or right in _MOMENTS:
@@ -456,61 +479,3 @@ def _arithmetic(node: exp.Expression, left: int, right: int) -> int:
     if oids.FLOAT4 in known and len(set(known)) > 1:
         return oids.FLOAT8
     return _unify(known)
-
-
-_FUNCTION_TYPES: dict[str, int] = {
-    **dict.fromkeys(("CurrentTimestamp", "TimestampTrunc", "CurrentTimestampLTZ"), oids.TIMESTAMPTZ),
-    **dict.fromkeys(("CurrentDate", "TsOrDsToDate", "Date"), oids.DATE),
-    "CurrentTime": oids.TIME,
-    "Datetime": oids.TIMESTAMP,
-    "Interval": oids.INTERVAL,
-    **dict.fromkeys(("Length", "StrPosition", "ByteLength", "Unicode", "Sign", "DenseRank", "Rank", "Ntile"), oids.INT8),
-    **dict.fromkeys(("Rank", "DenseRank", "Ntile"), oids.INT8),
-    **dict.fromkeys(
-        ("Lower", "Upper", "Trim", "Substring", "Left", "Right", "Replace", "GroupConcat", "MD5", "SplitPart", "Initcap")
-        + ("ConcatWs", "Repeat", "Reverse", "Pad", "Chr", "CurrentUser", "Hex", "LowerHex", "ToChar", "JSONExtractScalar"),
-        oids.TEXT,
-    ),
-    **dict.fromkeys(("Exp", "Ln", "Sqrt", "Pow", "Rand", "Stddev", "StddevPop", "Variance", "Pi", "Sin", "Cos", "Log"), oids.FLOAT8),
-    **dict.fromkeys(("LogicalAnd", "LogicalOr", "Exists", "RegexpLike", "RegexpILike", "StartsWith"), oids.BOOL),
-    "Extract": oids.NUMERIC,
-    "Uuid": oids.UUID,
-    **dict.fromkeys(("JSONExtract", "JSONObject", "JSONArray", "ParseJSON", "JSONBExtract"), oids.JSON),
-    **dict.fromkeys(("BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "BitwiseLeftShift"), oids.INT8),
-    "BitwiseRightShift": oids.INT8,
-}
-
-_ANONYMOUS_TYPES: dict[str, int] = {
-    **dict.fromkeys(("gen_random_uuid", "uuid_generate_v4"), oids.UUID),
-    **dict.fromkeys(("last_insert_rowid", "changes", "total_changes", "char_length", "octet_length", "strpos"), oids.INT8),
-    **dict.fromkeys(("sqlite_version", "typeof", "quote", "format", "version", "hex", "strftime", "btrim"), oids.TEXT),
-    **dict.fromkeys(("random",), oids.FLOAT8),
-}
-
-
-def _type_of_function(node: exp.Expression, types: Inferrer) -> int:
-    from sqlglot import exp
-
-    if isinstance(node, (exp.Round, exp.Floor, exp.Ceil, exp.Trunc)):
-        inner = types.type_of(node.this)
-        return inner if inner == oids.NUMERIC else oids.FLOAT8
-    if isinstance(node, exp.TimestampTrunc):
-        return types.type_of(node.this) or oids.TIMESTAMPTZ
-    if isinstance(node, exp.Anonymous):
-        return _ANONYMOUS_TYPES.get(node.name.lower(), 0)
-    return _FUNCTION_TYPES.get(type(node).__name__, 0)
-
-
-def _wanted_by_function(node: exp.Expression, parent: exp.Expression) -> int:
-    from sqlglot import exp
-
-    text = (exp.Lower, exp.Upper, exp.Length, exp.Trim, exp.Replace, exp.Concat, exp.ConcatWs, exp.MD5, exp.SplitPart)
-    if isinstance(parent, (exp.Substring, exp.Left, exp.Right)):
-        return oids.TEXT if parent.this is node else oids.INT4
-    if isinstance(parent, text):
-        return oids.INT4 if isinstance(parent, exp.SplitPart) and node.arg_key == "part_index" else oids.TEXT
-    if isinstance(parent, (exp.Round, exp.Abs, exp.Floor, exp.Ceil, exp.Sqrt, exp.Pow, exp.Sum, exp.Avg)):
-        return oids.FLOAT8 if parent.this is node else oids.INT4
-    if isinstance(parent, exp.GenerateSeries):
-        return oids.INT8
-    return 0

@@ -6,6 +6,8 @@ sqlglot reads ``$1,$2)`` as the start of a dollar quote, so each ``$n`` is an id
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .. import oids
@@ -91,7 +93,7 @@ _SQL_NAME = {
 }
 
 
-def parse(statement: Statement) -> exp.Expression | None:
+def parse(statement: Statement) -> exp.Expr | None:
     """The tree of a statement read as PostgreSQL's, ``$n`` as ``exp.Parameter``; None where sqlglot cannot read it."""
     import sqlglot
     from sqlglot import exp
@@ -99,6 +101,7 @@ def parse(statement: Statement) -> exp.Expression | None:
 
     if len(statement.text) > MAX_PARSED:
         return None
+    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # what it cannot read is the engine's to judge, not news
     text = replace_parameters(statement, lambda number: f"{_MARK}{number}")
     try:
         tree = sqlglot.parse_one(text, read="postgres")
@@ -111,9 +114,8 @@ def parse(statement: Statement) -> exp.Expression | None:
     return tree.transform(_to_parameter, copy=False)
 
 
-def replace_parameters(statement: Statement, replacement: object) -> str:
+def replace_parameters(statement: Statement, replacement: Callable[[int], str]) -> str:
     """The text with each ``$n`` replaced by what ``replacement`` (a function of the number) returns."""
-    assert callable(replacement)
     pieces: list[str] = []
     position = 0
     for number, start, end in statement.parameters:
@@ -123,12 +125,12 @@ def replace_parameters(statement: Statement, replacement: object) -> str:
     return "".join(pieces)
 
 
-def parameter_number(node: exp.Expression) -> int:
+def parameter_number(node: exp.Expr) -> int:
     """The ``n`` of an ``exp.Parameter`` that :func:`parse` made."""
     return int(node.this.name)
 
 
-def oid_of_datatype(node: exp.Expression | None) -> int:
+def oid_of_datatype(node: exp.Expr | None) -> int:
     """OID of a sqlglot DataType; 0 where it has none that sessions see."""
     from sqlglot import exp
 
@@ -142,14 +144,16 @@ def oid_of_datatype(node: exp.Expression | None) -> int:
 
 
 def sql_type_name(oid: int) -> str | None:
-    """The type's name that DuckDB and PostgreSQL both read (``INTEGER``, ``VARCHAR[]``); None where a cast would lose digits."""
+    """The type's name that DuckDB and PostgreSQL both read (``INTEGER``, ``VARCHAR[]``); None where a cast would lose
+    digits.
+    """
     if oid in oids.ELEMENT_OF:
         element = sql_type_name(oids.ELEMENT_OF[oid])
         return element and element + "[]"
     return _SQL_NAME.get(oid)
 
 
-def _to_parameter(node: exp.Expression) -> exp.Expression:
+def _to_parameter(node: exp.Expr) -> exp.Expr:
     from sqlglot import exp
 
     if isinstance(node, exp.Column) and not node.table and node.name.startswith(_MARK):

@@ -24,21 +24,24 @@ class Runner:
     Args:
         loop: the running loop.
         on_pause: called whenever the coroutine suspends and when it ends: the moment to write what it produced.
+
+    Attributes:
+        suspended: the coroutine that waits, and what it waits for; None: another may be run.
     """
 
-    __slots__ = ("_loop", "_on_pause", "_suspended", "_task", "_wakeup")
+    __slots__ = ("_loop", "_on_pause", "_task", "_wakeup", "suspended")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_pause: Callable[[], None]) -> None:
         self._loop = loop
         self._on_pause = on_pause
         self._task: asyncio.Task[None] | None = None
-        self._suspended: tuple[Coroutine[Any, Any, None], Any] | None = None
+        self.suspended: tuple[Coroutine[Any, Any, None], Any] | None = None
         self._wakeup: asyncio.Future[None] | None = None
 
     @property
     def busy(self) -> bool:
         """Whether a coroutine is suspended: another must not be started."""
-        return self._suspended is not None
+        return self.suspended is not None
 
     @property
     def task(self) -> asyncio.Task[None] | None:
@@ -60,7 +63,7 @@ class Runner:
             return
         finally:
             _leave_task(loop, task)
-        self._suspended = (coroutine, future)
+        self.suspended = (coroutine, future)
         self._on_pause()
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
@@ -78,20 +81,20 @@ class Runner:
     async def _main(self) -> None:
         while True:
             cancelled = False
-            if self._suspended is None:
+            if self.suspended is None:
                 self._wakeup = self._loop.create_future()
                 try:
                     await self._wakeup
                 except asyncio.CancelledError:
-                    if self._suspended is None:
+                    if self.suspended is None:
                         raise
                     cancelled = True
-            suspended = self._suspended
+            suspended = self.suspended
             assert suspended is not None
             try:
                 await _Resume(*suspended, self._on_pause, cancelled)
             finally:
-                self._suspended = None
+                self.suspended = None
                 self._on_pause()
 
 

@@ -59,8 +59,8 @@ class Execution:
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
-    ) -> Source:
-        """Run a statement and return its rows' source."""
+    ) -> Source | Result:
+        """Run a statement; the Source of its rows, or the Result that a handler returned."""
         return await self._worker.call(
             self._execute, self._catalogue_session, plan, parameters, description, formats, max_rows
         )
@@ -202,7 +202,7 @@ class FunctionExecution(Execution):
         query = Query(plan.statement.text, (None,) * plan.parameters, types, self._context, True)  # type: ignore[arg-type]
         if self._engine.describe is None:
             result = await self._call(self._function, query)
-            source = source_of(_checked(result), ())
+            source = source_of(_checked(result), (), plan)
             columns = None if source.shape is None else source.shape.columns
             source.close()
             return Description(types, columns)
@@ -211,21 +211,25 @@ class FunctionExecution(Execution):
             return description
         return Description(types, None if description is None else tuple(description))
 
-    async def execute(
+    def execute(
         self,
         plan: Plan,
         parameters: tuple[object, ...],
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
-    ) -> Source:
+    ) -> Awaitable[Source | Result]:
         if plan.catalogue:
-            return await super().execute(plan, parameters, description, formats, max_rows)
+            return super().execute(plan, parameters, description, formats, max_rows)
         types = () if description is None else description.parameter_types
         query = Query(plan.statement.text, parameters, types, self._context)  # type: ignore[arg-type]
         if self.on_loop:
-            return source_of(_checked(await self._function(query)), formats)
-        source = source_of(_checked(await self._call(self._function, query)), formats)
+            outcome: Awaitable[Source | Result] = self._function(query)
+            return outcome
+        return self._on_thread(query, formats, plan)
+
+    async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan) -> Source:
+        source = source_of(_checked(await self._call(self._function, query)), formats, plan)
         return source if source.shape is None else _ThreadSource(self, None, source, None)
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:

@@ -25,7 +25,7 @@ from ..errors import (
     SQLSyntaxError,
 )
 from .portals import Portal, PreparedStatement
-from .results import describe_rows, shape_of
+from .results import Source, describe_rows, shape_of, source_of
 
 if TYPE_CHECKING:
     from .session import Session
@@ -62,7 +62,8 @@ def parse(session: Session, message: m.Parse) -> None:
         if len(session.statements) >= MAX_STATEMENTS:
             raise ProgramLimitExceeded(f"a session cannot hold more than {MAX_STATEMENTS} prepared statements")
     count = max(len(message.parameter_types), 0 if plan is None else plan.parameters)
-    session.statements[name] = PreparedStatement(plan, declared_types(message.parameter_types, count))
+    declared = declared_types(message.parameter_types, count) if count else ()
+    session.statements[name] = PreparedStatement(plan, declared)
     session.connection.send_encoded(PARSE_COMPLETE)
 
 
@@ -198,10 +199,19 @@ async def _start(session: Session, portal: Portal, max_rows: int) -> None:
     statement = portal.statement
     assert statement.plan is not None
     session.starting()
-    alone = session.connection.peek().__class__ is m.Sync
-    portal.source = await session.start(
-        statement.plan, portal.parameters, statement.description, portal.formats, max_rows, alone
+    outcome = await session.start(
+        statement.plan, portal.parameters, statement.description, portal.formats, max_rows, _is_alone(session, portal)
     )
+    portal.source = outcome if isinstance(outcome, Source) else source_of(outcome, portal.formats, statement.plan)
+
+
+def _is_alone(session: Session, portal: Portal) -> bool:
+    """Whether Sync follows at once, or behind the Execute of this portal: then no other statement shares the transaction."""
+    peek = session.connection.peek
+    message = peek()
+    if isinstance(message, m.Execute) and session.portals.get(message.portal) is portal:
+        message = peek(1)
+    return message.__class__ is m.Sync
 
 
 async def execute(session: Session, message: m.Execute) -> None:
@@ -225,7 +235,15 @@ async def execute(session: Session, message: m.Execute) -> None:
         if portal.done:
             raise ObjectNotInPrerequisiteState(f'portal "{message.portal}" cannot be run')
     elif not portal.done:
-        rows, ended = await session.stream(source, limit)
+        chunk: Any = source.read(limit)
+        if chunk.__class__ is not tuple:
+            chunk = await chunk
+        data, rows, ended = chunk
+        if ended and (not limit or rows < limit):
+            portal.done = True
+            send(data + session.completion(plan, source, rows))
+            return
+        rows, ended = await session.stream(source, limit, chunk)
         if not ended:
             send(PORTAL_SUSPENDED)
             return

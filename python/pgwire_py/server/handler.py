@@ -71,5 +71,10 @@ class Result:
         self.affected = affected
         self.tag = tag
 
+    @property
+    def returns_rows(self) -> bool:
+        """Whether the statement returns rows, be it none."""
+        return self.columns is not None
+
     def __repr__(self) -> str:
         return f"Result(columns={self.columns!r}, affected={self.affected}, tag={self.tag!r})"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
 from .._impl import split_statements
 from ..catalog import Catalog
@@ -32,10 +32,12 @@ class Plan:
         writes: whether it may change data.
         changes_schema: whether it may change what descriptions of other statements say.
         selects: whether its command tag is always ``SELECT n``.
+        reads: whether it is neither a command nor a change of data or schema.
+        shape: the Shape its result had last time.
         parameters: the highest ``$n`` in it.
     """
 
-    __slots__ = ("catalogue", "changes_schema", "command", "parameters", "selects", "statement", "writes")
+    __slots__ = ("catalogue", "changes_schema", "command", "parameters", "reads", "selects", "shape", "statement", "writes")
 
     def __init__(self, statement: Statement, catalog: Catalog) -> None:
         self.statement = statement
@@ -47,15 +49,17 @@ class Plan:
         )
         self.changes_schema = changes_schema(statement)
         self.selects = verb in ("SELECT", "VALUES", "TABLE") and "into" not in statement.words
+        self.reads = self.command is None and not self.writes and not self.changes_schema
+        self.shape: Any = None
         self.parameters = max((number for number, _, _ in statement.parameters), default=0)
 
 
 class PlanCache:
-    """Query text → its plans, for all sessions of a server; the least recently used ones are forgotten."""
+    """Query text → its plans, for all sessions of a server; when it is full, the oldest quarter is forgotten."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._plans: OrderedDict[str, tuple[Plan, ...]] = OrderedDict()
+        self._plans: dict[str, tuple[Plan, ...]] = {}
 
     def plans(self, sql: str) -> tuple[Plan, ...]:
         """The plans of a query string's statements.
@@ -65,11 +69,11 @@ class PlanCache:
         """
         plans = self._plans.get(sql)
         if plans is not None:
-            self._plans.move_to_end(sql)
             return plans
         plans = tuple(Plan(statement, self._catalog) for statement in split_statements(sql))
         if len(sql) <= MAX_TEXT:
+            if len(self._plans) >= MAX_PLANS:
+                for oldest in list(islice(self._plans, MAX_PLANS // 4)):
+                    del self._plans[oldest]
             self._plans[sql] = plans
-            if len(self._plans) > MAX_PLANS:
-                self._plans.popitem(last=False)
         return plans

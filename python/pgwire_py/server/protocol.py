@@ -74,16 +74,19 @@ class ServerProtocol(asyncio.Protocol):
         self._deadline = self.server.loop.call_later(self.server.startup_timeout, self._too_slow)
 
     def data_received(self, data: bytes) -> None:
+        session = self.session
+        if session is not None and self._runner.suspended is None:
+            self._runner.run(session.run(self.connection.receive_event(data)))
+            return
         self.connection.receive_data(data)
-        if self._runner.busy:
+        if self._runner.suspended is not None:
             if self._more is not None and not self._more.done():
                 self._more.set_result(None)
             elif self.connection.pending > MAX_PENDING and not self._reading_paused:
                 self._reading_paused = True
                 self._transport.pause_reading()  # type: ignore[union-attr]
             return
-        session = self.session
-        self._runner.run(session.run() if session is not None else self._work())
+        self._runner.run(self._work())
 
     def eof_received(self) -> bool:
         self._eof = True
@@ -134,7 +137,7 @@ class ServerProtocol(asyncio.Protocol):
             self._deadline.cancel()
             self._deadline = None
         self.server.logged_in(self.session)
-        await self.session.run()
+        await self.session.run(self.connection.next_event())
 
     async def next_event(self) -> Any:
         """The next event during start-up; None when the client closed the connection."""
@@ -186,7 +189,7 @@ class ServerProtocol(asyncio.Protocol):
         data = self.connection.data_to_send()
         if data and not self._lost:
             self._transport.write(data)  # type: ignore[union-attr]
-        if not self._runner.busy:
+        if (self._reading_paused or self._eof) and not self._runner.busy:
             if self._reading_paused and not self._lost:
                 self._reading_paused = False
                 self._transport.resume_reading()  # type: ignore[union-attr]

@@ -13,6 +13,7 @@ from ..engines.base import Column
 from ..errors import DatatypeMismatch, ProgramLimitExceeded, ProtocolViolation
 from ..oids import type_info
 from .handler import Result
+from .plans import Plan
 
 __all__ = ["CHUNK", "Shape", "Source", "describe_rows", "shape_of", "source_of"]
 
@@ -21,6 +22,9 @@ CHUNK: Final = 256 * 1024
 
 MAX_COLUMNS: Final = 32_767
 """Most columns a row can have: the count is a signed 16-bit number (PostgreSQL itself stops at 1,664)."""
+
+MAX_SMALL: Final = 64
+"""Rows up to which a list is encoded at once, without a source to read it from."""
 
 _BATCH: Final = 256
 
@@ -32,17 +36,18 @@ class Shape:
     """A result's columns and formats, and what is derived from them once.
 
     Attributes:
+        requested: the format codes as Bind gave them: none, one for all, or one per column.
         row_description: RowDescription's bytes.
         encoder: encodes tuples for these columns.
     """
 
-    __slots__ = ("columns", "encoder", "formats", "row_description")
+    __slots__ = ("columns", "encoder", "requested", "row_description")
 
     def __init__(self, columns: tuple[Column, ...], formats: tuple[int, ...]) -> None:
         self.columns = columns
-        self.formats = formats
+        self.requested = formats
         self.row_description = describe_rows(columns, formats)
-        self.encoder = RowEncoder([column.type for column in columns], self.formats)
+        self.encoder = RowEncoder([column.type for column in columns], formats)
 
 
 def check_formats(formats: tuple[int, ...], count: int) -> tuple[int, ...]:
@@ -99,6 +104,11 @@ class Source:
         self.affected = affected
         self.tag = tag
 
+    @property
+    def returns_rows(self) -> bool:
+        """Whether the statement returns rows, be it none."""
+        return self.shape is not None
+
     def read(self, max_rows: int) -> Chunk | Awaitable[Chunk]:
         """The next chunk: at most ``max_rows`` rows (0: no limit) and about CHUNK bytes."""
         return b"", 0, True
@@ -115,7 +125,9 @@ class _Buffered(Source):
     shape: Shape
 
     def __init__(self, shape: Shape, rows: Sequence[Sequence[object]], affected: int | None, tag: str | None) -> None:
-        super().__init__(shape, affected, tag)
+        self.shape = shape
+        self.affected = affected
+        self.tag = tag
         self._rows = rows
         self._position = 0
 
@@ -138,8 +150,13 @@ class ListSource(_Buffered):
     __slots__ = ()
 
     def read(self, max_rows: int) -> Chunk:
-        data, count = self._encode(max_rows)
-        return data, count, self._position >= len(self._rows)
+        if max_rows:
+            data, count = self._encode(max_rows)
+            return data, count, self._position >= len(self._rows)
+        start = self._position
+        data, end = self.shape.encoder.encode(self._rows, start, CHUNK)
+        self._position = end
+        return data, end - start, end >= len(self._rows)
 
     def close(self) -> None:
         self._rows = ()
@@ -246,7 +263,25 @@ def _types(columns: Sequence[Column]) -> str:
     return "(" + ", ".join(type_info(column.type).name for column in columns) + ")"
 
 
-def source_of(result: Result, formats: tuple[int, ...]) -> Source:
+def small_rows(result: Result, formats: tuple[int, ...], plan: Plan) -> tuple[Shape, bytes, int] | None:
+    """Shape, DataRow bytes and number of rows of a short list; None for anything else, for which :func:`source_of` is."""
+    rows = result.rows
+    if rows.__class__ is not list or len(rows) > MAX_SMALL or result.columns is None:  # type: ignore[arg-type]
+        return None
+    shape = _shape_for(plan, result.columns, formats)
+    data, end = shape.encoder.encode(rows, 0, CHUNK)  # type: ignore[arg-type]
+    return (shape, data, end) if end == len(rows) else None  # type: ignore[arg-type]
+
+
+def _shape_for(plan: Plan, columns: Sequence[Column], formats: tuple[int, ...]) -> Shape:
+    """The shape of these columns; the plan remembers it, for it is nearly always the same next time."""
+    shape: Shape | None = plan.shape
+    if shape is None or shape.columns != tuple(columns) or shape.requested != formats:
+        shape = plan.shape = shape_of(tuple(columns), formats)
+    return shape
+
+
+def source_of(result: Result, formats: tuple[int, ...], plan: Plan) -> Source:
     """The source of what a handler returned."""
     rows: Any = result.rows
     columns = result.columns
@@ -254,8 +289,8 @@ def source_of(result: Result, formats: tuple[int, ...]) -> Source:
         if hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__"):
             return arrow_source(rows, formats, None, result.affected, result.tag)
         return Source(None, result.affected, result.tag)
-    if rows.__class__ is list or rows.__class__ is tuple:
-        return ListSource(shape_of(tuple(columns), formats), rows, result.affected, result.tag)
+    if isinstance(rows, (list, tuple)):
+        return ListSource(_shape_for(plan, columns, formats), rows, result.affected, result.tag)
     if hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__"):
         return arrow_source(rows, formats, columns, result.affected, result.tag)
     shape = shape_of(tuple(columns), formats)

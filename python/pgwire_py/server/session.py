@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import messages as m
-from .._impl import encode_message
 from ..connection import BackendConnection
 from ..errors import (
     FeatureNotSupported,
@@ -17,12 +17,12 @@ from ..errors import (
     QueryCanceled,
     ReadOnlySQLTransaction,
     RemoteProtocolError,
-    UndefinedParameter,
     postgres_error,
 )
 from ..state import Phase
-from . import commands, control, extended
+from . import commands, control, extended, simple
 from .execution import Execution
+from .handler import Result
 from .plans import Plan
 from .portals import Portal, PreparedStatement
 from .results import Source
@@ -38,7 +38,6 @@ __all__ = ["Session"]
 
 log = logging.getLogger("pgwire_py.server")
 
-EMPTY_QUERY: Final = encode_message(m.EmptyQueryResponse())
 _SELECT_TAGS: Final = {count: command_complete(f"SELECT {count}") for count in range(16)}
 _ENDS_FAILED: Final = (commands.Commit, commands.Rollback, commands.RollbackTo)
 
@@ -125,19 +124,14 @@ class Session:
 
     # -- the message loop --------------------------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """Answer every message received so far."""
+    async def run(self, event: Any) -> None:
+        """Answer ``event`` and every message received behind it."""
         next_event = self.connection.next_event
-        handlers = extended.HANDLERS
-        while (event := next_event()) is not None:
+        while event is not None:
             try:
-                kind = event.__class__
-                if kind is m.Query:
-                    await self._simple_query(event.query)
-                else:
-                    waiting = handlers[kind](self, event)
-                    if waiting is not None:
-                        await waiting
+                waiting = _HANDLERS[event.__class__](self, event)
+                if waiting is not None:
+                    await waiting
             except PostgresError as error:
                 await self._failed(error)
             except asyncio.CancelledError:
@@ -150,6 +144,7 @@ class Session:
                 await self._failed(InternalError(f"{type(error).__name__}: {error}"))
             if self._closing is not None and not self._running:
                 self.terminate(self._closing)
+            event = next_event()
 
     async def _failed(self, error: PostgresError) -> None:
         connection = self.connection
@@ -178,47 +173,9 @@ class Session:
         except PostgresError:
             log.exception("session %d: rollback failed", self.process_id)
 
-    # -- simple query ------------------------------------------------------------------------------------------------
+    # -- running statements ------------------------------------------------------------------------------------------
 
-    async def _simple_query(self, sql: str) -> None:
-        self._running = True
-        self._cancel_requested = False
-        if self.statements:
-            self.statements.pop("", None)
-        if self.portals:
-            self.drop_portal("")
-        plans = self.server.plans(sql)
-        alone = len(plans) == 1
-        if not plans:
-            self.connection.send_encoded(EMPTY_QUERY)
-        for plan in plans:
-            await self._statement(plan, alone)
-        if self.transaction.implicit:
-            await self.commit_implicit()
-        if self.portals and self.transaction.status == "I":
-            self.close_portals()
-        self.ready()
-
-    async def _statement(self, plan: Plan, alone: bool) -> None:
-        if plan.parameters:
-            raise UndefinedParameter(
-                f"there is no parameter ${plan.statement.parameters[0][0]}",
-                position=plan.statement.parameters[0][1] + 1,
-            )
-        source = await self.start(plan, (), None, (), 0, alone)
-        send = self.connection.send_encoded
-        shape = source.shape
-        rows = 0
-        if shape is not None:
-            send(shape.row_description)
-            try:
-                rows, _ = await self.stream(source, 0)
-            except BaseException:
-                source.close()
-                raise
-        send(self.completion(plan, source, rows))
-
-    async def start(
+    def start(
         self,
         plan: Plan,
         parameters: tuple[object, ...],
@@ -226,11 +183,25 @@ class Session:
         formats: tuple[int, ...],
         max_rows: int,
         alone: bool,
-    ) -> Source:
+    ) -> Awaitable[Source | Result]:
         """Run a statement up to its first rows.
 
         ``alone`` says that nothing else belongs to the same implicit transaction.
         """
+        transaction = self.transaction
+        if plan.reads and transaction.status != "E" and (alone or transaction.open):
+            return self.execution.execute(plan, parameters, description, formats, max_rows)
+        return self._start(plan, parameters, description, formats, max_rows, alone)
+
+    async def _start(
+        self,
+        plan: Plan,
+        parameters: tuple[object, ...],
+        description: Any,
+        formats: tuple[int, ...],
+        max_rows: int,
+        alone: bool,
+    ) -> Source | Result:
         if plan.command is not None:
             self.check_transaction(plan)
             return await control.run(self, plan.command, formats)
@@ -242,19 +213,20 @@ class Session:
         if plan.writes:
             self._check_writable(plan)
             transaction.wrote()
-        source = await self.execution.execute(plan, parameters, description, formats, max_rows)
+        outcome = await self.execution.execute(plan, parameters, description, formats, max_rows)
         if plan.changes_schema:
             self.server.schema_version += 1
-        return source
+        return outcome
 
-    async def stream(self, source: Source, limit: int) -> tuple[int, bool]:
-        """Send the source's rows, ``limit`` at most (0: all); return how many were sent and whether the source has ended."""
+    async def stream(self, source: Source, limit: int, chunk: Any) -> tuple[int, bool]:
+        """Send ``chunk`` and the rows behind it, ``limit`` at most (0: all).
+
+        Returns:
+            How many rows were sent, and whether the source has ended.
+        """
         send = self.connection.send_encoded
         count = 0
         while True:
-            chunk: Any = source.read(limit and limit - count)
-            if chunk.__class__ is not tuple:
-                chunk = await chunk
             data, rows, done = chunk
             if rows:
                 send(data)
@@ -264,22 +236,26 @@ class Session:
             if self._cancel_requested:
                 raise QueryCanceled("canceling statement due to user request")
             await self._protocol.drain()
+            chunk = source.read(limit and limit - count)
+            if chunk.__class__ is not tuple:
+                chunk = await chunk
 
-    def completion(self, plan: Plan, source: Source, rows: int) -> bytes:
+    def completion(self, plan: Plan, outcome: Source | Result, rows: int) -> bytes:
         """CommandComplete's bytes for a statement that has ended."""
-        if source.tag is not None:
-            return command_complete(source.tag)
+        if outcome.tag is not None:
+            return command_complete(outcome.tag)
         if plan.selects and rows < 16:
             return _SELECT_TAGS[rows]
-        return command_complete(command_tag(plan.statement, rows, source.affected, source.shape is not None))
+        return command_complete(command_tag(plan.statement, rows, outcome.affected, outcome.returns_rows))
 
-    def ready(self) -> None:
-        """Report changed parameters and send ReadyForQuery."""
-        changes = self.settings.changes
-        if changes:
+    def ready(self, results: bytes = b"") -> None:
+        """Send ``results``, report changed parameters, and send ReadyForQuery."""
+        if self.settings.changes:
+            self.connection.send_encoded(results)
+            results = b""
             for name, value in self.settings.take_changes().items():
                 self.connection.send(m.ParameterStatus(name, value))
-        self.connection.send_ready(self.transaction.status)
+        self.connection.send_ready(self.transaction.status, results)
         self._running = False
 
     # -- transactions ------------------------------------------------------------------------------------------------
@@ -384,7 +360,13 @@ def terminate(session: Session, message: m.Terminate) -> None:
     session._protocol.close()
 
 
-extended.HANDLERS.update({RemoteProtocolError: remote_error, m.FunctionCall: function_call, m.Terminate: terminate})
+_HANDLERS: Final = {
+    **extended.HANDLERS,
+    m.Query: simple.simple_query,
+    m.FunctionCall: function_call,
+    m.Terminate: terminate,
+    RemoteProtocolError: remote_error,
+}
 
 
 def _uncancel() -> None:

@@ -211,17 +211,15 @@ impl Classes {
     }
 
     fn error<'py>(&self, py: Python<'py>, error: &RemoteError) -> PyResult<Bound<'py, PyAny>> {
-        self.error
-            .bind(py)
-            .call1((
-                error.message.as_ref(),
-                error.sqlstate,
-                error.fatal,
-                match error.tag {
-                    0 => String::new(),
-                    tag => char::from(tag).to_string(),
-                },
-            ))
+        self.error.bind(py).call1((
+            error.message.as_ref(),
+            error.sqlstate,
+            error.fatal,
+            match error.tag {
+                0 => String::new(),
+                tag => char::from(tag).to_string(),
+            },
+        ))
     }
 
     fn message<'py>(

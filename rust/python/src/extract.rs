@@ -322,7 +322,13 @@ fn index<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>>
         .get_type()
         .hasattr(pyo3::intern!(object.py(), "__index__"))?
     {
-        return operator(object.py(), "index")?.call1((object,)).map(Some);
+        // int() makes an exact int of a bool or another subclass.
+        let number = object
+            .py()
+            .import("operator")?
+            .getattr("index")?
+            .call1((object,))?;
+        return object.py().get_type::<PyInt>().call1((number,)).map(Some);
     }
     Ok(None)
 }
@@ -336,10 +342,6 @@ fn as_float<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny
         return object.py().get_type::<PyFloat>().call1((object,)).map(Some);
     }
     Ok(None)
-}
-
-fn operator<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-    py.import("operator")?.getattr(name)
 }
 
 /// Bytes of a bytes, bytearray or memoryview.

@@ -122,9 +122,7 @@ class _Statement:
             self.after_dot = text == "."
 
     def _nest(self, word: str) -> None:
-        if word == "begin" and _defines_routine(self.head):
-            self.body_depth += 1
-        elif self.body_depth and word == "case":
+        if (word == "begin" and _defines_routine(self.head)) or (self.body_depth and word == "case"):
             self.body_depth += 1
         elif self.body_depth and word == "end":
             self.body_depth -= 1
@@ -313,10 +311,7 @@ def _unescape_unicode(contents: str) -> str:
 
 def _character(high: str | bytes | None, low: str | bytes | None, single: str | bytes) -> str:
     """One character from hexadecimal digits, or from those of a surrogate pair; U+FFFD for what is no character."""
-    if high and low:
-        code = 0x10000 + ((int(high, 16) - 0xD800) << 10) + (int(low, 16) - 0xDC00)
-    else:
-        code = int(single, 16)
+    code = 0x10000 + ((int(high, 16) - 0xD800) << 10) + (int(low, 16) - 0xDC00) if high and low else int(single, 16)
     return chr(code) if code < 0xD800 or 0xDFFF < code <= 0x10FFFF else "\ufffd"
 
 

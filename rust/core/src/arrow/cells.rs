@@ -162,7 +162,7 @@ pub fn value<'a>(array: &'a dyn ArrowArray, row: usize, ty: PgType) -> Result<Op
         let Some((array, row)) = array else {
             return Ok(None);
         };
-        walk.list(items(array, row).ok_or_else(|| unsupported(array))?, 0)?;
+        walk.list(items(array, row).ok_or_else(unsupported)?, 0)?;
         return Ok(Some(Value::Array(Array::new(
             ty.element,
             walk.dimensions,
@@ -373,10 +373,10 @@ pub fn items(array: &dyn ArrowArray, row: usize) -> Option<ArrayRef> {
     })
 }
 
-pub fn unsupported(array: &dyn ArrowArray) -> ValueError {
+pub fn unsupported() -> ValueError {
     ValueError::new(
         "0A000",
-        format!("Arrow type {} is not supported", array.data_type()),
+        "Arrow unions, run-end encoded arrays and list views are not supported",
     )
 }
 

@@ -43,7 +43,7 @@ fn write(array: &dyn ArrowArray, row: usize, out: &mut Vec<u8>) -> Result<()> {
             out.push(b'}');
         }
         DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
-            let list = items(array, row).ok_or_else(|| unsupported(array))?;
+            let list = items(array, row).ok_or_else(unsupported)?;
             out.push(b'[');
             for index in 0..list.len() {
                 separate(index, out);
@@ -55,7 +55,7 @@ fn write(array: &dyn ArrowArray, row: usize, out: &mut Vec<u8>) -> Result<()> {
         | DataType::RunEndEncoded(..)
         | DataType::ListView(_)
         | DataType::LargeListView(_) => {
-            return Err(unsupported(array));
+            return Err(unsupported());
         }
         _ => scalar(array, row, false, out)?,
     }

@@ -81,7 +81,7 @@ impl Interval {
         read.ok_or_else(|| ValueError::syntax(Kind::Interval, input))?;
         sum.finish().ok_or_else(|| {
             ValueError::new(
-                "22008",
+                "22015",
                 format!("interval field value out of range: \"{}\"", clip(input)),
             )
         })

@@ -137,7 +137,7 @@ def _row_description(message: m.RowDescription) -> bytes:
 
 
 def _fields(message: m.ErrorResponse | m.NoticeResponse) -> bytes:
-    pieces = []
+    pieces: list[bytes] = []
     for code, text in put_pairs(message.fields):
         if not (isinstance(code, str) and len(code) == 1 and code.isascii() and code != "\0"):
             raise LocalProtocolError("a field code must be one ASCII character")

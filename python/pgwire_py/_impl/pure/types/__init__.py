@@ -1,0 +1,164 @@
+"""Values of PostgreSQL's built-in types: text and binary format, both ways.
+
+Between the formats stands a plain value: int, float, bool, str, bytes, Numeric, Interval, Array; dates are days and times microseconds
+since 2000-01-01 UTC, the integers' extremes being the infinities. Each file holds the rules of one family of types; this one picks.
+Text output is what PostgreSQL prints with its default settings (IntervalStyle postgres, DateStyle ISO, TimeZone UTC).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+from ....oids import ELEMENT_OF, TYPES
+from . import array, bytea, datetime, floats, integers, interval, json, numeric, text, uuid
+from .bad_value import BadValue, bad_binary, clip, syntax
+
+__all__ = ["BadValue", "PgType", "clip", "pg_type", "syntax"]
+
+
+class Kind(NamedTuple):
+    """How the bytes of a scalar type are read and written; ``name`` as PostgreSQL's messages give it."""
+
+    code: str
+    name: str
+    parse: Callable[[str], Any]
+    decode: Callable[[bytes], Any]
+    text: Callable[[Any], bytes]
+    binary: Callable[[Any], bytes]
+
+
+class PgType(NamedTuple):
+    """A type: the kind of a scalar or of an array's elements; ``element`` is the element type's OID, 0 for a scalar."""
+
+    oid: int
+    kind: Kind
+    element: int
+
+    def parse(self, value: str) -> Any:
+        """Reads the text format, as the type's input function does."""
+        text.check(value)
+        return array.parse(value, self.kind.parse) if self.element else self.kind.parse(value)
+
+    def decode(self, binary: bool, data: bytes) -> Any:
+        """Reads a value's bytes in a format."""
+        if not binary:
+            return self.parse(text.from_utf8(data))
+        if self.element:
+            return array.from_binary(data, self.element, self.kind.decode)
+        return self.kind.decode(data)
+
+    def encode(self, binary: bool, value: Any) -> bytes:
+        """Writes a value in a format."""
+        if not self.element:
+            return self.kind.binary(value) if binary else self.kind.text(value)
+        if binary:
+            return array.to_binary(value, self.element, self.kind.binary)
+        return array.to_text(value, self.kind.text)
+
+
+def _kind(
+    code: str,
+    name: str,
+    parse: Callable[[str], Any],
+    to_text: Callable[[Any], str],
+    decode: Callable[[bytes], Any],
+    binary: Callable[[Any], bytes],
+) -> Kind:
+    return Kind(code, name, parse, decode, lambda value: to_text(value).encode(), binary)
+
+
+def _packed(layout: str, check: Callable[[Any], Any] | None = None) -> tuple[Callable[[bytes], Any], Callable[[Any], bytes]]:
+    """Reader and writer of a fixed layout."""
+    codec = struct.Struct("!" + layout)
+
+    def decode(data: bytes) -> Any:
+        if len(data) != codec.size:
+            raise bad_binary()
+        (value,) = codec.unpack(data)
+        return check(value) if check else value
+
+    return decode, codec.pack
+
+
+def _sized(size: int, decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def checked(data: bytes) -> Any:
+        if len(data) != size:
+            raise bad_binary()
+        return decode(data)
+
+    return checked
+
+
+def _integer(code: str, name: str, layout: str, least: int, most: int) -> Kind:
+    return _kind(code, name, lambda value: integers.parse(name, value, least, most), str, *_packed(layout))
+
+
+def _timestamp(code: str, name: str, with_zone: bool) -> Kind:
+    return _kind(
+        code,
+        name,
+        partial(datetime.parse_timestamp, with_zone=with_zone),
+        partial(datetime.timestamp_text, with_zone=with_zone),
+        *_packed("q", datetime.check_timestamp),
+    )
+
+
+_KINDS = {
+    kind.code: kind
+    for kind in (
+        Kind(
+            "bool",
+            "boolean",
+            integers.parse_bool,
+            _packed("?")[0],
+            lambda value: b"t" if value else b"f",
+            lambda value: b"\1" if value else b"\0",
+        ),
+        _integer("int2", "smallint", "h", -(1 << 15), (1 << 15) - 1),
+        _integer("int4", "integer", "i", -(1 << 31), (1 << 31) - 1),
+        _integer("int8", "bigint", "q", -(1 << 63), (1 << 63) - 1),
+        _integer("oid", "oid", "I", 0, (1 << 32) - 1),
+        _kind("float4", "real", floats.parse4, floats.to_text4, *_packed("f")),
+        _kind("float8", "double precision", floats.parse8, floats.to_text8, *_packed("d")),
+        _kind("numeric", "numeric", numeric.parse, numeric.to_text, numeric.from_binary, numeric.to_binary),
+        Kind("text", "text", text.check, text.from_utf8, text.to_utf8, text.to_utf8),
+        Kind(
+            "raw",
+            "text",
+            lambda value: text.check(value).encode(),
+            lambda data: text.from_utf8(data).encode(),
+            bytes,
+            bytes,
+        ),
+        Kind("json", "json", text.check, text.from_utf8, text.to_utf8, text.to_utf8),
+        Kind("jsonb", "jsonb", text.check, json.from_jsonb, text.to_utf8, lambda value: b"\1" + text.to_utf8(value)),
+        _kind("bytea", "bytea", bytea.parse, bytea.to_text, bytes, bytes),
+        _kind("date", "date", datetime.parse_date, datetime.date_text, *_packed("i", datetime.check_date)),
+        _kind("time", "time", datetime.parse_time, datetime.time_text, *_packed("q", datetime.check_time)),
+        _timestamp("timestamp", "timestamp", False),
+        _timestamp("timestamptz", "timestamp with time zone", True),
+        _kind(
+            "interval", "interval", interval.parse, interval.to_text, _sized(16, interval.from_binary), interval.to_binary
+        ),
+        _kind("uuid", "uuid", uuid.parse, uuid.to_text, _sized(16, bytes), bytes),
+        Kind("void", "void", lambda _: "", lambda _: "", lambda _: b"", lambda _: b""),
+    )
+}
+
+_CODES = {
+    **{name: "text" for name in ("char", "name", "text", "unknown", "bpchar", "varchar")},
+    **{name: "oid" for name in ("regproc", "oid", "xid", "regclass", "regtype")},
+}
+
+
+@lru_cache(maxsize=1024)
+def pg_type(oid: int) -> PgType:
+    """The type with this OID; an unknown one is text, or bytes as they are."""
+    element = ELEMENT_OF.get(oid, 0)
+    info = TYPES.get(element or oid)
+    if info is None:
+        return PgType(oid, _KINDS["raw"], 0)
+    return PgType(oid, _KINDS[_CODES.get(info.name, info.name)], element)

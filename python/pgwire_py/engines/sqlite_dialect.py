@@ -1,0 +1,321 @@
+"""PostgreSQL's SQL as SQLite runs it.
+
+A tree is rewritten where the two languages mean different things (casts, division, ``= any($1)``, SERIAL, moments and
+intervals) and written out with SQLite's grammar, except that declared types keep PostgreSQL's names, so that
+describing a table finds them again.
+The functions named ``pgwire_…`` are in ``sqlite_functions``.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from .. import oids
+from .parsing import oid_of_datatype
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+__all__ = ["to_sqlite"]
+
+_CAST_FUNCTIONS = {
+    oids.BOOL: "pgwire_bool",
+    oids.FLOAT4: "pgwire_float",
+    oids.FLOAT8: "pgwire_float",
+    oids.BYTEA: "pgwire_bytea",
+    oids.DATE: "pgwire_date",
+    oids.TIME: "pgwire_time",
+    oids.TIMESTAMP: "pgwire_timestamp",
+    oids.TIMESTAMPTZ: "pgwire_timestamptz",
+    oids.UUID: "pgwire_uuid",
+    oids.JSON: "json",
+    oids.JSONB: "json",
+}
+_INTEGER_BYTES = {oids.INT2: 2, oids.INT4: 4, oids.INT8: 8}
+
+
+def to_sqlite(tree: exp.Expr) -> str | None:
+    """The statement in SQLite's words, parameters as ``?n``; None where its own text had better pass. ``tree`` is
+    used up.
+    """
+    from sqlglot import ErrorLevel, exp
+    from sqlglot.errors import SqlglotError
+
+    statements = (
+        exp.Query,
+        exp.Values,
+        exp.Insert,
+        exp.Update,
+        exp.Delete,
+        exp.Create,
+        exp.Drop,
+        exp.Alter,
+        exp.TruncateTable,
+    )
+    if not isinstance(tree, statements):
+        return None
+    try:
+        if isinstance(tree, exp.TruncateTable):
+            tree = exp.Delete(this=tree.expressions[0])
+        if isinstance(tree, exp.Create):
+            _rewrite_create(tree)
+        for conflict in tree.find_all(exp.OnConflict):
+            for key in conflict.find_all(exp.Ordered):
+                key.set("nulls_first", True)
+        if not (isinstance(tree, exp.Create) and tree.expression is None):  # a table's definition stays readable to all
+            tree = tree.transform(_rewrite, copy=False)
+        else:
+            tree = tree.transform(lambda n: _table(n) if isinstance(n, exp.Table) else n, copy=False)
+        return str(tree.sql(dialect=_dialect(), unsupported_level=ErrorLevel.IGNORE, normalize_functions=False))
+    except (SqlglotError, ValueError, AttributeError, KeyError):
+        return None  # a shape that sqlglot itself stumbles over: SQLite judges the text
+
+
+@functools.cache
+def _dialect() -> Any:
+    from sqlglot import exp
+    from sqlglot.dialects.sqlite import SQLite
+
+    base: Any = SQLite.Generator
+
+    class Generator(base):  # type: ignore[misc]
+        def datatype_sql(self, expression: exp.DataType) -> str:
+            text = expression.sql("postgres")
+            if text.upper() in ("INT", "INTEGER"):
+                return "INTEGER"
+            return f'"{text}"' if "[" in text else text
+
+        def parameter_sql(self, expression: exp.Parameter) -> str:
+            return f"?{expression.this.name}"
+
+        TRANSFORMS = {k: v for k, v in base.TRANSFORMS.items() if k not in (exp.Parameter, exp.DataType)}  # noqa: RUF012
+
+    return type("PgwireSQLite", (SQLite,), {"Generator": Generator, "generator_class": Generator})()
+
+
+def _rewrite(node: exp.Expr) -> exp.Expr:
+    from sqlglot import exp
+
+    rule = _rules().get(type(node))
+    if rule is not None:
+        return rule(node)  # type: ignore[no-any-return]
+    if isinstance(node, exp.Select) and node.args.get("locks"):  # one writer at a time anyhow
+        node.set("locks", None)
+    return node
+
+
+@functools.cache
+def _rules() -> dict[type, Any]:
+    from sqlglot import exp
+
+    return {
+        exp.Cast: _cast,
+        exp.TryCast: _cast,
+        exp.Div: lambda n: _division(n, "pgwire_div"),
+        exp.Mod: lambda n: _division(n, "pgwire_mod"),
+        exp.EQ: _any,
+        exp.NEQ: _any,
+        exp.Add: _interval_arithmetic,
+        exp.Sub: _interval_arithmetic,
+        exp.Interval: _interval,
+        exp.Table: _table,
+        exp.CurrentTimestamp: _now,
+        exp.Date: lambda n: _call("pgwire_date", n.this),
+        exp.TsOrDsToDate: lambda n: _call("pgwire_date", n.this),
+        exp.Extract: lambda n: _call("pgwire_extract", exp.Literal.string(n.name.lower()), n.expression),
+        exp.TimestampTrunc: lambda n: _call(
+            "pgwire_trunc", exp.Literal.string(str(n.args["unit"].name).lower()), n.this
+        ),
+        exp.RegexpLike: lambda n: _call("pgwire_regexp", n.this, n.expression, exp.Literal.number(0)),
+        exp.RegexpILike: lambda n: _call("pgwire_regexp", n.this, n.expression, exp.Literal.number(1)),
+        exp.Left: lambda n: _call("pgwire_left", n.this, n.expression),
+        exp.Right: lambda n: _call("pgwire_right", n.this, n.expression),
+        exp.Greatest: lambda n: _call("pgwire_greatest", n.this, *n.expressions),
+        exp.Least: lambda n: _call("pgwire_least", n.this, *n.expressions),
+        exp.Concat: lambda n: _call("pgwire_concat", *n.expressions),
+        exp.ConcatWs: lambda n: _call("pgwire_concat_ws", *n.expressions),
+        exp.MD5: lambda n: _call("pgwire_md5", n.this),
+        exp.SplitPart: lambda n: _call("pgwire_split_part", n.this, n.args["delimiter"], n.args["part_index"]),
+        exp.Uuid: lambda n: _call("gen_random_uuid"),
+        exp.Rand: lambda n: _call("pgwire_random"),
+        exp.LogicalAnd: lambda n: exp.Min(this=n.this),
+        exp.LogicalOr: lambda n: exp.Max(this=n.this),
+        exp.Array: lambda n: _call("json_array", *n.expressions),
+        exp.ArrayAgg: lambda n: _call("json_group_array", n.this),
+        exp.ByteString: _escape_string,
+    }
+
+
+def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
+    from sqlglot import exp
+
+    return exp.Anonymous(this=name, expressions=[a for a in arguments if a is not None])
+
+
+def _cast(node: exp.Expr) -> exp.Expr:
+    from sqlglot import exp
+
+    inner, to = node.this, node.args["to"]
+    oid = oid_of_datatype(to)
+    if oid in _INTEGER_BYTES:
+        return _call("pgwire_int", inner, exp.Literal.number(_INTEGER_BYTES[oid]))
+    if oid in _CAST_FUNCTIONS:
+        return _call(_CAST_FUNCTIONS[oid], inner)
+    sizes = [p.this for p in to.expressions if isinstance(p, exp.DataTypeParam)]
+    if oid == oids.NUMERIC:
+        scale = [exp.Literal.number(sizes[1].name if len(sizes) > 1 else 0)] if sizes else []
+        return _call("pgwire_numeric", inner, *scale)
+    if oid in (oids.TEXT, oids.VARCHAR, oids.BPCHAR, oids.NAME):
+        text = exp.Cast(this=inner, to=exp.DataType.build("text"))
+        text.meta["done"] = True
+        return _call("substr", text, exp.Literal.number(1), sizes[0]) if sizes else text
+    if oid in oids.ELEMENT_OF and not isinstance(inner, exp.Parameter):
+        return _call("pgwire_array", inner)
+    return inner  # type: ignore[no-any-return]
+
+
+def _division(node: exp.Expr, function: str) -> exp.Expr:
+    """SQLite's own division gives NULL for a divisor of 0; a constant other than 0 needs no check."""
+    from sqlglot import exp
+
+    divisor = node.expression.unnest()
+    if (
+        isinstance(divisor, exp.Literal)
+        and not divisor.is_string
+        and float(divisor.this) != 0
+        and function == "pgwire_mod"
+    ):
+        return node
+    return _call(function, node.this, node.expression)
+
+
+def _any(node: exp.Expr) -> exp.Expr:
+    """``x = any(list)`` and ``x <> all(list)`` as IN over the list's JSON."""
+    from sqlglot import exp
+
+    kind = exp.Any if isinstance(node, exp.EQ) else exp.All
+    value, listed = node.this, node.expression
+    if isinstance(listed, exp.Anonymous) and listed.name.lower() == "all" and len(listed.expressions) == 1:
+        listed = exp.All(this=listed.expressions[0])  # sqlglot reads all(list) as a call
+    if isinstance(value, kind):
+        value, listed = listed, value
+    if not isinstance(listed, kind):
+        return node
+    listed = listed.this.unnest() if isinstance(listed.this, exp.Paren) else listed.this
+    if isinstance(listed, (exp.Subquery, exp.Query)):
+        query = listed.unnest() if isinstance(listed, exp.Subquery) else listed
+    else:
+        items = exp.Table(this=_call("json_each", listed))
+        query = exp.Select(expressions=[exp.column("value")]).from_(items)
+    found = exp.In(this=value, query=exp.Subquery(this=query))
+    return found if kind is exp.Any else exp.Not(this=found)
+
+
+def _interval_arithmetic(node: exp.Expr) -> exp.Expr:
+    from sqlglot import exp
+
+    def is_interval(side: exp.Expr) -> bool:
+        return isinstance(side, exp.Interval) or (
+            isinstance(side, exp.Cast) and oid_of_datatype(side.to) == oids.INTERVAL
+        )
+
+    left, right = node.this, node.expression
+    sign = exp.Literal.number(1) if isinstance(node, exp.Add) else exp.Neg(this=exp.Literal.number(1))
+    if is_interval(right):
+        return _call("pgwire_shift", left, _interval_text(right), sign)
+    if is_interval(left) and isinstance(node, exp.Add):
+        return _call("pgwire_shift", right, _interval_text(left), sign)
+    return node
+
+
+def _interval(node: exp.Expr) -> exp.Expr:
+    return _interval_text(node)
+
+
+def _interval_text(node: exp.Expr) -> exp.Expr:
+    from sqlglot import exp
+
+    unit = node.args.get("unit")
+    value = node.this
+    if isinstance(node, exp.Cast) or unit is None or not isinstance(value, exp.Literal):
+        return value  # type: ignore[no-any-return]
+    return exp.Literal.string(f"{value.this} {unit.name.lower()}")
+
+
+def _now(node: exp.Expr) -> exp.Expr:
+    from sqlglot import exp
+
+    return node if node.find_ancestor(exp.Create) is not None else _call("pgwire_now")
+
+
+def _table(node: exp.Expr) -> exp.Expr:
+    from sqlglot import exp, parse_one
+
+    if node.db.lower() == "public":  # type: ignore[attr-defined]
+        node.set("db", None)
+    series = node.this
+    if not isinstance(series, exp.GenerateSeries):
+        return node
+    alias = node.args.get("alias")
+    column = alias.columns[0].name if alias and alias.columns else alias.name if alias else "generate_series"
+    query = parse_one(
+        "WITH RECURSIVE _series(_n, _stop, _step) AS ("
+        "SELECT a, b, c WHERE (c > 0 AND a <= b) OR (c < 0 AND a >= b) UNION ALL "
+        "SELECT _n + _step, _stop, _step FROM _series "
+        "WHERE (_step > 0 AND _n + _step <= _stop) OR (_step < 0 AND _n + _step >= _stop)) "
+        "SELECT _n FROM _series",
+        read="postgres",
+    )
+    values = {"a": series.args["start"], "b": series.args["end"], "c": series.args.get("step") or exp.Literal.number(1)}
+    query = query.transform(lambda n: values[n.name].copy() if isinstance(n, exp.Column) and n.name in values else n)
+    query.expressions[0].replace(exp.alias_(exp.column("_n"), column))
+    name = alias.name if alias else "generate_series"
+    return exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier(name)))
+
+
+def _escape_string(node: exp.Expr) -> exp.Expr:
+    from sqlglot import exp
+
+    escapes = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+    pieces: list[str] = []
+    characters = iter(str(node.this))
+    for character in characters:
+        following = next(characters, "") if character == "\\" else ""
+        pieces.append(escapes.get(following, following) if character == "\\" else character)
+    return exp.Literal.string("".join(pieces))
+
+
+def _rewrite_create(create: exp.Expr) -> None:
+    """SERIAL keys become SQLite's own, an index loses what SQLite's has not."""
+    from sqlglot import exp
+
+    for index in create.find_all(exp.Index):
+        for ordered in index.find_all(exp.Ordered):
+            ordered.set("nulls_first", not ordered.args.get("desc"))
+        parameters = index.args.get("params")
+        if parameters is not None:
+            parameters.set("using", None)
+    schema = create.this
+    if not isinstance(schema, exp.Schema):
+        return
+    for column in [c for c in schema.expressions if isinstance(c, exp.ColumnDef) and c.args.get("kind")]:
+        name = getattr(column.args["kind"].this, "value", "")
+        generated = [c for c in column.constraints if isinstance(c.kind, exp.GeneratedAsIdentityColumnConstraint)]
+        if name not in ("SERIAL", "BIGSERIAL", "SMALLSERIAL") and not generated:
+            continue
+        key = any(isinstance(c.kind, exp.PrimaryKeyColumnConstraint) for c in column.constraints)
+        for constraint in [c for c in schema.expressions if isinstance(c, exp.PrimaryKey) and len(c.expressions) == 1]:
+            if constraint.expressions[0].name.lower() == column.name.lower():
+                schema.set("expressions", [e for e in schema.expressions if e is not constraint])
+                key = True
+        if not key:
+            continue
+        others = [
+            c
+            for c in column.constraints
+            if not isinstance(c.kind, exp.PrimaryKeyColumnConstraint) and c not in generated
+        ]
+        column.set("kind", exp.DataType.build("int"))
+        kinds = (exp.PrimaryKeyColumnConstraint(), exp.AutoIncrementColumnConstraint())
+        column.set("constraints", [*(exp.ColumnConstraint(kind=kind) for kind in kinds), *others])

@@ -1,0 +1,85 @@
+"""The simple query protocol (Protocol 55.2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from .. import messages as m
+from .._impl import encode_message
+from ..errors import UndefinedParameter
+from .plans import Plan
+from .results import Source, small_rows, source_of
+
+if TYPE_CHECKING:
+    from .session import Session
+
+__all__ = ["simple_query"]
+
+EMPTY_QUERY: Final = encode_message(m.EmptyQueryResponse())
+
+
+def simple_query(session: Session, message: m.Query) -> Awaitable[None]:
+    """Query: run every statement of a string; several make one implicit transaction."""
+    session.starting()
+    if session.statements:
+        session.statements.pop("", None)
+    if session.portals:
+        session.drop_portal("")
+    plans = session.server.plans(message.query)
+    if len(plans) == 1 and session.transaction.status == "I" and not session.portals:
+        return _single(session, plans[0])
+    return _several(session, plans)
+
+
+async def _single(session: Session, plan: Plan) -> None:
+    """The usual case, one statement outside a transaction block."""
+    if plan.parameters:
+        _no_parameters(plan)
+    outcome = await session.start(plan, (), None, (), 0, True)
+    if not isinstance(outcome, Source):
+        small = small_rows(outcome, (), plan)
+        if small is not None:
+            shape, data, rows = small
+            session.ready(shape.row_description + data + session.completion(plan, outcome, rows))
+            return
+        outcome = source_of(outcome, (), plan)
+    await _send(session, plan, outcome)
+    session.ready()
+
+
+async def _several(session: Session, plans: tuple[Plan, ...]) -> None:
+    if not plans:
+        session.connection.send_encoded(EMPTY_QUERY)
+    for plan in plans:
+        if plan.parameters:
+            _no_parameters(plan)
+        outcome = await session.start(plan, (), None, (), 0, len(plans) == 1)
+        await _send(session, plan, outcome if isinstance(outcome, Source) else source_of(outcome, (), plan))
+    if session.transaction.implicit:
+        await session.commit_implicit()
+    if session.portals and session.transaction.status == "I":
+        session.close_portals()
+    session.ready()
+
+
+async def _send(session: Session, plan: Plan, source: Source) -> None:
+    """Send what one statement returned, and its CommandComplete."""
+    send = session.connection.send_encoded
+    rows = 0
+    try:
+        if source.shape is not None:
+            send(source.shape.row_description)
+            chunk: Any = source.read(0)
+            if chunk.__class__ is not tuple:
+                chunk = await chunk
+            rows, _ = await session.stream(source, 0, chunk)
+    except BaseException:
+        source.close()
+        raise
+    send(session.completion(plan, source, rows))
+
+
+def _no_parameters(plan: Plan) -> NoReturn:
+    number, start, _ = plan.statement.parameters[0]
+    raise UndefinedParameter(f"there is no parameter ${number}", position=start + 1)

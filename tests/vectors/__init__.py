@@ -1,0 +1,45 @@
+"""Bytes ⇄ messages as JSON, read by pytest through this package and by ``cargo test``.
+
+Bytes are written as ``{"hex": …}``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from pgwire_py import messages
+
+STARTUP_CLASSES = frozenset({"StartupMessage", "SSLRequest", "GSSENCRequest", "CancelRequest"})
+PASSWORD_KINDS = {"SASLInitialResponse": "sasl_initial", "SASLResponse": "sasl_response"}
+
+
+def load(section: str) -> list[dict[str, Any]]:
+    """One section of messages.json: ``frontend``, ``backend`` or ``errors``."""
+    text = Path(__file__).with_name("messages.json").read_text(encoding="utf-8")
+    return cast(list[dict[str, Any]], json.loads(text)[section])
+
+
+def message(vector: dict[str, Any]) -> Any:
+    """The message object that a vector describes."""
+    fields = {name: _value(value) for name, value in vector["fields"].items()}
+    if vector["class"] == "RowDescription":
+        fields["fields"] = tuple([messages.FieldDescription(*field) for field in fields["fields"]])
+    return getattr(messages, vector["class"])(**fields)
+
+
+def decoder_for(core: Any, class_name: str) -> Any:
+    """A decoder in the state in which a message of this class may come."""
+    decoder = core.FrontendDecoder()
+    decoder.startup = class_name in STARTUP_CLASSES
+    decoder.password_kind = PASSWORD_KINDS.get(class_name, "password")
+    return decoder
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return bytes.fromhex(value["hex"]) if value.keys() == {"hex"} else value
+    if isinstance(value, list):
+        return tuple([_value(item) for item in value])
+    return value
