@@ -142,10 +142,20 @@ def test_encryption_request_is_answered_by_one_byte() -> None:
     assert connection.next_event() == m.GSSENCRequest()
     connection.send_encryption_response(b"N")
     assert connection.data_to_send() == b"N"
+    connection.receive_data(_bytes(m.SSLRequest()) + STARTUP)
+    assert connection.next_event() == m.SSLRequest()
+    assert connection.buffered == len(STARTUP)
+    connection.send_encryption_response(b"N")
+    assert connection.next_event() == m.StartupMessage(0x00030000, {"user": "me"})
+
+
+def test_what_follows_an_encryption_request_waits_for_its_answer() -> None:
+    connection = BackendConnection()
     connection.receive_data(_bytes(m.SSLRequest()))
     assert connection.next_event() == m.SSLRequest()
     connection.receive_data(STARTUP)
-    assert connection.buffered == len(STARTUP)
+    assert connection.next_event() is None
+    assert (connection.buffered, connection.pending) == (0, 1)
     connection.send_encryption_response(b"N")
     assert connection.next_event() == m.StartupMessage(0x00030000, {"user": "me"})
 

@@ -118,14 +118,14 @@ def test_repeated_parameter_last_one_wins(core: Any) -> None:
 def test_malformed_body_does_not_end_the_stream(core: Any) -> None:
     decoder = core.FrontendDecoder()
     decoder.startup = False
-    bad = RemoteProtocolError("invalid string in message")
+    bad = RemoteProtocolError("invalid string in message", tag="Q")
     assert decoder.feed(b"Q\0\0\0\5xS\0\0\0\4Q\0\0\0\4") == [bad, m.Sync(), bad]
 
 
 def test_nothing_after_a_fatal_error(core: Any) -> None:
     decoder = core.FrontendDecoder()
     decoder.startup = False
-    fatal = RemoteProtocolError("invalid frontend message type 0", fatal=True)
+    fatal = RemoteProtocolError("invalid frontend message type 0", fatal=True, tag="\0")
     assert decoder.feed(b"S\0\0\0\4\0\0\0\0\0S\0\0\0\4") == [m.Sync(), fatal]
     assert decoder.feed(b"S\0\0\0\4") == []
     assert decoder.buffered == 0
@@ -140,13 +140,14 @@ def test_bounds_are_judged_before_the_body_comes(core: Any) -> None:
     assert decoder.feed(b"Q" + (50_000).to_bytes(4, "big")) == []
     decoder = core.FrontendDecoder(max_message_length=50_000)
     decoder.startup = False
-    error = RemoteProtocolError("invalid message length", fatal=True)
+    error = RemoteProtocolError("invalid message length", fatal=True, tag="Q")
     assert decoder.feed(b"Q" + (50_001).to_bytes(4, "big")) == [error]
 
 
 @pytest.mark.parametrize("tag", b"DECHSXcf")
 def test_small_messages_have_a_small_bound(core: Any, tag: int) -> None:
-    for length, expected in [(10_000, []), (10_001, [RemoteProtocolError("invalid message length", fatal=True)])]:
+    too_long = RemoteProtocolError("invalid message length", fatal=True, tag=chr(tag))
+    for length, expected in [(10_000, []), (10_001, [too_long])]:
         decoder = core.FrontendDecoder()
         decoder.startup = False
         assert decoder.feed(bytes([tag]) + length.to_bytes(4, "big")) == expected

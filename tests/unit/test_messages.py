@@ -38,7 +38,7 @@ def test_malformed_bytes(core: Any, vector: dict[str, Any]) -> None:
     decoder = core.FrontendDecoder()
     decoder.startup = vector["startup"]
     decoder.password_kind = vector["password_kind"]
-    expected = RemoteProtocolError(vector["message"], vector["sqlstate"], vector["fatal"])
+    expected = RemoteProtocolError(vector["message"], vector["sqlstate"], vector["fatal"], vector["tag"])
     items = decoder.feed(bytes.fromhex(vector["hex"]))
     assert items == [expected]
     assert repr(items[0]) == repr(expected)

@@ -16,8 +16,8 @@ pub struct RemoteError {
     pub message: Cow<'static, str>,
     pub sqlstate: &'static str,
     pub fatal: bool,
-    /// The tag of the message at fault; 0 for a start-up packet.
-    pub tag: u8,
+    /// The tag of the message at fault; `None` for a start-up packet.
+    pub tag: Option<u8>,
 }
 
 impl RemoteError {
@@ -27,13 +27,16 @@ impl RemoteError {
             message: message.into(),
             sqlstate: "08P01",
             fatal: false,
-            tag: 0,
+            tag: None,
         }
     }
 
     /// The same error, about a message with this tag.
     pub fn of(self, tag: u8) -> Self {
-        RemoteError { tag, ..self }
+        RemoteError {
+            tag: Some(tag),
+            ..self
+        }
     }
 
     /// The same error as the last one of its stream.
@@ -65,7 +68,7 @@ impl RemoteError {
             .into(),
             sqlstate: "22021",
             fatal: false,
-            tag: 0,
+            tag: None,
         }
     }
 }

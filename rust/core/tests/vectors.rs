@@ -68,6 +68,8 @@ fn malformed_bytes_answer_their_error() {
         assert_eq!(json!(error.message), vector["message"]);
         assert_eq!(json!(error.sqlstate), vector["sqlstate"], "{vector}");
         assert_eq!(json!(error.fatal), vector["fatal"], "{vector}");
+        let tag: String = error.tag.map(char::from).into_iter().collect();
+        assert_eq!(json!(tag), vector["tag"], "{vector}");
     }
 }
 

@@ -215,10 +215,9 @@ impl Classes {
             error.message.as_ref(),
             error.sqlstate,
             error.fatal,
-            match error.tag {
-                0 => String::new(),
-                tag => char::from(tag).to_string(),
-            },
+            error
+                .tag
+                .map_or_else(String::new, |tag| char::from(tag).to_string()),
         ))
     }
 
