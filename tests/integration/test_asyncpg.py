@@ -120,7 +120,7 @@ async def test_two_cursors_at_once(connection: Connection, numbers: str) -> None
         assert [r["n"] for r in await first.fetch(2)] == [3, 4]
         assert [r["n"] for r in await second.fetch(3)] == [10, 9, 8]
         assert await connection.fetchval("select 'between'") == "between"
-        assert await first.forward(2) == 2
+        assert [r["n"] for r in await first.fetch(2)] == [5, 6]
         assert (await first.fetchrow())["n"] == 7
         assert [r["n"] for r in await first.fetch(100)] == [8, 9, 10]
         assert await first.fetch(1) == []

@@ -83,7 +83,7 @@ def test_command_tags(psql: Psql, table: str) -> None:
         ("select 'open", "42601"),
         ("select * from no_such_table", "42P01"),
         ("select no_such_column from TABLE", "42703"),
-        ("insert into TABLE values (1, 'again')", "23505"),
+        ("insert into TABLE (n, word) values (1, 'again')", "23505"),
         ("insert into TABLE (n, word) values (2, null)", "23502"),
         ("insert into TABLE (n, word, big) values (3, 'x', -1)", "23514"),
         ("create table TABLE (x int4)", "42P07"),
@@ -93,7 +93,7 @@ def test_command_tags(psql: Psql, table: str) -> None:
 def test_sqlstates(psql: Psql, table: str, statement: str, sqlstate: str) -> None:
     made = psql(
         f"create table {table} (n int4 primary key, word text not null, big int8 check (big > 0))",
-        f"insert into {table} values (1, 'one')",
+        f"insert into {table} (n, word) values (1, 'one')",
     )
     assert made.returncode == 0, made.stderr
     result = psql(statement.replace("TABLE", table), options=("-At", "-v", "VERBOSITY=verbose"))
@@ -203,9 +203,9 @@ def test_gset_and_echo(psql: Psql) -> None:
 
 
 def test_gdesc(psql: Psql, table: str) -> None:
-    psql(f"create table {table} (n int4, word text, at timestamp, price numeric(10,2))")
-    result = psql(stdin=f"select n, word, at from {table} \\gdesc\n")
-    assert lines(result.stdout) == ["n|integer", "word|text", "at|timestamp without time zone"]
+    psql(f"create table {table} (n int4, word text, seen timestamp, price numeric(10,2))")
+    result = psql(stdin=f"select n, word, seen from {table} \\gdesc\n")
+    assert lines(result.stdout) == ["n|integer", "word|text", "seen|timestamp without time zone"]
 
 
 def test_gexec(psql: Psql) -> None:
@@ -259,12 +259,12 @@ def test_list_of_relations(psql: Psql, table: str) -> None:
 
 @pytest.mark.smoke
 def test_description_of_a_table(psql: Psql, table: str) -> None:
-    psql(f"create table {table} (n int4 not null, word text, price numeric(10,2), at timestamp)")
+    psql(f"create table {table} (n int4 not null, word text, price numeric(10,2), seen timestamp)")
     result = psql(f"\\d {table}")
     assert (result.returncode, result.stderr) == (0, "")
     rows = [line.split("|") for line in lines(result.stdout)]
     assert [row[:2] for row in rows] == [
-        ["n", "integer"], ["word", "text"], ["price", "numeric(10,2)"], ["at", "timestamp without time zone"],
+        ["n", "integer"], ["word", "text"], ["price", "numeric(10,2)"], ["seen", "timestamp without time zone"],
     ]  # fmt: skip
     assert [row[3] for row in rows] == ["not null", "", "", ""]
 

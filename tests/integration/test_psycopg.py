@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -305,8 +307,17 @@ def test_cancel(connection: Connection) -> None:
 
 def test_statement_timeout(connection: Connection) -> None:
     connection.execute("set statement_timeout = 100")
-    with pytest.raises(errors.QueryCanceled):
-        connection.execute(ENDLESS)
+    handle = socket.socket(fileno=os.dup(connection.fileno()))
+    guard = threading.Timer(
+        20, handle.shutdown, [socket.SHUT_RDWR]
+    )  # a server that ignores the setting fails, not hangs
+    guard.start()
+    try:
+        with pytest.raises(errors.QueryCanceled):
+            connection.execute(ENDLESS)
+    finally:
+        guard.cancel()
+        handle.close()
     connection.execute("set statement_timeout to default")
     assert connection.execute("select 'alive'").fetchone() == ("alive",)
 

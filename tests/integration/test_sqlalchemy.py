@@ -174,7 +174,7 @@ def test_pandas_round_trip(engine: sa.Engine, table: str) -> None:
             "n": pd.Series([1, 2, 3], dtype="int64"),
             "x": [0.5, None, -1e100],
             "word": ["a", None, "Grüße"],
-            "at": pd.to_datetime(["2024-01-02 03:04:05.678901", None, "1999-12-31 23:59:59.000001"]).astype(
+            "seen": pd.to_datetime(["2024-01-02 03:04:05.678901", None, "1999-12-31 23:59:59.000001"]).astype(
                 "datetime64[us]"
             ),
             "flag": [True, False, True],
@@ -183,7 +183,7 @@ def test_pandas_round_trip(engine: sa.Engine, table: str) -> None:
     frame.to_sql(table, engine, index=False)
     found = pd.read_sql(f"select * from {table} order by n", engine)
     pd.testing.assert_frame_equal(found, frame, check_dtype=False)
-    assert [found[c].dtype.kind for c in ("n", "x", "at", "flag")] == ["i", "f", "M", "b"]
+    assert [found[c].dtype.kind for c in ("n", "x", "seen", "flag")] == ["i", "f", "M", "b"]
 
 
 def test_pandas_append_and_replace(engine: sa.Engine, table: str) -> None:

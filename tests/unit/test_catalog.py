@@ -136,6 +136,8 @@ def python_value(text: str | None, kind: int) -> object:
 
 
 VECTORS = {22: oids.INT2_ARRAY, 30: oids.OID_ARRAY}
+NAMED = dict.fromkeys((oids.REGPROC, oids.REGCLASS, oids.REGTYPE, 4089), oids.TEXT)
+"""Types whose values the catalogue gives and takes as text."""
 DIFFERENT_ROWS = {
     "psql \\l": "PostgreSQL has template databases",
     "psql \\l+": "PostgreSQL has template databases, and sizes",
@@ -169,8 +171,8 @@ def test_recorded_query(session: EngineSession, catalog: Catalog, case: dict[str
     asked = statement(text, len(case["parameters"]))
     assert catalog.claims(asked)
     described = session.describe(asked, ())
-    assert list(described.parameter_types) == case["parameter_types"]
-    expected = [[name, VECTORS.get(kind, kind)] for name, kind in case["columns"]]
+    assert list(described.parameter_types) == [NAMED.get(kind, kind) for kind in case["parameter_types"]]
+    expected = [[name, (VECTORS | NAMED).get(kind, kind)] for name, kind in case["columns"]]
     assert [[column.name, column.type] for column in described.columns or ()] == expected
     given = [
         python_value(replaced(value, objects), kind)
@@ -342,6 +344,25 @@ def test_relations_follow_the_engine_and_keep_their_oids(catalog: Catalog) -> No
     assert dict(run(session, query))["customer"] == before["customer"]
 
 
+def test_many_relations_are_replaced(catalog: Catalog) -> None:
+    columns = tuple(RelationColumn(f"c{i}", oids.INT4) for i in range(50))
+    relations = [Relation("public", f"t{i}", "r", columns) for i in range(100)]
+    session = catalog.connect(Context(), lambda: relations)
+    query = "select count(*) from pg_attribute where attrelid >= 16384"
+    assert run(session, query) == [(5_000,)]
+    relations.pop()
+    assert run(session, query) == [(4_950,)]
+
+
+def test_relations_are_asked_for_only_where_they_matter(catalog: Catalog) -> None:
+    asked: list[int] = []
+    session = catalog.connect(Context(), lambda: asked.append(1) or SAMPLE)
+    run(session, "select version(), current_user, set_config('jit', 'off', false)")
+    assert not asked
+    assert run(session, "select 'customer'::regclass") == [("customer",)]
+    assert len(asked) == 1
+
+
 def test_visibility_follows_the_search_path(catalog: Catalog) -> None:
     context = Context()
     relations = (*SAMPLE, Relation("Other", "hidden", "r", (RelationColumn("a", oids.INT4),)))
@@ -364,6 +385,20 @@ def test_declared_parameter_types_stay(session: EngineSession) -> None:
     asked = statement("select relname from pg_class where oid = any($1) and relname <> all($2)", 2)
     assert session.describe(asked, ()).parameter_types == (oids.OID_ARRAY, oids.NAME_ARRAY)
     assert list(session.execute(asked, [[1259, 1247], ["pg_type"]], None).fetch(9)) == [("pg_class",)]
+
+
+def test_registered_parameters_are_names_or_oids(session: EngineSession) -> None:
+    for query in (
+        "select relname from pg_class where oid = $1::regclass",
+        "select relname from pg_class where oid = cast($1 as regclass)",
+    ):
+        asked = statement(query, 1)
+        assert session.describe(asked, ()).parameter_types == (oids.TEXT,)
+        assert list(session.execute(asked, ["customer"], session.describe(asked, ())).fetch(9)) == [("customer",)]
+        described = session.describe(asked, (oids.REGCLASS,))
+        assert described.parameter_types == (oids.REGCLASS,)
+        for value in (1259, "pg_class"):
+            assert list(session.execute(asked, [value], described).fetch(9)) == [("pg_class",)]
 
 
 def test_results_stream_and_stay_apart(session: EngineSession) -> None:
@@ -391,6 +426,21 @@ def test_cancel_interrupts(session: EngineSession) -> None:
         session.execute(asked, (), None)
     assert caught.value.sqlstate == "57014"
     assert time.monotonic() - started < 8
+    assert run(session, "select current_user") == [("postgres",)]
+
+
+def test_cancel_reaches_later_batches(session: EngineSession) -> None:
+    asked = statement("select a.attname from pg_attribute a, pg_attribute b, pg_attribute c")
+    result = session.execute(asked, (), None)
+    session.cancel()  # nothing runs: no effect
+    assert len(result.fetch(5)) == 5
+    assert len(result.fetch(2_000)) == 995
+    timer = threading.Timer(0.2, session.cancel)
+    timer.start()
+    with pytest.raises(PostgresError) as caught:
+        list(iter(lambda: list(result.fetch(1_000)), []))
+    assert caught.value.sqlstate == "57014"
+    timer.join()
     assert run(session, "select current_user") == [("postgres",)]
 
 

@@ -85,7 +85,7 @@ def test_values_of_every_type_come_back(session: EngineSession) -> None:
 
 
 ARROW_OF = {
-    "bool": "extension<arrow.bool8>",
+    "bool": "bool",
     "int2": "int8 int16 uint8",
     "int4": "int32 uint16",
     "int8": "int64 uint32",
@@ -144,6 +144,20 @@ def test_arrow_columns_agree_with_the_description(session: EngineSession, expres
     schema = pyarrow.RecordBatchReader.from_stream(result.arrow).schema
     assert str(schema.field(0).type).partition("[")[0].partition("(")[0] in ARROW_OF[kind].split()
     result.close()
+
+
+def test_booleans(session: EngineSession) -> None:
+    text = (
+        "select range % 3 = 0 as a, [range % 2 = 0, null, true] as b, nullif(range % 5 < 2, true) as c "
+        "from range(20011)"
+    )
+    expected = [(n % 3 == 0, [n % 2 == 0, None, True], None if n % 5 < 2 else False) for n in range(20011)]
+    assert describe(session, text)[1] == [("a", "bool"), ("b", "_bool"), ("c", "bool")]
+    assert rows(run(session, text)) == expected
+    assert rows(run(session, "select true as a where false")) == []
+    result = run(session, text)
+    session.describe(statement("select 1"), ())  # reads the rest into memory
+    assert rows(result) == expected
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from .casts import cast, common_type, string
 from .functions import AGGREGATES, FUNCTIONS, SETS, SQLITE, WINDOW
 from .scope import Scope, Value, quote, unsupported
 from .syntax import name_of_function
-from .typenames import ARRAYS, INTEGERS, is_text, type_output
+from .typenames import ARRAYS, INTEGERS, REGISTERED, is_text, type_output
 
 __all__ = ["Calls"]
 
@@ -23,6 +23,7 @@ class Calls:
 
     Attributes:
         parameters: number → OID of its type, for those that are known.
+        called: names of the scalar functions called.
         series: SQLite text of the set-returning calls in the select list that is being translated, None where they
         are not allowed.
     """
@@ -31,6 +32,7 @@ class Calls:
         self.parameters = {i: oid for i, oid in enumerate(declared, 1) if oid}
         self.highest_parameter = len(declared)
         self.series: list[str] | None = None
+        self.called: set[str] = set()
         self.series_alias = ""
         self.aliases = 0
 
@@ -45,7 +47,7 @@ class Calls:
     def resolve(self, value: Value, target: int) -> str:
         """Settle a value's open type."""
         if value.parameter is not None:
-            known = self.parameters.setdefault(value.parameter, target or TEXT)
+            known = self.parameters.setdefault(value.parameter, TEXT if target in REGISTERED else target or TEXT)
             return cast(Value(value.sql, known), target) if target and is_text(known) != is_text(target) else value.sql
         return cast(value, target) if value.type == UNKNOWN and target else value.sql
 
@@ -77,6 +79,7 @@ class Calls:
         if function_ is None:
             types = ", ".join(type_output(value.type) for value in values)
             raise postgres_error("42883", f"function {name}({types}) does not exist")
+        self.called.add(name)
         wanted = function_.arguments
         texts = ", ".join(
             self.resolve(value, wanted[min(i, len(wanted) - 1)] if wanted else TEXT) for i, value in enumerate(values)

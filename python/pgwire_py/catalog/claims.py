@@ -27,9 +27,12 @@ _CALLS: Final = frozenset(_CLAIMING)
 def claims(text: str) -> bool:
     """Whether this statement, which mentions words of the catalogue, reads nothing else."""
     try:
-        tree = parse(text)
-    except PostgresError:
+        return _claims(parse(text))
+    except (PostgresError, AttributeError, TypeError):  # no SQL, or a tree of a form that no valid statement has
         return False
+
+
+def _claims(tree: exp.Expr) -> bool:
     if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Values, exp.Subquery)):
         return False
     ctes = {folded(cte.args["alias"].this) for cte in tree.find_all(exp.CTE)}

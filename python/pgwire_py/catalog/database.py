@@ -132,12 +132,21 @@ class Database:
         connection.create_aggregate("pg_array_agg", -1, ArrayAggregate)  # type: ignore[arg-type]
         connection.create_aggregate("pg_string_agg", -1, StringAggregate)  # type: ignore[arg-type]
 
+    def renew(self) -> None:
+        """Forget the cancel of an earlier query."""
+        self._cancelled = False
+
     def prepare(
-        self, context: SessionContext, tables: Iterable[str], relations: Callable[[], Sequence[Relation]]
+        self, context: SessionContext, translation: Translation, relations: Callable[[], Sequence[Relation]]
     ) -> None:
         """Make the database say what this session is to see; the relations are reloaded only where they changed."""
         self._names.context = context
-        state = (context.database, context.user, tuple(relations()))
+        if translation.looks_up:
+            state = (context.database, context.user, tuple(relations()))
+            self.guard(lambda: self._fill(state, translation.tables))
+
+    def _fill(self, state: tuple[str, str, tuple[Relation, ...]], tables: Iterable[str]) -> None:
+        context = self._names.context
         if state != self._loaded:
             self._load(context, state[2])
             self._loaded = state
@@ -167,8 +176,8 @@ class Database:
 
     def execute(self, translation: Translation, parameters: Sequence[object]) -> sqlite3.Cursor:
         """Start a query."""
-        self._cancelled = False
-        return cast(sqlite3.Cursor, self.guard(lambda: self._connection.execute(translation.sql, tuple(parameters))))
+        bound = {f"p{number}": value for number, value in enumerate(parameters, 1)}
+        return cast(sqlite3.Cursor, self.guard(lambda: self._connection.execute(translation.sql, bound)))
 
     def guard(self, work: Callable[[], Any]) -> Any:
         """Do some of a query's work within the time limit, errors as PostgreSQL's."""

@@ -17,7 +17,7 @@ from .calls import Calls
 from .casts import cast, common_type, string
 from .scope import EXPANDED, Output, Scope, Value, folded, quote, unsupported
 from .syntax import name_of_function
-from .typenames import ARRAYS, ELEMENTS, INTEGERS, NAMES, VECTORS, type_named, type_oid_of_name, type_output
+from .typenames import ARRAYS, ELEMENTS, INTEGERS, NAMES, REGISTERED, VECTORS, type_named, type_oid_of_name, type_output
 
 __all__ = ["Expressions"]
 
@@ -137,7 +137,9 @@ class Expressions(Calls):
         number = int(name)
         self.highest_parameter = max(self.highest_parameter, number)
         known = self.parameters.get(number)
-        return Value(f"?{number}", known or UNKNOWN, parameter=None if known else number)
+        if known is not None and known in REGISTERED:  # an OID or a name
+            return Value(f"pg_reg_in({string(REGISTERED[known])}, :p{number})", known)
+        return Value(f":p{number}", known or UNKNOWN, parameter=None if known else number)
 
     def _column(self, node: exp.Column, scope: Scope) -> Value:
         name, alias, schema = (
@@ -173,7 +175,7 @@ class Expressions(Calls):
         value = self.value(node.this, scope)
         name, strength = (value.name, value.strength) if value.strength == 2 else (word, 1)
         if value.parameter is not None:
-            self.parameters.setdefault(value.parameter, target)
+            self.parameters.setdefault(value.parameter, TEXT if target in REGISTERED else target)
             value = Value(value.sql, self.parameters[value.parameter])
         return Value(cast(value, target, length), target, name, strength)
 

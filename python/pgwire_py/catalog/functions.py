@@ -31,7 +31,7 @@ from . import arrays, builtin, series
 from .scope import EXPANDED
 from .typenames import ELEMENTS
 
-__all__ = ["AGGREGATES", "FUNCTIONS", "INTERNAL", "SETS", "SQLITE", "WINDOW", "Function"]
+__all__ = ["AGGREGATES", "FUNCTIONS", "INDEPENDENT", "INTERNAL", "SETS", "SQLITE", "WINDOW", "Function"]
 
 _ANY = 0
 _SAME = -2
@@ -213,6 +213,26 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "regexp_replace": _f(TEXT, series.regexp_replace, TEXT, claims=False),
 }
 """Every scalar function by name."""
+
+INDEPENDENT: Final = frozenset(
+    [
+        "version",
+        "current_database",
+        "current_catalog",
+        "current_user",
+        "session_user",
+        "user",
+        "current_role",
+        "current_setting",
+        "set_config",
+        "pg_backend_pid",
+        "pg_is_in_recovery",
+        "pg_advisory_unlock_all",
+        "quote_ident",
+        "now",
+    ]
+)
+"""Functions that do not look at the user's relations, so that these need not be asked for."""
 
 SQLITE: Final[dict[str, tuple[str, int]]] = {
     "coalesce": ("coalesce", _SAME),

@@ -11,10 +11,11 @@ from ..errors import PostgresError, postgres_error
 from ..oids import INT8, TEXT, UNKNOWN
 from .casts import common_type
 from .expressions import Expressions
-from .functions import SETS
+from .functions import INDEPENDENT, SETS
 from .schema import find_relation
 from .scope import EXPANDED, Output, Scope, Source, Value, folded, quote, unsupported
 from .syntax import name_of_function
+from .typenames import REGISTERED
 
 __all__ = ["Translation", "translate"]
 
@@ -25,16 +26,18 @@ class Translation(NamedTuple):
     """A statement for SQLite.
 
     Attributes:
-        sql: its text; parameters are ``?1`` …
+        sql: its text; parameters are ``:p1`` …
         columns: names and types of the result.
         parameter_types: OIDs, one per parameter.
         tables: names, in the in-memory database, of the relations that it reads.
+        looks_up: whether the answer depends on the user's relations.
     """
 
     sql: str
     columns: tuple[tuple[str, int], ...]
     parameter_types: tuple[int, ...]
     tables: frozenset[str]
+    looks_up: bool
 
 
 def translate(tree: exp.Expr, declared: Sequence[int]) -> Translation:
@@ -53,7 +56,9 @@ def translate(tree: exp.Expr, declared: Sequence[int]) -> Translation:
         raise unsupported(type(error).__name__) from error
     types = tuple(queries.parameters.get(i, TEXT) for i in range(1, queries.highest_parameter + 1))
     outputs = tuple((column.name, TEXT if column.type == UNKNOWN else column.type) for column in columns)
-    return Translation(sql, outputs, types, frozenset(queries.tables))
+    registered = "pg_reg_" in sql or any(kind in REGISTERED for _, kind in outputs)
+    looks_up = bool(queries.tables) or registered or not queries.called <= INDEPENDENT
+    return Translation(sql, outputs, types, frozenset(queries.tables), looks_up)
 
 
 class _Queries(Expressions):

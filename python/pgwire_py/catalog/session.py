@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ..engines.base import Column, Description, EngineResult, EngineSession, Relation, SessionContext, declared_types
-from ..oids import BOOL, INT2_ARRAY, NUMERIC, OID_ARRAY, TIMESTAMP, TIMESTAMPTZ
+from ..oids import BOOL, INT2_ARRAY, NUMERIC, OID_ARRAY, TEXT, TEXT_ARRAY, TIMESTAMP, TIMESTAMPTZ
 from ..sql import Statement
 from .arrays import format_array, parse_array
 from .database import Database
 from .names import Names
 from .scope import EXPANDED
-from .typenames import ELEMENTS, INTEGERS, REGISTERED
+from .typenames import ARRAYS, ELEMENTS, INTEGERS, REGISTERED
 
 if TYPE_CHECKING:
     from . import Catalog
@@ -24,8 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["CatalogSession"]
 
 _BATCH = 1_000
-_SEEN_AS = {22: INT2_ARRAY, 30: OID_ARRAY, EXPANDED: 25}
-"""int2vector and oidvector leave as arrays, which every driver decodes."""
+_SEEN_AS = (
+    {22: INT2_ARRAY, 30: OID_ARRAY, EXPANDED: TEXT}
+    | dict.fromkeys(REGISTERED, TEXT)
+    | {ARRAYS[kind]: TEXT_ARRAY for kind in REGISTERED}
+)
+"""int2vector and oidvector leave as arrays, which every driver decodes; reg* leave as the names they print, in either
+format."""
 
 
 class CatalogSession(EngineSession):
@@ -36,6 +42,7 @@ class CatalogSession(EngineSession):
         self._context = context
         self._relations = relations
         self._open: dict[int, _Result] = {}
+        self._lock = threading.Lock()
         self._running: Database | None = None
 
     def describe(self, statement: Statement, parameter_types: Sequence[int]) -> Description:
@@ -49,24 +56,24 @@ class CatalogSession(EngineSession):
         types = description.parameter_types if description is not None else ()
         translation = self._translation(statement, types)
         database = self._catalog.pool.take()
+        self._start(database)
         try:
-            self._running = database
-            database.prepare(self._context, translation.tables, self._relations)
+            database.prepare(self._context, translation, self._relations)
             cursor = database.execute(translation, [_bound(value) for value in parameters])
-            result = _Result(self, database, cursor, _description(translation).columns or ())
+            result = _Result(self, database, cursor, translation)
             result.start()
         except BaseException:
+            self._stop()
             self._catalog.pool.give_back(database)
             raise
-        finally:
-            self._running = None
+        self._stop()
         return result
 
     def cancel(self) -> None:
         """Interrupt the query that runs."""
-        running = self._running
-        if running is not None:
-            running.cancel()
+        with self._lock:
+            if self._running is not None:
+                self._running.cancel()
 
     def close(self) -> None:
         """Close the results that are still open."""
@@ -82,6 +89,16 @@ class CatalogSession(EngineSession):
     def rollback(self) -> None:
         """The catalogue has no transactions of its own."""
 
+    def _start(self, database: Database) -> None:
+        database.renew()
+        with self._lock:
+            self._running = database
+
+    def _stop(self) -> None:
+        """From here on a cancel reaches nothing: always before the database may go to another session."""
+        with self._lock:
+            self._running = None
+
     def _translation(self, statement: Statement, types: Sequence[int]) -> Translation:
         count = max((number for number, _, _ in statement.parameters), default=0)
         return self._catalog.translation(statement.text, declared_types(types, max(count, len(types))))
@@ -89,14 +106,16 @@ class CatalogSession(EngineSession):
 
 class _Result(EngineResult):
     def __init__(
-        self, session: CatalogSession, database: Database, cursor: sqlite3.Cursor, columns: tuple[Column, ...]
+        self, session: CatalogSession, database: Database, cursor: sqlite3.Cursor, translation: Translation
     ) -> None:
-        self.columns = columns
+        self.columns = _description(translation).columns
         self._session = session
         self._database: Database | None = database
         self._cursor = cursor
         self._converters = [
-            (i, convert) for i, column in enumerate(columns) if (convert := _converter(column.type, database.names))
+            (i, convert)
+            for i, (_, kind) in enumerate(translation.columns)
+            if (convert := _converter(kind, database.names))
         ]
         self._rows: list[tuple[object, ...]] = []
         self._at = 0
@@ -114,14 +133,13 @@ class _Result(EngineResult):
 
     def fetch(self, max_rows: int) -> Sequence[Sequence[object]]:
         if self._at >= len(self._rows) and self._database is not None:
-            self._session._running = self._database
+            self._session._start(self._database)
             try:
                 self._fill()
             except BaseException:
                 self.close()
                 raise
-            finally:
-                self._session._running = None
+            self._session._stop()
         batch = self._rows[self._at : self._at + max_rows]
         self._at += len(batch)
         return batch
@@ -142,6 +160,7 @@ class _Result(EngineResult):
     def _release(self) -> None:
         database, self._database = self._database, None
         if database is not None:
+            self._session._stop()
             self._cursor.close()
             self._session._open.pop(id(self), None)
             self._session._catalog.pool.give_back(database)

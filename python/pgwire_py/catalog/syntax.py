@@ -58,6 +58,8 @@ def parse(sql: str) -> exp.Expr:
         raise _syntax_error(error) from error
     except RecursionError as error:
         raise postgres_error("54001", "catalogue query is nested too deeply") from error
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # what sqlglot stumbles over
+        raise postgres_error("42601", "syntax error") from error
     if len(trees) != 1 or trees[0] is None:
         raise postgres_error("42601", "one statement expected")
     return trees[0]

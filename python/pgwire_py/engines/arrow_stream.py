@@ -13,6 +13,7 @@ import ctypes
 import errno
 import itertools
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 __all__ = ["ArrowRelay"]
@@ -26,6 +27,20 @@ class _Array(ctypes.Structure):
         ("n_buffers", ctypes.c_int64),
         ("n_children", ctypes.c_int64),
         ("buffers", ctypes.c_void_p),
+        ("children", ctypes.c_void_p),
+        ("dictionary", ctypes.c_void_p),
+        ("release", ctypes.c_void_p),
+        ("private_data", ctypes.c_void_p),
+    ]
+
+
+class _Schema(ctypes.Structure):
+    _fields_ = [
+        ("format", ctypes.c_void_p),
+        ("name", ctypes.c_void_p),
+        ("metadata", ctypes.c_void_p),
+        ("flags", ctypes.c_int64),
+        ("n_children", ctypes.c_int64),
         ("children", ctypes.c_void_p),
         ("dictionary", ctypes.c_void_p),
         ("release", ctypes.c_void_p),
@@ -69,13 +84,15 @@ class ArrowRelay:
 
     Args:
         capsule: the engine's ``arrow_array_stream`` capsule; it is moved from.
+        bytes_to_bits: paths (column, child …) of fields that come as ``arrow.bool8``, one byte each, and leave as plain
+            bool, packed in place into their own buffer. Their arrays must be this stream's alone.
 
     Attributes:
         ended: True once the engine's stream has been read to its end, failed or was closed.
         error: what the engine's stream reported when it failed, else None.
     """
 
-    def __init__(self, capsule: object) -> None:
+    def __init__(self, capsule: object, bytes_to_bits: Sequence[tuple[int, ...]] = ()) -> None:
         source = _Stream.from_address(_capsule_pointer(capsule, _NAME))
         self._inner = _Stream.from_buffer_copy(source)
         source.release = None
@@ -83,6 +100,7 @@ class ArrowRelay:
         self._pull = _PULL(self._inner.get_next)
         self._spool: deque[_Array] = deque()
         self._message: Any = None
+        self._bytes_to_bits = bytes_to_bits
         self._taken = False
         self._number = 0
         self.ended = False
@@ -131,7 +149,10 @@ class ArrowRelay:
             self._end()
             self.error = text
         elif not _Array.from_address(out).release:
-            self._end()
+            self.ended = True  # not released yet: a consumer may still ask for the schema
+        else:
+            for path in self._bytes_to_bits:
+                _pack(_descend(_Array, out, path))
         return code
 
     # What the consumer calls, by way of the functions below.
@@ -140,7 +161,13 @@ class ArrowRelay:
         if not self._inner.release:
             self.error = self.error or "the result is closed"
             return errno.EIO
-        return int(_PULL(self._inner.get_schema)(self._address, out))
+        code = int(_PULL(self._inner.get_schema)(self._address, out))
+        for path in self._bytes_to_bits if code == 0 else ():
+            field = _descend(_Schema, out, path)
+            if ctypes.string_at(field.format) == b"c":  # the producer frees both texts: they are changed where they are
+                ctypes.memmove(field.format, b"b", 1)
+                ctypes.memset(field.metadata, 0, 4)  # no pairs
+        return code
 
     def next(self, out: int) -> int:
         if self._spool:
@@ -157,6 +184,27 @@ class ArrowRelay:
             return None
         self._message = ctypes.create_string_buffer(self.error.encode().replace(b"\0", b"?"))
         return ctypes.addressof(self._message)
+
+
+_TO_DIGITS = b"0" + b"1" * 255
+
+
+def _descend(kind: Any, address: int, path: tuple[int, ...]) -> Any:
+    """The field or array at a path of child numbers."""
+    node = kind.from_address(address)
+    for index in path:
+        node = kind.from_address(ctypes.cast(node.children, ctypes.POINTER(ctypes.c_void_p))[index])
+    return node
+
+
+def _pack(array: Any) -> None:
+    """Turn an array's bytes, one per value, into bits, the lowest first, in the same buffer."""
+    count = array.offset + array.length
+    values = ctypes.cast(array.buffers, ctypes.POINTER(ctypes.c_void_p))[1]
+    if count and values:
+        digits = ctypes.string_at(values, count).translate(_TO_DIGITS)[::-1]
+        bits = int(digits, 2).to_bytes((count + 7) // 8, "little")
+        ctypes.memmove(values, bits, len(bits))
 
 
 def _release_array(array: _Array) -> None:

@@ -338,7 +338,9 @@ class DuckDBSession(EngineSession):
             rows = result.fetchall()
             result.close()
             return _Rows(columns, rows)
-        self._open = DuckDBResult(columns, ArrowRelay(result.arrow_capsule()))
+        paths = {oids.BOOL: (), oids.BOOL_ARRAY: (0,)}
+        booleans = [(i, *paths[column.type]) for i, column in enumerate(columns) if column.type in paths]
+        self._open = DuckDBResult(columns, ArrowRelay(result.arrow_capsule(), booleans))
         return self._open
 
     def _refuse(self, statement: Statement, plan: _Plan) -> None:

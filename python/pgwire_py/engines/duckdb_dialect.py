@@ -29,8 +29,14 @@ def translate(statement: Statement) -> Iterator[tuple[tuple[str, ...], Statement
     for table in tree.find_all(exp.Table):
         if table.db.lower() == "public":
             table.set("db", None)
+    for kind in tree.find_all(exp.DataType):
+        if kind.this in (exp.DataType.Type.FLOAT, exp.DataType.Type.DOUBLE):
+            kind.set("expressions", [])
+    if isinstance(tree, exp.Create):
+        tree.set("properties", None)  # WITH (fillfactor = …) is about storage
     try:
-        text = tree.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE)
+        # quoted throughout: some of DuckDB's keywords (at, …) are names in PostgreSQL
+        text = tree.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE, identify=True)
     except (sqlglot.errors.SqlglotError, ValueError):
         return
     if text != statement.text or prelude:

@@ -1,8 +1,8 @@
 """DuckDB's types as PostgreSQL's, and the casts that make the Arrow export agree with them.
 
-Measured with duckdb 2.0 and ``arrow_lossless_conversion``: bool leaves as ``arrow.bool8``, UUID as ``arrow.uuid``,
-JSON as ``arrow.json``; HUGEINT, TIMETZ, BIT and BIGNUM leave as opaque bytes, so a query that puts them out is
-wrapped in casts.
+Measured with duckdb 2.0 and ``arrow_lossless_conversion``: bool leaves as ``arrow.bool8`` (which ArrowRelay packs),
+UUID as ``arrow.uuid``, JSON as ``arrow.json``; HUGEINT, TIMETZ, BIT and BIGNUM leave as opaque bytes, so a query that
+puts them out is wrapped in casts.
 """
 
 from __future__ import annotations

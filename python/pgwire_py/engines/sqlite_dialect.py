@@ -100,6 +100,10 @@ def _rewrite(node: exp.Expr) -> exp.Expr:
     rule = _rules().get(type(node))
     if rule is not None:
         return rule(node)  # type: ignore[no-any-return]
+    if isinstance(node, exp.Drop):
+        node.set("cascade", None)
+    if isinstance(node, exp.Values) and isinstance(node.args.get("alias"), exp.TableAlias):
+        return _named_values(node)
     if isinstance(node, exp.Select) and node.args.get("locks"):  # one writer at a time anyhow
         node.set("locks", None)
     return node
@@ -272,6 +276,19 @@ def _table(node: exp.Expr) -> exp.Expr:
     query.expressions[0].replace(exp.alias_(exp.column("_n"), column))
     name = alias.name if alias else "generate_series"
     return exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier(name)))
+
+
+def _named_values(node: exp.Expr) -> exp.Expr:
+    """``(VALUES …) AS name (columns)``: SQLite has the columns named in a SELECT only."""
+    from sqlglot import exp
+
+    alias = node.args["alias"]
+    if not alias.columns:
+        return node
+    names = [exp.alias_(exp.column(f"column{i}"), column.name) for i, column in enumerate(alias.columns, 1)]
+    values = exp.Values(expressions=node.expressions, alias=exp.TableAlias(this=exp.to_identifier("_values")))
+    query = exp.Select(expressions=names).from_(values)
+    return exp.Subquery(this=query, alias=exp.TableAlias(this=alias.this))
 
 
 def _escape_string(node: exp.Expr) -> exp.Expr:

@@ -12,7 +12,7 @@ from .. import oids
 from ..catalog import Catalog
 from ..engines.base import Description, Engine, EngineResult, EngineSession, SessionContext, declared_types
 from ..engines.python import PythonEngine
-from ..errors import DatatypeMismatch, InternalError
+from ..errors import DatatypeMismatch
 from .handler import Query, Result
 from .plans import Plan
 from .results import Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of
@@ -202,7 +202,7 @@ class FunctionExecution(Execution):
         query = Query(plan.statement.text, (None,) * plan.parameters, types, self._context, True)  # type: ignore[arg-type]
         if self._engine.describe is None:
             result = await self._call(self._function, query)
-            source = source_of(_checked(result), (), plan)
+            source = source_of(result, (), plan)
             columns = None if source.shape is None else source.shape.columns
             source.close()
             return Description(types, columns)
@@ -229,7 +229,7 @@ class FunctionExecution(Execution):
         return self._on_thread(query, formats, plan)
 
     async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan) -> Source:
-        source = source_of(_checked(await self._call(self._function, query)), formats, plan)
+        source = source_of(await self._call(self._function, query), formats, plan)
         return source if source.shape is None else _ThreadSource(self, None, source, None)
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
@@ -240,12 +240,6 @@ class FunctionExecution(Execution):
         if inspect.iscoroutinefunction(function) or (function is self._function and self.on_loop):
             return await function(*args)
         return await self._worker.call(function, *args)
-
-
-def _checked(result: object) -> Result:
-    if result.__class__ is not Result and not isinstance(result, Result):
-        raise InternalError(f"the handler returned {type(result).__name__}, not a pgwire_py.Result")
-    return result
 
 
 class _FetchSource(_Buffered):

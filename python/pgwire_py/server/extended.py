@@ -24,8 +24,10 @@ from ..errors import (
     ProtocolViolation,
     SQLSyntaxError,
 )
+from .handler import Result
+from .plans import Plan
 from .portals import Portal, PreparedStatement
-from .results import Source, describe_rows, shape_of, source_of
+from .results import Source, describe_rows, shape_of
 
 if TYPE_CHECKING:
     from .session import Session
@@ -106,7 +108,13 @@ def bind(session: Session, message: m.Bind) -> Awaitable[None] | None:
         )
     if count and statement.description is None and 0 in statement.declared:
         return _describe_and_bind(session, statement, message)
-    _bind(session, statement, message)
+    if count:
+        _bind(session, statement, message)
+        return None
+    if session.portals:
+        session.drop_portal(name)
+    session.portals[name] = Portal(statement, (), message.result_formats)
+    session.connection.send_encoded(BIND_COMPLETE)
     return None
 
 
@@ -116,10 +124,8 @@ async def _describe_and_bind(session: Session, statement: PreparedStatement, mes
 
 
 def _bind(session: Session, statement: PreparedStatement, message: m.Bind) -> None:
-    values: tuple[object, ...] = ()
-    if message.parameters:
-        types = statement.declared if statement.description is None else statement.description.parameter_types
-        values = decode_values(types, message.parameter_formats, message.parameters)
+    types = statement.declared if statement.description is None else statement.description.parameter_types
+    values = decode_values(types, message.parameter_formats, message.parameters)
     if session.portals:
         session.drop_portal(message.portal)
     session.portals[message.portal] = Portal(statement, values, message.result_formats)
@@ -175,19 +181,17 @@ async def _describe_statement(session: Session, statement: PreparedStatement) ->
 
 
 async def _describe_portal(session: Session, portal: Portal) -> None:
-    session.check_transaction(portal.statement.plan)
-    assert portal.statement.plan is not None
-    if not session.execution.describes(portal.statement.plan):
-        await _start(session, portal, 0)
-        assert portal.source is not None
-        shape = portal.source.shape
-        session.connection.send_encoded(NO_DATA if shape is None else shape.row_description)
-        return
-    columns = (await _description(session, portal.statement)).columns
-    if columns is None:
-        session.connection.send_encoded(NO_DATA)
+    statement = portal.statement
+    plan = statement.plan
+    assert plan is not None
+    if session.transaction.status == "E":
+        session.check_transaction(plan)
+    if session.execution.describes(plan):
+        columns = (await _description(session, statement)).columns
+        shape = None if columns is None else shape_of(columns, portal.formats)
     else:
-        session.connection.send_encoded(shape_of(columns, portal.formats).row_description)
+        shape = portal.open(await _start(session, portal, plan, 0)).shape
+    session.connection.send_encoded(NO_DATA if shape is None else shape.row_description)
 
 
 @lru_cache(maxsize=256)
@@ -195,14 +199,12 @@ def _parameter_description(types: tuple[int, ...]) -> bytes:
     return encode_message(m.ParameterDescription(types))
 
 
-async def _start(session: Session, portal: Portal, max_rows: int) -> None:
-    statement = portal.statement
-    assert statement.plan is not None
-    session.starting()
-    outcome = await session.start(
-        statement.plan, portal.parameters, statement.description, portal.formats, max_rows, _is_alone(session, portal)
-    )
-    portal.source = outcome if isinstance(outcome, Source) else source_of(outcome, portal.formats, statement.plan)
+def _start(session: Session, portal: Portal, plan: Plan, max_rows: int) -> Awaitable[Source | Result]:
+    session.running = True
+    session.cancel_requested = False
+    alone = _is_alone(session, portal)
+    description = portal.statement.description
+    return session.start(plan, portal.parameters, description, portal.formats, max_rows, alone)
 
 
 def _is_alone(session: Session, portal: Portal) -> bool:
@@ -214,41 +216,51 @@ def _is_alone(session: Session, portal: Portal) -> bool:
     return message.__class__ is m.Sync
 
 
-async def execute(session: Session, message: m.Execute) -> None:
+def execute(session: Session, message: m.Execute) -> Awaitable[None] | None:
     """Execute: run a portal, or go on with it."""
-    portal = _portal(session, message.portal)
+    portal = session.portals.get(message.portal) or _portal(session, message.portal)
     plan = portal.statement.plan
-    send = session.connection.send_encoded
     if plan is None:
-        send(EMPTY_QUERY)
-        return
+        session.connection.send_encoded(EMPTY_QUERY)
+        return None
     if session.transaction.status == "E":
         session.check_transaction(plan)
     limit = max(message.max_rows, 0)
-    first = portal.source is None
-    if first:
-        await _start(session, portal, limit)
+    source = portal.source
+    if source is None or source.shape is None or portal.done:
+        return _execute(session, portal, plan, limit)
+    chunk = source.read(limit)
+    if chunk.__class__ is tuple and chunk[2] and (not limit or chunk[1] < limit):
+        portal.done = True
+        session.connection.send_encoded(chunk[0] + session.completion(plan, source, chunk[1]))
+        return None
+    return _stream(session, portal, plan, limit, chunk)
+
+
+async def _execute(session: Session, portal: Portal, plan: Plan, limit: int) -> None:
+    if portal.done and (portal.source is None or portal.source.shape is None):
+        raise ObjectNotInPrerequisiteState("portal cannot be run again")
+    source = portal.source
+    if source is None:
+        source = portal.open(await _start(session, portal, plan, limit))
+    if source.shape is not None and not portal.done:
+        await _stream(session, portal, plan, limit, source.read(limit))
+        return
+    portal.done = True
+    session.connection.send_encoded(session.completion(plan, source, 0))
+
+
+async def _stream(session: Session, portal: Portal, plan: Plan, limit: int, chunk: Any) -> None:
     source = portal.source
     assert source is not None
-    rows = 0
-    if source.shape is None:
-        if portal.done:
-            raise ObjectNotInPrerequisiteState(f'portal "{message.portal}" cannot be run')
-    elif not portal.done:
-        chunk: Any = source.read(limit)
-        if chunk.__class__ is not tuple:
-            chunk = await chunk
-        data, rows, ended = chunk
-        if ended and (not limit or rows < limit):
-            portal.done = True
-            send(data + session.completion(plan, source, rows))
-            return
-        rows, ended = await session.stream(source, limit, chunk)
-        if not ended:
-            send(PORTAL_SUSPENDED)
-            return
-    portal.done = True
-    send(session.completion(plan, source, rows))
+    if chunk.__class__ is not tuple:
+        chunk = await chunk
+    rows, ended = await session.stream(source, limit, chunk)
+    if ended:
+        portal.done = True
+        session.connection.send_encoded(session.completion(plan, source, rows))
+    else:
+        session.connection.send_encoded(PORTAL_SUSPENDED)
 
 
 def close(session: Session, message: m.Close) -> None:

@@ -33,11 +33,12 @@ class Plan:
         changes_schema: whether it may change what descriptions of other statements say.
         selects: whether its command tag is always ``SELECT n``.
         reads: whether it is neither a command nor a change of data or schema.
+        simple: whether it reads, and takes no parameters.
         shape: the Shape its result had last time.
         parameters: the highest ``$n`` in it.
     """
 
-    __slots__ = ("catalogue", "changes_schema", "command", "parameters", "reads", "selects", "shape", "statement", "writes")
+    __slots__ = ("catalogue", "changes_schema", "command", "parameters", "reads", "selects", "shape", "simple", "statement", "writes")
 
     def __init__(self, statement: Statement, catalog: Catalog) -> None:
         self.statement = statement
@@ -52,6 +53,7 @@ class Plan:
         self.reads = self.command is None and not self.writes and not self.changes_schema
         self.shape: Any = None
         self.parameters = max((number for number, _, _ in statement.parameters), default=0)
+        self.simple = self.reads and not self.parameters
 
 
 class PlanCache:

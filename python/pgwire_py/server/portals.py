@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..engines.base import Description
+from .handler import Result
 from .plans import Plan
-from .results import Source
+from .results import Source, source_of
 
 __all__ = ["Portal", "PreparedStatement"]
 
@@ -47,6 +48,15 @@ class Portal:
         self.formats = formats
         self.source: Source | None = None
         self.done = False
+
+    def open(self, outcome: Source | Result) -> Source:
+        """Keep what the statement returned as the rows to read."""
+        if isinstance(outcome, Source):
+            self.source = outcome
+        else:
+            assert self.statement.plan is not None
+            self.source = source_of(outcome, self.formats, self.statement.plan)
+        return self.source
 
     def close(self) -> None:
         """Give up the rest of its rows."""

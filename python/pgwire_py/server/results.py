@@ -10,7 +10,7 @@ from typing import Any, Final
 from .. import messages as m
 from .._impl import ArrowEncoder, RowEncoder, encode_message
 from ..engines.base import Column
-from ..errors import DatatypeMismatch, ProgramLimitExceeded, ProtocolViolation
+from ..errors import DatatypeMismatch, InternalError, ProgramLimitExceeded, ProtocolViolation
 from ..oids import type_info
 from .handler import Result
 from .plans import Plan
@@ -265,12 +265,15 @@ def _types(columns: Sequence[Column]) -> str:
 
 def small_rows(result: Result, formats: tuple[int, ...], plan: Plan) -> tuple[Shape, bytes, int] | None:
     """Shape, DataRow bytes and number of rows of a short list; None for anything else, for which :func:`source_of` is."""
-    rows = result.rows
-    if rows.__class__ is not list or len(rows) > MAX_SMALL or result.columns is None:  # type: ignore[arg-type]
+    rows: Any = result.rows
+    columns = result.columns
+    if rows.__class__ is not list or len(rows) > MAX_SMALL or columns is None:
         return None
-    shape = _shape_for(plan, result.columns, formats)
-    data, end = shape.encoder.encode(rows, 0, CHUNK)  # type: ignore[arg-type]
-    return (shape, data, end) if end == len(rows) else None  # type: ignore[arg-type]
+    shape: Shape | None = plan.shape
+    if shape is None or shape.requested != formats or shape.columns != tuple(columns):
+        shape = _shape_for(plan, columns, formats)
+    data, end = shape.encoder.encode(rows, 0, CHUNK)
+    return (shape, data, end) if end == len(rows) else None
 
 
 def _shape_for(plan: Plan, columns: Sequence[Column], formats: tuple[int, ...]) -> Shape:
@@ -282,7 +285,13 @@ def _shape_for(plan: Plan, columns: Sequence[Column], formats: tuple[int, ...]) 
 
 
 def source_of(result: Result, formats: tuple[int, ...], plan: Plan) -> Source:
-    """The source of what a handler returned."""
+    """The source of what a handler returned.
+
+    Raises:
+        InternalError: it did not return a Result.
+    """
+    if not isinstance(result, Result):
+        raise InternalError(f"the handler returned {type(result).__name__}, not a pgwire_py.Result")
     rows: Any = result.rows
     columns = result.columns
     if columns is None:

@@ -51,20 +51,22 @@ class Session:
         database: the database it asked for.
         settings: its run-time parameters.
         transaction: the transaction it is in.
+        running: whether a statement is being answered.
+        cancel_requested: whether that statement is to be cancelled.
         statements: prepared statements by name, the unnamed one as ``""``.
         portals: portals by name.
     """
 
     __slots__ = (
-        "_cancel_requested",
         "_closing",
         "_protocol",
-        "_running",
+        "cancel_requested",
         "connection",
         "database",
         "execution",
         "portals",
         "process_id",
+        "running",
         "secret_key",
         "server",
         "settings",
@@ -96,8 +98,8 @@ class Session:
         self.transaction = Transaction()
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
-        self._cancel_requested = False
-        self._running = False
+        self.cancel_requested = False
+        self.running = False
         self._closing: PostgresError | None = None
 
     def __repr__(self) -> str:
@@ -135,14 +137,14 @@ class Session:
             except PostgresError as error:
                 await self._failed(error)
             except asyncio.CancelledError:
-                if not self._cancel_requested:
+                if not self.cancel_requested:
                     raise
                 _uncancel()
                 await self._failed(QueryCanceled("canceling statement due to user request"))
             except Exception as error:
                 log.exception("session %d: the handler or engine raised", self.process_id)
                 await self._failed(InternalError(f"{type(error).__name__}: {error}"))
-            if self._closing is not None and not self._running:
+            if self._closing is not None and not self.running:
                 self.terminate(self._closing)
             event = next_event()
 
@@ -150,7 +152,7 @@ class Session:
         connection = self.connection
         if connection.phase is Phase.CLOSED and error.severity != "FATAL":
             return
-        self._running = False
+        self.running = False
         self.close_portals()
         answering_query = connection.phase in (Phase.SIMPLE, Phase.SYNC)
         connection.send(m.ErrorResponse(error.response_fields()))
@@ -233,7 +235,7 @@ class Session:
                 count += rows
             if done or (limit and count >= limit):
                 return count, done and not (limit and count >= limit)
-            if self._cancel_requested:
+            if self.cancel_requested:
                 raise QueryCanceled("canceling statement due to user request")
             await self._protocol.drain()
             chunk = source.read(limit and limit - count)
@@ -256,7 +258,7 @@ class Session:
             for name, value in self.settings.take_changes().items():
                 self.connection.send(m.ParameterStatus(name, value))
         self.connection.send_ready(self.transaction.status, results)
-        self._running = False
+        self.running = False
 
     # -- transactions ------------------------------------------------------------------------------------------------
 
@@ -310,8 +312,8 @@ class Session:
 
     def starting(self) -> None:
         """A message that runs something begins: an older cancel request does not count any more."""
-        self._running = True
-        self._cancel_requested = False
+        self.running = True
+        self.cancel_requested = False
 
     def flush(self) -> None:
         """Write what is queued."""
@@ -324,8 +326,8 @@ class Session:
 
     def cancel(self) -> None:
         """Cancel the statement that runs, if one does (a CancelRequest with the right key came)."""
-        if self._running:
-            self._cancel_requested = True
+        if self.running:
+            self.cancel_requested = True
             self.execution.cancel()
             self._protocol.cancel_handler()
 

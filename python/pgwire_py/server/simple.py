@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from .. import messages as m
 from .._impl import encode_message
 from ..errors import UndefinedParameter
+from .handler import Result
 from .plans import Plan
 from .results import Source, small_rows, source_of
 
@@ -19,33 +19,28 @@ __all__ = ["simple_query"]
 EMPTY_QUERY: Final = encode_message(m.EmptyQueryResponse())
 
 
-def simple_query(session: Session, message: m.Query) -> Awaitable[None]:
+async def simple_query(session: Session, message: m.Query) -> None:
     """Query: run every statement of a string; several make one implicit transaction."""
-    session.starting()
+    session.running = True
+    session.cancel_requested = False
     if session.statements:
         session.statements.pop("", None)
     if session.portals:
         session.drop_portal("")
     plans = session.server.plans(message.query)
-    if len(plans) == 1 and session.transaction.status == "I" and not session.portals:
-        return _single(session, plans[0])
-    return _several(session, plans)
-
-
-async def _single(session: Session, plan: Plan) -> None:
-    """The usual case, one statement outside a transaction block."""
-    if plan.parameters:
-        _no_parameters(plan)
-    outcome = await session.start(plan, (), None, (), 0, True)
-    if not isinstance(outcome, Source):
-        small = small_rows(outcome, (), plan)
-        if small is not None:
-            shape, data, rows = small
-            session.ready(shape.row_description + data + session.completion(plan, outcome, rows))
-            return
-        outcome = source_of(outcome, (), plan)
-    await _send(session, plan, outcome)
-    session.ready()
+    if len(plans) == 1 and plans[0].simple and session.transaction.status == "I":
+        plan = plans[0]
+        outcome = await session.execution.execute(plan, (), None, (), 0)
+        if outcome.__class__ is Result:
+            small = small_rows(outcome, (), plan)  # type: ignore[arg-type]
+            if small is not None:
+                shape, data, rows = small
+                session.ready(shape.row_description + data + session.completion(plan, outcome, rows))
+                return
+        await _send(session, plan, outcome)
+        session.ready()
+    else:
+        await _several(session, plans)
 
 
 async def _several(session: Session, plans: tuple[Plan, ...]) -> None:
@@ -54,8 +49,7 @@ async def _several(session: Session, plans: tuple[Plan, ...]) -> None:
     for plan in plans:
         if plan.parameters:
             _no_parameters(plan)
-        outcome = await session.start(plan, (), None, (), 0, len(plans) == 1)
-        await _send(session, plan, outcome if isinstance(outcome, Source) else source_of(outcome, (), plan))
+        await _send(session, plan, await session.start(plan, (), None, (), 0, len(plans) == 1))
     if session.transaction.implicit:
         await session.commit_implicit()
     if session.portals and session.transaction.status == "I":
@@ -63,8 +57,9 @@ async def _several(session: Session, plans: tuple[Plan, ...]) -> None:
     session.ready()
 
 
-async def _send(session: Session, plan: Plan, source: Source) -> None:
+async def _send(session: Session, plan: Plan, outcome: Source | Result) -> None:
     """Send what one statement returned, and its CommandComplete."""
+    source = outcome if isinstance(outcome, Source) else source_of(outcome, (), plan)
     send = session.connection.send_encoded
     rows = 0
     try:

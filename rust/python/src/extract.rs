@@ -166,6 +166,8 @@ fn boolean<'a>(object: &Bound<'_, PyAny>) -> Result<Option<Value<'a>>, Fail> {
     }
 }
 
+const TWO_63: f64 = (1u64 << 63) as f64;
+
 /// None: an integer beyond 64 bits.
 fn integer(kind: Kind, object: &Bound<'_, PyAny>) -> Result<Option<i64>, Fail> {
     if object.is_instance_of::<PyInt>() {
@@ -180,8 +182,7 @@ fn integer(kind: Kind, object: &Bound<'_, PyAny>) -> Result<Option<i64>, Fail> {
             return Err(ValueError::syntax(kind, &float_text(number)).into());
         }
         // 2⁶³ itself does not fit, so the upper bound is exclusive.
-        let limit = 2f64.powi(63);
-        return Ok((-limit..limit).contains(&number).then_some(number as i64));
+        return Ok((-TWO_63..TWO_63).contains(&number).then_some(number as i64));
     }
     if is_decimal(object)? {
         let text = decimal_text(object)?;

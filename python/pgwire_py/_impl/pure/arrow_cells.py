@@ -60,10 +60,10 @@ def _buffer(source: ArrowArray, index: int, width: int, extra: int = 0) -> memor
     return _memory(source.buffers[index], count * width)[source.offset * width :]
 
 
-def _numbers(source: ArrowArray, index: int, layout: str, extra: int = 0) -> memoryview:
-    raw: Any = _buffer(source, index, struct.calcsize("=" + layout), extra)
-    numbers: memoryview = raw.cast(layout)
-    return numbers
+def _numbers(source: ArrowArray, index: int, layout: str, extra: int = 0) -> Any:
+    """A buffer as numbers of a native layout."""
+    data: Any = _buffer(source, index, struct.calcsize("=" + layout), extra)
+    return data.cast(layout)
 
 
 def _values(field: Field, source: ArrowArray, kind: str) -> Reader:
@@ -73,12 +73,13 @@ def _values(field: Field, source: ArrowArray, kind: str) -> Reader:
     if code in INTEGERS:
         numbers = _numbers(source, 1, INTEGERS[code])
         # uint64 has no integer type in PostgreSQL that holds it.
-        return (lambda row: numeric.parse(str(numbers[row]))) if code == "L" else numbers.__getitem__
+        return (lambda row: numeric.parse(str(numbers[row]))) if code == "L" else lambda row: numbers[row]
     if code == "e":
         halves = _buffer(source, 1, 2)
         return lambda row: struct.unpack_from("=e", halves, row * 2)[0]
     if code in FLOATS:
-        return _numbers(source, 1, FLOATS[code]).__getitem__
+        numbers = _numbers(source, 1, FLOATS[code])
+        return lambda row: numbers[row]
     if code == "b":
         bits = _memory(source.buffers[1], (source.offset + source.length + 7) // 8)
         return lambda row: bool(bits[(row + source.offset) >> 3] >> ((row + source.offset) & 7) & 1)

@@ -112,10 +112,12 @@ impl Numeric {
     }
 
     fn special(sign: u16) -> Numeric {
+        // PostgreSQL's short header leaves 32 decimal places in what it sends of an infinity.
+        let scale = if sign == NAN { 0 } else { 0x20 };
         Numeric {
             sign,
             weight: 0,
-            scale: 0,
+            scale,
             digits: Vec::new(),
         }
     }

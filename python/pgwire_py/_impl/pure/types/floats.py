@@ -61,12 +61,11 @@ def _special(value: float) -> str | None:
 
 def _scientific(value: float, magnitude: Decimal) -> str:
     _, digits, _ = magnitude.as_tuple()
-    written = "".join(map(str, digits)).rstrip("0")
-    first, rest = written[0], written[1:]
+    shown = "".join(map(str, digits)).rstrip("0")
     exponent = magnitude.adjusted()
-    point = "." if rest else ""
+    point = "." if len(shown) > 1 else ""
     sign = "-" if exponent < 0 else "+"
-    return f"{'-' if value < 0 else ''}{first}{point}{rest}e{sign}{abs(exponent):02}"
+    return f"{'-' if value < 0 else ''}{shown[0]}{point}{shown[1:]}e{sign}{abs(exponent):02}"
 
 
 def _after8(value: float) -> float:

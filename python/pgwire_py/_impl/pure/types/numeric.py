@@ -48,7 +48,7 @@ def parse(text: str) -> Numeric:
     trimmed = text.strip(SPACE)
     word = _WORDS.get(lower(trimmed))
     if word is not None:
-        return Numeric(word, 0, 0, ())
+        return _special(word)
     found = _NUMBER.fullmatch(trimmed)
     if not found:
         raise syntax("numeric", text)
@@ -77,6 +77,11 @@ def _from_decimal(negative: bool, whole: str, fraction: str, exponent: int) -> N
     return Numeric(NEGATIVE if negative else 0, weight, scale, groups)
 
 
+def _special(sign: int) -> Numeric:
+    # PostgreSQL's short header leaves 32 decimal places in what it sends of an infinity.
+    return Numeric(sign, 0, 0 if sign == NAN else 0x20, ())
+
+
 def _overflow() -> BadValue:
     return BadValue("22003", "value overflows numeric format")
 
@@ -89,7 +94,7 @@ def from_binary(data: bytes) -> Numeric:
     if len(digits) != count:
         raise bad_binary()
     if sign in _SPECIAL:
-        return Numeric(sign, 0, 0, ())
+        return _special(sign)
     if sign not in (0, NEGATIVE):
         raise BadValue("22P03", 'invalid sign in external "numeric" value')
     if scale > MAX_SCALE:
