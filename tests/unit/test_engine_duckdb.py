@@ -14,13 +14,13 @@ from pathlib import Path
 import duckdb
 import pyarrow
 import pytest
-from tests.unit.engine_helpers import describe, error_of, resident_megabytes, rows, run, statement
 
 from pgwire_py import oids
 from pgwire_py.engines.arrow_stream import ArrowRelay
 from pgwire_py.engines.base import EngineSession
 from pgwire_py.engines.duckdb import DuckDBEngine
 from pgwire_py.errors import PostgresError, QueryCanceled
+from tests.unit.engine_helpers import describe, error_of, resident_megabytes, rows, run, statement
 
 
 @pytest.fixture
