@@ -33,6 +33,16 @@ _SIMPLE: Final = Phase.SIMPLE
 _SYNC: Final = Phase.SYNC
 _CLOSED: Final = Phase.CLOSED
 
+WHOLE_BATCHES: Final = frozenset(
+    {
+        (m.Parse, m.Bind, m.Describe, m.Execute, m.Sync),
+        (m.Parse, m.Bind, m.Execute, m.Sync),
+        (m.Bind, m.Describe, m.Execute, m.Sync),
+        (m.Bind, m.Execute, m.Sync),
+    }
+)
+"""The batches that drivers send for one statement, handed out as one event where they come in one piece."""
+
 # The table with each next phase's own row beside it: one look-up a message.
 _Row = dict[type, tuple[Phase, Any]]
 _ROWS: Final[dict[Phase, _Row]] = {phase: {} for phase in Phase}
@@ -92,19 +102,34 @@ class BackendConnection:
             self._position = 0
 
     def receive_event(self, data: bytes | bytearray | memoryview) -> Any:
-        """:meth:`receive_data` and :meth:`next_event` in one step, for an owner that is ready for the next event."""
+        """:meth:`receive_data` and :meth:`next_event` in one step, for an owner that is ready for the next event.
+
+        One of :data:`WHOLE_BATCHES` that came in one piece, with nothing before or behind it, is the list of its messages: Sync counts
+        as received, so that ReadyForQuery is owed. An owner that would rather have them one by one calls :meth:`put_back`.
+        """
         messages = self._feed(data)
-        if len(messages) == 1 and self._position == len(self._inbox):
-            entry = self._row.get(messages[0].__class__)
-            if entry is not None:
-                self._phase, self._row = entry
-                return messages[0]
+        if self._position == len(self._inbox):
+            if len(messages) == 1:
+                entry = self._row.get(messages[0].__class__)
+                if entry is not None:
+                    self._phase, self._row = entry
+                    return messages[0]
+            elif self._phase is _IDLE and tuple([message.__class__ for message in messages]) in WHOLE_BATCHES:
+                self._phase = _SYNC
+                self._row = _ROWS[_SYNC]
+                return messages
         if self._position < len(self._inbox):
             self._inbox.extend(messages)
         else:
             self._inbox = messages
             self._position = 0
         return self.next_event()
+
+    def put_back(self, batch: list[Any], done: int) -> None:
+        """Have a whole batch handed out message by message after all, but for the first ``done``, which were answered."""
+        self._inbox = batch
+        self._position = done
+        self._enter(Phase.EXTENDED if done else Phase.IDLE)
 
     def peek(self, ahead: int = 0) -> object | None:
         """A message received and not yet taken, the next one or one further ``ahead``; None where there is none."""

@@ -52,16 +52,16 @@ class Execution:
         """Parameter types and columns of a statement, without running it."""
         return await self._worker.call(self._describe, self._catalogue_session, plan, declared)
 
-    async def execute(
+    def execute(
         self,
         plan: Plan,
         parameters: tuple[object, ...],
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
-    ) -> Source | Result:
+    ) -> Awaitable[Source | Result]:
         """Run a statement; the Source of its rows, or the Result that a handler returned."""
-        return await self._worker.call(
+        return self._worker.call(
             self._execute, self._catalogue_session, plan, parameters, description, formats, max_rows
         )
 
@@ -151,16 +151,16 @@ class EngineExecution(Execution):
             return await super().describe(plan, declared)
         return await self._worker.call(self._describe, self._engine_session, plan, declared)
 
-    async def execute(
+    def execute(
         self,
         plan: Plan,
         parameters: tuple[object, ...],
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
-    ) -> Source:
+    ) -> Awaitable[Source | Result]:
         session = self._catalogue_session if plan.catalogue else self._engine_session
-        return await self._worker.call(self._execute, session, plan, parameters, description, formats, max_rows)
+        return self._worker.call(self._execute, session, plan, parameters, description, formats, max_rows)
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         def work() -> None:

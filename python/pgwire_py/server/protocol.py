@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..connection import BackendConnection
 from ..errors import AdminShutdown, PostgresError
-from ..messages import ErrorResponse
+from ..messages import ErrorResponse, Terminate
 from ..state import Phase
 from . import startup
 from .eager import Runner
@@ -76,7 +76,11 @@ class ServerProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         session = self.session
         if session is not None and self._runner.suspended is None:
-            self._runner.run(session.run(self.connection.receive_event(data)))
+            event = self.connection.receive_event(data)
+            if event.__class__ is Terminate:
+                self.close()
+            else:
+                self._runner.run(session.run(event))
             return
         self.connection.receive_data(data)
         if self._runner.suspended is not None:
@@ -86,7 +90,7 @@ class ServerProtocol(asyncio.Protocol):
                 self._reading_paused = True
                 self._transport.pause_reading()  # type: ignore[union-attr]
             return
-        self._runner.run(self._work())
+        self._runner.run_without_task(self._work())
 
     def eof_received(self) -> bool:
         self._eof = True

@@ -90,6 +90,7 @@ class Server:
         self.catalog = Catalog()
         self.plan_cache = PlanCache(self.catalog)
         self.plans: Callable[[str], tuple[Plan, ...]] = self.plan_cache.plans
+        self.start_values: dict[tuple[tuple[str, str], ...], tuple[dict[str, str], bytes]] = {}
         self.schema_version = 0
         self._host = host
         self._port = port
