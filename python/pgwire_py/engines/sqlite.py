@@ -282,7 +282,7 @@ class SqliteSession(EngineSession):
                 entries = cursor.description or ()
                 cursor.close()
                 return tuple(Column(entry[0], oids.TEXT) for entry in entries) or None
-            if writes:
+            if first != "PRAGMA":
                 self._connection.execute(f"EXPLAIN {sql}", nulls).close()
         except (sqlite3.Error, OverflowError) as error:
             raise self.convert(error, statement.text) from error
