@@ -18,7 +18,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from .. import oids
-from ..errors import InsufficientPrivilege, PostgresError, ReadOnlySQLTransaction, postgres_error
+from ..errors import InsufficientPrivilege, PostgresError, ReadOnlySQLTransaction, changed_result_type, postgres_error
 from ..sql import Statement
 from .arrow_stream import ArrowRelay
 from .base import (
@@ -164,7 +164,7 @@ class DuckDBSession(EngineSession):
     ) -> EngineResult:
         plan = self._plan(statement, description.parameter_types if description else ())
         if description is not None and not _same(description.columns, plan.description.columns):
-            raise postgres_error("0A000", "cached plan must not change result type")
+            raise changed_result_type()
         if len(parameters) < len(plan.description.parameter_types):
             raise postgres_error("42P02", f"there is no parameter ${len(parameters) + 1}")
         self._refuse(statement, plan)
@@ -331,7 +331,7 @@ class DuckDBSession(EngineSession):
         if tuple(str(entry[1]) for entry in result.description) != plan.signature:
             result.close()
             self._plans.clear()
-            raise postgres_error("0A000", "cached plan must not change result type")
+            raise changed_result_type()
         columns = plan.description.columns
         assert columns is not None
         if plan.kind == "rows":

@@ -12,7 +12,7 @@ from .. import oids
 from ..catalog import Catalog
 from ..engines.base import Description, Engine, EngineResult, EngineSession, SessionContext, declared_types
 from ..engines.python import PythonEngine
-from ..errors import DatatypeMismatch
+from ..errors import changed_result_type
 from .handler import Query, Result
 from .plans import Plan
 from .results import Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of
@@ -326,5 +326,5 @@ def _engine_source(result: EngineResult, description: Description | None, format
         return Source(None, result.affected)
     if described is not None and [column.type for column in described] != [column.type for column in result.columns]:
         result.close()
-        raise DatatypeMismatch("cached plan must not change result type", sqlstate="0A000")
+        raise changed_result_type()
     return _FetchSource(shape_of(tuple(result.columns), formats), result)

@@ -16,18 +16,18 @@ from ..engines.base import Description, declared_types
 from ..errors import (
     DuplicateCursor,
     DuplicatePreparedStatement,
-    FeatureNotSupported,
     InvalidCursorName,
     InvalidSQLStatementName,
     ObjectNotInPrerequisiteState,
     ProgramLimitExceeded,
     ProtocolViolation,
     SQLSyntaxError,
+    changed_result_type,
 )
 from .handler import Result
 from .plans import Plan
 from .portals import Portal, PreparedStatement
-from .results import Source, check_formats, describe_rows, shape_of
+from .results import Source, check_format_count, describe_rows, shape_of
 
 if TYPE_CHECKING:
     from .session import Session
@@ -120,7 +120,7 @@ def bind(session: Session, message: m.Bind) -> Awaitable[None] | None:
         )
     description = statement.description
     if description is not None and description.columns is not None:
-        check_formats(message.result_formats, len(description.columns))
+        check_format_count(message.result_formats, len(description.columns))
     if count and description is None and 0 in statement.declared:
         return _describe_and_bind(session, statement, message)
     if count:
@@ -161,7 +161,7 @@ async def _description(session: Session, statement: PreparedStatement) -> Descri
     else:
         new = await session.execution.describe(plan, statement.declared)
         if description is not None and new.columns != description.columns:
-            raise FeatureNotSupported("cached plan must not change result type", routine="RevalidateCachedQuery")
+            raise changed_result_type()
     statement.description = new
     statement.version = version
     return new

@@ -55,11 +55,14 @@ def check_formats(formats: tuple[int, ...], count: int) -> tuple[int, ...]:
     for code in formats:
         if code not in (0, 1):
             raise ProtocolViolation(f"unsupported format code: {code}", sqlstate="22023")
-    if len(formats) == count:
-        return formats
-    if len(formats) > 1:
+    check_format_count(formats, count)
+    return formats if len(formats) == count else (formats or (0,)) * count
+
+
+def check_format_count(formats: tuple[int, ...], count: int) -> None:
+    """Raise 08P01 where Bind's result formats are neither none, nor one, nor one per column."""
+    if len(formats) > 1 and len(formats) != count:
         raise ProtocolViolation(f"bind message has {len(formats)} result formats but query has {count} columns")
-    return (formats or (0,)) * count
 
 
 def describe_rows(columns: Sequence[Column], formats: tuple[int, ...] = ()) -> bytes:
