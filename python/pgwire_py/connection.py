@@ -68,7 +68,7 @@ class BackendConnection:
         self._max_message_length = max_message_length
         self._inbox: list[Any] = []
         self._position = 0
-        self._out: list[bytes] = []
+        self._out: list[bytes | memoryview] = []
         self._enter(Phase.STARTUP)
 
     def _enter(self, phase: Phase) -> None:
@@ -222,7 +222,7 @@ class BackendConnection:
             if kind is m.AuthenticationOk:
                 self._decoder.max_message_length = self._max_message_length
 
-    def send_encoded(self, data: bytes) -> None:
+    def send_encoded(self, data: bytes | memoryview) -> None:
         """Queue bytes of complete backend messages that do not change the phase: rows, descriptions, CommandComplete and the like.
 
         Raises:
@@ -240,7 +240,7 @@ class BackendConnection:
         self._phase = _IDLE
         self._row = _ROWS[_IDLE]
 
-    def data_to_send(self) -> bytes:
+    def data_to_send(self) -> bytes | memoryview:
         """What has been queued since the last call, as one piece."""
         out = self._out
         if not out:
@@ -248,6 +248,11 @@ class BackendConnection:
         data = out[0] if len(out) == 1 else b"".join(out)
         self._out = []
         return data
+
+    def take_pieces(self) -> list[bytes | memoryview]:
+        """As :meth:`data_to_send` without joining: for large results, whose pieces are better not copied."""
+        out, self._out = self._out, []
+        return out
 
     def close(self) -> None:
         """Stop receiving: nothing that came or comes is handed out any more."""

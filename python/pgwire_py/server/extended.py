@@ -246,7 +246,8 @@ def execute(session: Session, message: m.Execute) -> Awaitable[None] | None:
     chunk = source.read(limit)
     if chunk.__class__ is tuple and chunk[2] and (not limit or chunk[1] < limit):
         portal.done = True
-        session.connection.send_encoded(chunk[0] + session.completion(plan, source, chunk[1]))
+        session.connection.send_encoded(chunk[0])
+        session.connection.send_encoded(session.completion(plan, source, chunk[1]))
         return None
     return _stream(session, portal, plan, limit, chunk)
 
