@@ -19,18 +19,7 @@ def _python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_public_names_exist() -> None:
-    for name in (
-        "serve",
-        "Server",
-        "Session",
-        "Query",
-        "Result",
-        "Column",
-        "Description",
-        "PythonEngine",
-        "PostgresError",
-        "messages",
-    ):
+    for name in ("serve", "Server", "Session", "Query", "Result", "Column", "Description", "PythonEngine", "PostgresError", "messages"):
         assert hasattr(pgwire_py, name), name
     assert pgwire_py.INT4 == 23
     assert pgwire_py.TIMESTAMPTZ_ARRAY == 1185
