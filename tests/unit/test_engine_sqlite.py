@@ -64,7 +64,7 @@ def test_values_of_every_type_come_back(session: EngineSession) -> None:
         "jsonb",
         "uuid",
         "timestamptz",
-        "_int8",
+        "_int4",
         "date",
         "bool",
         "bytea",
@@ -384,3 +384,25 @@ def test_relations(session: EngineSession) -> None:
 def test_a_repeated_describe_is_taken_from_the_cache(session: EngineSession) -> None:
     found = statement("select * from t where id = $1")
     assert session.describe(found, ()) is session.describe(found, ())
+
+
+def test_escape_strings(session: EngineSession) -> None:
+    text = r"select E'a\\b\'c\n', 'a\\b', E'', U&'d\0061t' where E'\\' = '\'"
+    assert rows(run(session, text)) == [("a\\b'c\n", "a\\\\b", "", "dat")]
+
+
+def test_wide_numerics_keep_every_digit(session: EngineSession) -> None:
+    run(session, "create table wide (n numeric(40,10), m numeric)")
+    value = Decimal("-12345678901234567890.0123456789")
+    run(session, "insert into wide values ($1, $1)", value)
+    assert rows(run(session, "select n, m from wide where n = $1", value)) == [(value, value)]
+    (constant,) = rows(run(session, "select 12345678901234567890123::numeric(40,2)"))[0]
+    assert str(constant) == "12345678901234567890123.00"
+
+
+def test_names_that_say_the_width(session: EngineSession) -> None:
+    run(session, "create table widths (a int4, b float4, c integer, d real, e int4[], f int[], g text[], h int8[])")
+    _, columns = describe(session, "select * from widths")
+    assert [kind for _, kind in columns] == ["int4", "float4", "int8", "float8", "_int4", "_int4", "_text", "_int8"]
+    run(session, "insert into widths (a, b, e, g) values ($1, $2, $3, $4)", 1, 1.5, [1, None], ["x", "{"])
+    assert rows(run(session, "select a, b, e, g from widths")) == [(1, 1.5, [1, None], ["x", "{"])]

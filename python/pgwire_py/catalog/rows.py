@@ -94,7 +94,7 @@ def _class(oid: int, name: str, namespace: int, kind: str, columns: int, row_typ
 
 
 def _attribute(
-    relation: int, number: int, name: str, type_oid: int, not_null: bool, default: bool
+    relation: int, number: int, name: str, type_oid: int, not_null: bool, default: bool, modifier: int = -1
 ) -> dict[str, object]:
     kind = _TYPE_ROWS.get(type_oid) or _TYPE_ROWS[25]
     return {
@@ -106,7 +106,7 @@ def _attribute(
         "attnum": number,
         "attndims": 1 if CATEGORIES.get(type_oid) == "A" else 0,
         "attcacheoff": -1,
-        "atttypmod": -1,
+        "atttypmod": modifier,
         "attbyval": kind["typbyval"],
         "attalign": kind["typalign"],
         "attstorage": kind["typstorage"],
@@ -196,7 +196,8 @@ def _relation_rows(relation: Relation, context: SessionContext, oids: Oids, name
         )
     for number, column in enumerate(columns, 1):
         not_null = column.not_null or column.primary_key
-        yield "pg_attribute", _attribute(oid, number, column.name, column.type, not_null, column.default is not None)
+        has_default, modifier = column.default is not None, column.type_modifier
+        yield "pg_attribute", _attribute(oid, number, column.name, column.type, not_null, has_default, modifier)
         if column.default is not None:
             default = {"oid": oids("d", schema, name, number), "adrelid": oid, "adnum": number, "adbin": column.default}
             yield "pg_attrdef", default
@@ -208,7 +209,7 @@ def _relation_rows(relation: Relation, context: SessionContext, oids: Oids, name
                 "ordinal_position": number,
                 "column_default": column.default,
                 "is_nullable": "NO" if not_null else "YES",
-                **_information_type(column.type),
+                **_information_type(column.type, column.type_modifier),
                 "udt_catalog": context.database,
                 "dtd_identifier": str(number),
                 "is_self_referencing": "NO",
@@ -237,11 +238,17 @@ _PRECISIONS = {
 }
 
 
-def _information_type(type_oid: int) -> dict[str, object]:
+def _information_type(type_oid: int, modifier: int) -> dict[str, object]:
     precision, radix, scale = _PRECISIONS.get(type_oid, (None, None, None))
+    length = None
+    if modifier >= 4 and type_oid == 1700:
+        precision, scale = (modifier - 4) >> 16, (modifier - 4) & 0xFFFF
+    elif modifier >= 4 and type_oid in (1042, 1043):
+        length = modifier - 4
     known = _TYPE_ROWS.get(type_oid)
     return {
         "data_type": "ARRAY" if CATEGORIES.get(type_oid) == "A" else format_type(type_oid, None),
+        "character_maximum_length": length,
         "character_octet_length": 1_073_741_824 if type_oid in (25, 1042, 1043) else None,
         "numeric_precision": precision,
         "numeric_precision_radix": radix,
@@ -267,9 +274,10 @@ def _key_rows(relation: Relation, context: SessionContext, oids: Oids, names: Na
     zeros = " ".join("0" for _ in key)
     yield "pg_class", {**_class(index, index_name, names.namespaces[schema], "i", len(key), 0), "reltuples": 0}
     for position, number in enumerate(key, 1):
+        of = columns[number - 1]
         yield (
             "pg_attribute",
-            _attribute(index, position, columns[number - 1].name, columns[number - 1].type, False, False),
+            _attribute(index, position, of.name, of.type, False, False, of.type_modifier),
         )
     yield (
         "pg_index",

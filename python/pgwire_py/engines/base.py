@@ -74,6 +74,7 @@ class RelationColumn(NamedTuple):
     not_null: bool = False
     default: str | None = None
     primary_key: bool = False
+    type_modifier: int = -1
 
 
 class Relation(NamedTuple):

@@ -91,6 +91,33 @@ _RULES: dict[str, list[tuple[str, str, str | None]]] = {
         (r"unique|primary key", "23505", None),
     ],
     "Conversion Error": [
+        (r'(time) field value out of range: "([^"\d]*)"', "22007", 'invalid input syntax for type {0}: "{1}"'),
+        (
+            r'(?:date|time|timestamp) field value out of range: "([^"]*)"',
+            "22008",
+            'date/time field value out of range: "{0}"',
+        ),
+        (
+            r'invalid (date|time|timestamp) field format: "([^"]*)"',
+            "22007",
+            'invalid input syntax for type {0}: "{1}"',
+        ),
+        (r"Could not convert string '([^']*)' to INTERVAL", "22007", 'invalid input syntax for type interval: "{0}"'),
+        (
+            r"Could not convert string '(\s*[+-]?\d+\s*)' to INT16",
+            "22003",
+            'value "{0}" is out of range for type smallint',
+        ),
+        (
+            r"Could not convert string '(\s*[+-]?\d+\s*)' to INT32",
+            "22003",
+            'value "{0}" is out of range for type integer',
+        ),
+        (
+            r"Could not convert string '(\s*[+-]?\d+\s*)' to INT64",
+            "22003",
+            'value "{0}" is out of range for type bigint',
+        ),
         (r"out of range|Could not cast value|overflow", "22003", None),
         (r"timestamp|date field|time field|interval|extract specifier", "22007", None),
         (r"Unimplemented type for cast", "42846", None),

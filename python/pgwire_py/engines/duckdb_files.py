@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import oids
 from .base import Relation, RelationColumn
-from .duckdb_types import described
+from .duckdb_types import described, numeric_modifier
 
 __all__ = ["create_views", "find_files", "read_relations"]
 
@@ -86,15 +86,17 @@ def read_relations(connection: Any) -> tuple[Relation, ...]:
         )
     }
     found: dict[tuple[str, str], list[RelationColumn]] = {}
-    kinds: dict[str, int] = {}
+    kinds: dict[str, tuple[int, int]] = {}
     for schema, table, name, kind, nullable, default in _rows(
         connection,
         "SELECT schema_name, table_name, column_name, data_type, is_nullable, column_default FROM duckdb_columns() "
         "WHERE NOT internal AND database_name = current_database() ORDER BY schema_name, table_name, column_index",
     ):
         if kind not in kinds:
-            kinds[kind] = described(connection.sqltype(kind)) or oids.TEXT
-        column = RelationColumn(name, kinds[kind], nullable is False, default, (schema, table, name) in keys)
+            parsed = connection.sqltype(kind)
+            kinds[kind] = described(parsed) or oids.TEXT, numeric_modifier(parsed)
+        oid, modifier = kinds[kind]
+        column = RelationColumn(name, oid, nullable is False, default, (schema, table, name) in keys, modifier)
         found.setdefault((schema, table), []).append(column)
     return tuple(
         Relation(

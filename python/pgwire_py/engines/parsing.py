@@ -6,17 +6,27 @@ sqlglot reads ``$1,$2)`` as the start of a dollar quote, so each ``$n`` is an id
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import oids
+from .._impl import tokenize
 from ..sql import Statement
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["MAX_PARSED", "oid_of_datatype", "parameter_number", "parse", "replace_parameters", "sql_type_name"]
+__all__ = [
+    "MAX_PARSED",
+    "oid_of_datatype",
+    "parameter_number",
+    "parse",
+    "replace_parameters",
+    "sql_type_name",
+    "written_type",
+]
 
 MAX_PARSED = 100_000
 """Texts longer than this many characters are not parsed: they pass as they are."""
@@ -102,9 +112,9 @@ def parse(statement: Statement) -> exp.Expr | None:
     if len(statement.text) > MAX_PARSED:
         return None
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # what it cannot read is the engine's to judge, not news
-    text = replace_parameters(statement, lambda number: f"{_MARK}{number}")
+    text = _plain_strings(replace_parameters(statement, lambda number: f"{_MARK}{number}"))
     try:
-        tree = sqlglot.parse_one(text, read="postgres")
+        tree = sqlglot.parse_one(text, read=_dialect())
     except (SqlglotError, RecursionError):
         return None
     if tree is None or isinstance(tree, exp.Command):
@@ -151,6 +161,47 @@ def sql_type_name(oid: int) -> str | None:
         element = sql_type_name(oids.ELEMENT_OF[oid])
         return element and element + "[]"
     return _SQL_NAME.get(oid)
+
+
+def written_type(node: exp.DataType) -> str:
+    """The first word of a type as the statement has it, in upper case (``INT4``): sqlglot folds synonyms; empty where the
+    tree was made otherwise.
+    """
+    return str(node.meta.get("written", "")).upper()
+
+
+@functools.cache
+def _dialect() -> Any:
+    """PostgreSQL's dialect, with the spelling of each type kept for :func:`written_type`."""
+    from sqlglot import exp
+    from sqlglot.dialects.postgres import Postgres
+
+    base: Any = Postgres.Parser
+
+    class Parser(base):  # type: ignore[misc]
+        def _parse_types(self, *args: Any, **kwargs: Any) -> Any:
+            first = self._curr
+            kind = super()._parse_types(*args, **kwargs)
+            if first is not None and isinstance(kind, exp.DataType):
+                kind.meta["written"] = first.text
+            return kind
+
+    return type("PgwirePostgres", (Postgres,), {"Parser": Parser, "parser_class": Parser})()
+
+
+def _plain_strings(text: str) -> str:
+    """The text with ``E'…'`` and ``U&'…'`` as plain constants of the same value: sqlglot resolves their escapes wrongly."""
+    folded = text.lower()
+    if "e'" not in folded and "u&'" not in folded:
+        return text
+    pieces: list[str] = []
+    position = 0
+    for token in tokenize(text):
+        if token.kind == "string" and text[token.start] in "eEuU":
+            pieces += (text[position : token.start], "'" + token.value.replace("'", "''") + "'")
+            position = token.end
+    pieces.append(text[position:])
+    return "".join(pieces)
 
 
 def _to_parameter(node: exp.Expr) -> exp.Expr:

@@ -12,7 +12,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from .. import oids
-from .parsing import oid_of_datatype
+from .parsing import oid_of_datatype, written_type
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -32,6 +32,8 @@ _CAST_FUNCTIONS = {
     oids.JSON: "json",
     oids.JSONB: "json",
 }
+_EXACT = ("INT4", "FLOAT4")
+"""PostgreSQL's own names, which say the width that INTEGER and REAL in SQLite do not."""
 _INTEGER_BYTES = {oids.INT2: 2, oids.INT4: 4, oids.INT8: 8}
 
 
@@ -81,10 +83,12 @@ def _dialect() -> Any:
 
     class Generator(base):  # type: ignore[misc]
         def datatype_sql(self, expression: exp.DataType) -> str:
-            text = expression.sql("postgres")
-            if text.upper() in ("INT", "INTEGER"):
-                return "INTEGER"
-            return f'"{text}"' if "[" in text else text
+            text, written = expression.sql("postgres"), written_type(expression)
+            if "[" in text:
+                return f'"{written + text[text.index("[") :] if written in _EXACT else text}"'
+            if written in _EXACT:
+                return written
+            return "INTEGER" if text.upper() in ("INT", "INTEGER") else text
 
         def parameter_sql(self, expression: exp.Parameter) -> str:
             return f"?{expression.this.name}"
@@ -147,7 +151,6 @@ def _rules() -> dict[type, Any]:
         exp.LogicalOr: lambda n: exp.Max(this=n.this),
         exp.Array: lambda n: _call("json_array", *n.expressions),
         exp.ArrayAgg: lambda n: _call("json_group_array", n.this),
-        exp.ByteString: _escape_string,
     }
 
 
@@ -168,6 +171,8 @@ def _cast(node: exp.Expr) -> exp.Expr:
         return _call(_CAST_FUNCTIONS[oid], inner)
     sizes = [p.this for p in to.expressions if isinstance(p, exp.DataTypeParam)]
     if oid == oids.NUMERIC:
+        if isinstance(inner, exp.Literal):
+            inner = exp.Literal.string(inner.name)  # every digit: SQLite would read a REAL
         scale = [exp.Literal.number(sizes[1].name if len(sizes) > 1 else 0)] if sizes else []
         return _call("pgwire_numeric", inner, *scale)
     if oid in (oids.TEXT, oids.VARCHAR, oids.BPCHAR, oids.NAME):
@@ -289,18 +294,6 @@ def _named_values(node: exp.Expr) -> exp.Expr:
     values = exp.Values(expressions=node.expressions, alias=exp.TableAlias(this=exp.to_identifier("_values")))
     query = exp.Select(expressions=names).from_(values)
     return exp.Subquery(this=query, alias=exp.TableAlias(this=alias.this))
-
-
-def _escape_string(node: exp.Expr) -> exp.Expr:
-    from sqlglot import exp
-
-    escapes = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-    pieces: list[str] = []
-    characters = iter(str(node.this))
-    for character in characters:
-        following = next(characters, "") if character == "\\" else ""
-        pieces.append(escapes.get(following, following) if character == "\\" else character)
-    return exp.Literal.string("".join(pieces))
 
 
 def _rewrite_create(create: exp.Expr) -> None:

@@ -26,7 +26,7 @@ from ..errors import (
     NumericValueOutOfRange,
     PostgresError,
 )
-from .sqlite_types import parameter_value
+from .sqlite_types import EXACT, parameter_value
 
 __all__ = ["register"]
 
@@ -93,8 +93,10 @@ def _modulo(left: object, right: object) -> object:
 
 def _decimal(value: object) -> Decimal:
     try:
+        if isinstance(value, bytes):
+            value = value.decode("ascii")
         return Decimal(repr(value) if isinstance(value, float) else str(value).strip())
-    except InvalidOperation:
+    except (InvalidOperation, UnicodeDecodeError):
         raise InvalidTextRepresentation(f'invalid input syntax for type numeric: "{value}"') from None
 
 
@@ -131,7 +133,10 @@ def _numeric(value: object, scale: int | None = None) -> object:
         return None
     number = _decimal(value)
     if scale is not None and number.is_finite():
-        number = number.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
+        try:
+            number = number.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, EXACT)
+        except InvalidOperation:
+            raise NumericValueOutOfRange("value overflows numeric format") from None
     return parameter_value(number)
 
 

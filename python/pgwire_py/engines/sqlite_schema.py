@@ -55,7 +55,7 @@ def read_tables(connection: sqlite3.Connection) -> SchemaTables:
                 types.setdefault(table.lower(), {})[name.lower()] = 0 if open_ else oid
                 if modifier != -1:
                     modifiers[table.lower(), name.lower()] = modifier
-                columns.append(RelationColumn(name, oid, bool(not_null), default, key > 0))
+                columns.append(RelationColumn(name, oid, bool(not_null), default, key > 0, modifier))
             if schema == "main":
                 relations.append(Relation("public", table, "v" if kind == "view" else "r", tuple(columns)))
     for view, sql in views:

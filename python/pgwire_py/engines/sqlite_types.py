@@ -10,21 +10,19 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta, timezone
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from uuid import UUID
 
 from .. import oids
 from ..errors import InvalidTextRepresentation, NumericValueOutOfRange
 from .base import Column
 
-__all__ = ["Converter", "converter", "declared_type", "parameter_value"]
+__all__ = ["EXACT", "Converter", "converter", "declared_type", "parameter_value"]
 
 _DECLARED = {
-    **dict.fromkeys(
-        ("INTEGER", "INT", "BIGINT", "INT8", "INT4", "MEDIUMINT", "SERIAL", "BIGSERIAL", "LONG"), oids.INT8
-    ),
+    **dict.fromkeys(("INTEGER", "INT", "BIGINT", "INT8", "MEDIUMINT", "SERIAL", "BIGSERIAL", "LONG"), oids.INT8),
     **dict.fromkeys(("SMALLINT", "INT2", "TINYINT", "SMALLSERIAL"), oids.INT2),
-    **dict.fromkeys(("REAL", "DOUBLE", "DOUBLE PRECISION", "FLOAT", "FLOAT8", "FLOAT4"), oids.FLOAT8),
+    **dict.fromkeys(("REAL", "DOUBLE", "DOUBLE PRECISION", "FLOAT", "FLOAT8"), oids.FLOAT8),
     **dict.fromkeys(("NUMERIC", "DECIMAL", "NUMBER", "MONEY"), oids.NUMERIC),
     **dict.fromkeys(("BOOLEAN", "BOOL"), oids.BOOL),
     **dict.fromkeys(("BLOB", "BYTEA", "BINARY", "VARBINARY"), oids.BYTEA),
@@ -33,12 +31,16 @@ _DECLARED = {
     **dict.fromkeys(("TIME", "TIME WITHOUT TIME ZONE"), oids.TIME),
     **dict.fromkeys(("VARCHAR", "CHARACTER VARYING", "NVARCHAR", "VARYING CHARACTER"), oids.VARCHAR),
     **dict.fromkeys(("CHAR", "CHARACTER", "NCHAR", "BPCHAR"), oids.BPCHAR),
+    "INT4": oids.INT4,
+    "FLOAT4": oids.FLOAT4,
     "DATE": oids.DATE,
     "INTERVAL": oids.INTERVAL,
     "UUID": oids.UUID,
     "JSON": oids.JSON,
     "JSONB": oids.JSONB,
 }
+_ELEMENTS = {"INT": oids.INT4, "INTEGER": oids.INT4, "REAL": oids.FLOAT4, "TEXT": oids.TEXT}
+"""Arrays are PostgreSQL's alone, and so are the widths of their elements."""
 _SHAPE = re.compile(
     r"\s*([a-z_][a-z0-9_ ]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*((?:with|without) time zone)?\s*(\[\])?\s*$",
     re.I,
@@ -61,7 +63,7 @@ def declared_type(declared: str | None) -> tuple[int, int]:
     elif oid in (oids.VARCHAR, oids.BPCHAR) and found[2]:
         modifier = int(found[2]) + 4
     if found[5]:
-        return oids.ARRAY_OF.get(oid, oids.TEXT_ARRAY), -1
+        return oids.ARRAY_OF.get(_ELEMENTS.get(name, oid), oids.TEXT_ARRAY), -1
     return oid, modifier
 
 
@@ -108,6 +110,8 @@ def converter(column: Column) -> Converter | None:
     def one(value: object) -> object:
         try:
             result = convert(value)
+            if exponent is not None and isinstance(result, Decimal) and result.is_finite():
+                result = result.quantize(exponent, context=EXACT)
         except (ValueError, TypeError, InvalidOperation, OverflowError):
             result = _BAD
         if result is _BAD:
@@ -116,14 +120,14 @@ def converter(column: Column) -> Converter | None:
             raise InvalidTextRepresentation(
                 f'invalid value for type {kind} in column "{column.name}": {preview}', column_name=column.name
             )
-        if exponent is not None and isinstance(result, Decimal) and result.is_finite():
-            result = result.quantize(exponent) if abs(result) < 10**30 else result
         return result
 
     return run
 
 
 _BAD = object()
+EXACT = Context(prec=131_072 + 16_383)
+"""As many digits as PostgreSQL's numeric can have."""
 _INT2_RANGE = range(-(2**15), 2**15)
 _INT4_RANGE = range(-(2**31), 2**31)
 _OFFSET = re.compile(r"(?:[Zz]|[+-]\d\d(?::?\d\d)?)\s*$")
@@ -153,6 +157,8 @@ def _to_float(value: object) -> object:
 def _to_decimal(value: object) -> object:
     if isinstance(value, float):
         return Decimal(repr(value))
+    if isinstance(value, bytes):
+        value = value.decode("ascii")
     return Decimal(value) if isinstance(value, (int, str)) else _BAD
 
 
@@ -230,13 +236,16 @@ def _integer(value: int) -> object:
 
 
 def _number(value: Decimal) -> object:
-    """INTEGER or REAL where that is the same number, else text, which NUMERIC affinity keeps as it is."""
+    """INTEGER or REAL where that is the same number, else its text as a BLOB: NUMERIC affinity would make a REAL of text.
+
+    Every digit stays, and SQLite calculates with it as with text; in comparisons it stands behind all numbers.
+    """
     if not value.is_finite():
         return str(value)
-    if value == value.to_integral_value() and abs(value) < 2**63:
+    if -(2**63) <= value < 2**63 and value == int(value):
         return int(value)
     number = float(value)
-    return number if Decimal(repr(number)) == value else format(value, "f")
+    return number if Decimal(repr(number)) == value else format(value, "f").encode()
 
 
 def _interval(value: timedelta) -> str:
@@ -251,6 +260,8 @@ def _in_json(value: object) -> object:
         return value
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, Decimal):
+        return str(value)
     return (
         UUID.__str__(value)
         if isinstance(value, UUID)

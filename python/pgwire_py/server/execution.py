@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import threading
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -15,12 +18,18 @@ from ..engines.python import PythonEngine
 from ..errors import changed_result_type
 from .handler import Query, Result
 from .plans import Plan
-from .results import Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of
+from .results import CHUNK, Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of
 from .workers import Worker
 
 __all__ = ["EngineExecution", "Execution", "FunctionExecution"]
 
+log = logging.getLogger("pgwire_py.server")
+
 _FETCH = 512
+_AHEAD = 4 * CHUNK
+"""Bytes of rows made on a session's thread before they are handed to the loop: each handing over wakes two threads."""
+_AHEAD_SECONDS = 0.002
+"""How long rows that are ready may wait for others behind them."""
 
 
 class Execution:
@@ -40,6 +49,7 @@ class Execution:
         self._lock = threading.Lock()
         self._running: EngineSession | None = None
         self._closed = False
+        self._open: set[_ThreadSource] = set()
 
     def describes(self, plan: Plan) -> bool:
         """Whether describe can tell the columns without running the statement."""
@@ -121,12 +131,17 @@ class Execution:
             source = _engine_source(result, description, formats)
             if source.shape is None:
                 return source
-            return _ThreadSource(self, target, source, source.read(max_rows))
+            return _ThreadSource(self, target, source, _read_ahead(source, max_rows))
 
         done: Source = self._run(target, work)
         return done
 
     def _close(self) -> None:
+        for source in list(self._open):
+            try:
+                source.close_inner()
+            except Exception:  # the session's end must go on
+                log.exception("session %d: closing a result failed", self._context.process_id)
         if self._catalogue is not None:
             self._catalogue.close()
 
@@ -230,7 +245,7 @@ class FunctionExecution(Execution):
 
     async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan) -> Source:
         source = source_of(await self._call(self._function, query), formats, plan)
-        return source if source.shape is None else _ThreadSource(self, None, source, None)
+        return source if source.shape is None else _ThreadSource(self, None, source, [])
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         if self._engine.transaction is not None:
@@ -284,38 +299,65 @@ class _EngineArrowSource(Source):
 
 
 class _ThreadSource(Source):
-    """A source that is read on the session's thread; the first chunk came with the execution."""
+    """A source that is read on the session's thread, several chunks at a time; the first came with the execution."""
 
-    __slots__ = ("_execution", "_first", "_inner", "_target")
+    __slots__ = ("_ended", "_execution", "_inner", "_ready", "_target")
 
-    def __init__(self, execution: Execution, target: EngineSession | None, inner: Source, first: Any) -> None:
+    def __init__(self, execution: Execution, target: EngineSession | None, inner: Source, first: list[Chunk]) -> None:
         super().__init__(inner.shape, inner.affected, inner.tag)
         self._execution = execution
         self._target = target
         self._inner = inner
-        self._first: Chunk | None = first
+        self._ready = deque(first)
+        self._ended = bool(first) and first[-1][2]
+        if self._ended:
+            inner.close()
+        else:
+            execution._open.add(self)
 
     def read(self, max_rows: int) -> Chunk | Awaitable[Chunk]:
-        first = self._first
-        if first is not None:
-            self._first = None
-            return first
-        return self._execution._worker.call(self._read, max_rows)
+        return self._ready.popleft() if self._ready else self._fill(max_rows)
 
-    def _read(self, max_rows: int) -> Chunk:
-        chunk: Any = (
-            self._inner.read(max_rows)
-            if self._target is None
-            else self._execution._run(self._target, self._inner.read, max_rows)
-        )
-        if chunk[2]:
-            self._inner.close()
-        done: Chunk = chunk
-        return done
+    async def _fill(self, max_rows: int) -> Chunk:
+        self._ready.extend(await self._execution._worker.call(self._read, max_rows))
+        return self._ready.popleft()
+
+    def _read(self, max_rows: int) -> list[Chunk]:
+        if self._ended:
+            return [(b"", 0, True)]
+        if self._target is None:
+            chunks = _read_ahead(self._inner, max_rows)
+        else:
+            chunks = self._execution._run(self._target, _read_ahead, self._inner, max_rows)
+        if chunks[-1][2]:
+            self.close_inner()
+        return chunks
 
     def close(self) -> None:
-        if not self._execution._closed:
-            self._execution._worker.call(self._inner.close)
+        self._ready.clear()
+        if not self._ended and not self._execution._closed:
+            self._execution._worker.call(self.close_inner)
+
+    def close_inner(self) -> None:
+        """Give up the rest; on the session's thread."""
+        if not self._ended:
+            self._ended = True
+            self._execution._open.discard(self)
+            self._inner.close()
+
+
+def _read_ahead(source: Source, max_rows: int) -> list[Chunk]:
+    """The next chunks, at least one, until there is enough of them, rows would have to wait, or the source ends."""
+    until = time.monotonic() + _AHEAD_SECONDS
+    chunks: list[Chunk] = []
+    size = rows = 0
+    while True:
+        chunk: Any = source.read(max_rows and max_rows - rows)
+        chunks.append(chunk)
+        size += len(chunk[0])
+        rows += chunk[1]
+        if chunk[2] or size >= _AHEAD or (max_rows and rows >= max_rows) or time.monotonic() >= until:
+            return chunks
 
 
 def _engine_source(result: EngineResult, description: Description | None, formats: tuple[int, ...]) -> Source:
