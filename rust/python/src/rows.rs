@@ -5,8 +5,8 @@ use pgwire_py_core::rows::{self, Row};
 use pgwire_py_core::types::{Kind, PgType, datetime, floats, text};
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyDateAccess, PyDateTime, PyFloat, PyInt, PyList, PyString, PyTimeAccess,
-    PyTuple, PyTzInfoAccess,
+    PyBool, PyDateAccess, PyDateTime, PyFloat, PyInt, PyList, PyString, PyTimeAccess, PyTuple,
+    PyTzInfoAccess,
 };
 
 use crate::buffers;
