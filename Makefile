@@ -16,7 +16,7 @@ $(VENV)/.base: pyproject.toml
 	@command -v cargo >/dev/null || { echo "cargo not found: install Rust 1.88 or newer first" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip
-	$(BIN)/python -m pip install -q 'maturin>=1.10,<2' 'click>=8.1' 'sqlglot>=30' 'duckdb>=1.4' 'uvloop>=0.21'
+	$(BIN)/python -m pip install -q 'maturin>=1.10,<2' 'click>=8.1' 'sqlglot>=30' 'duckdb>=2; python_version >= "3.11"' 'uvloop>=0.21'
 	touch $@
 
 $(VENV)/.test: $(VENV)/.base

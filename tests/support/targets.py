@@ -8,13 +8,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import DUCKDB
 from .postgres import Programs, running_cluster
 from .raw import RawClient
 from .servers import ServerProcess, running_server, serve_command
 
 REFEREE = "postgres"
-OURS = ("sqlite", "duckdb")
-OURS_PURE = ("sqlite-pure", "duckdb-pure")
+OURS = ("sqlite", "duckdb") if DUCKDB else ("sqlite",)
+OURS_PURE = tuple(f"{name}-pure" for name in OURS)
 
 
 @dataclass(frozen=True)

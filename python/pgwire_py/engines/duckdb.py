@@ -10,6 +10,7 @@ result per connection: when another statement comes while a result is open, the 
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -464,9 +465,9 @@ def _require() -> Any:
     try:
         import duckdb
     except ImportError as error:
-        raise ImportError(
-            "the DuckDB engine needs duckdb 2.0 (Python 3.11 or later): pip install 'pgwire-py[duckdb]'"
-        ) from error
+        if sys.version_info < (3, 11):
+            raise ImportError("the DuckDB engine needs duckdb 2.0, which needs Python 3.11 or later") from error
+        raise ImportError("the DuckDB engine needs duckdb: pip install 'pgwire-py[duckdb]'") from error
     if not (hasattr(duckdb.DuckDBPyConnection, "_bind") and hasattr(duckdb.DuckDBPyConnection, "_submit")):
         raise ImportError(
             f"the DuckDB engine needs duckdb 2.0 (Python 3.11 or later), found duckdb {duckdb.__version__}"

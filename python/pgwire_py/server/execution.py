@@ -15,7 +15,7 @@ from .. import oids
 from ..catalog import Catalog
 from ..engines.base import Description, Engine, EngineResult, EngineSession, SessionContext, declared_types
 from ..engines.python import PythonEngine
-from ..errors import changed_result_type
+from ..errors import PostgresError, changed_result_type
 from .handler import Query, Result
 from .plans import Plan
 from .results import CHUNK, Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of
@@ -291,7 +291,10 @@ class _EngineArrowSource(Source):
         self._result = result
 
     def read(self, max_rows: int) -> Any:
-        return self._inner.read(max_rows)
+        try:
+            return self._inner.read(max_rows)
+        except PostgresError as error:
+            raise _explained(self._result, error) from error
 
     def close(self) -> None:
         self._inner.close()
@@ -346,6 +349,11 @@ class _ThreadSource(Source):
             self._inner.close()
 
 
+def _explained(result: EngineResult, error: PostgresError) -> PostgresError:
+    """What the engine says of an error that came up in reading its stream, which tells the text only."""
+    return result.explain(error) if error.sqlstate == "XX000" else error
+
+
 def _read_ahead(source: Source, max_rows: int) -> list[Chunk]:
     """The next chunks, at least one, until there is enough of them, rows would have to wait, or the source ends."""
     until = time.monotonic() + _AHEAD_SECONDS
@@ -363,7 +371,12 @@ def _read_ahead(source: Source, max_rows: int) -> list[Chunk]:
 def _engine_source(result: EngineResult, description: Description | None, formats: tuple[int, ...]) -> Source:
     described = None if description is None else description.columns
     if result.arrow is not None:
-        return _EngineArrowSource(arrow_source(result.arrow, formats, described or result.columns), result)
+        try:
+            source = arrow_source(result.arrow, formats, described or result.columns)
+        except PostgresError as error:
+            result.close()
+            raise _explained(result, error) from error
+        return _EngineArrowSource(source, result)
     if result.columns is None:
         return Source(None, result.affected)
     if described is not None and [column.type for column in described] != [column.type for column in result.columns]:
