@@ -89,6 +89,7 @@ class Pool:
 
     def give_back(self, database: Database) -> None:
         """Return a database that no cursor uses any more."""
+        database.leave()
         with self._lock:
             if len(self._idle) < _KEPT:
                 self._idle.append(database)
@@ -135,6 +136,11 @@ class Database:
     def renew(self) -> None:
         """Forget the cancel of an earlier query."""
         self._cancelled = False
+
+    def leave(self) -> None:
+        """Let go of the session: SQLite's functions hold this object, and the garbage collector cannot see through SQLite."""
+        self._names.leave()
+        self._error = None
 
     def prepare(
         self, context: SessionContext, translation: Translation, relations: Callable[[], Sequence[Relation]]

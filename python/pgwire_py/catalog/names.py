@@ -48,6 +48,11 @@ class Names:
         self.constraints: dict[int, str] = {}
         self.indexes: dict[int, tuple[int, tuple[str, ...]]] = {}
 
+    def leave(self) -> None:
+        """Forget the session."""
+        if hasattr(self, "context"):
+            del self.context
+
     def add_class(self, schema: str, name: str, oid: int, row_type: int = 0) -> None:
         """Make a relation or index known."""
         self.classes[schema, name] = oid

@@ -190,6 +190,7 @@ class Server:
                 await self._emptied(1.0)
         if self._freeing:
             await asyncio.wait(self._freeing, timeout=max(timeout, 1.0))
+        self.catalog.close()
         self.engine.close()
 
     async def _emptied(self, timeout: float) -> bool:
