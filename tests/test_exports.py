@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import pgwire_py
+from pgwire_py import messages, oids, server
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,11 +19,70 @@ def _python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_public_names_exist() -> None:
-    for name in ("serve", "Server", "Session", "Query", "Result", "Column", "Description", "PythonEngine", "PostgresError", "messages"):
-        assert hasattr(pgwire_py, name), name
+NAMES = {
+    "IMPLEMENTATION",
+    "Column",
+    "Description",
+    "LocalProtocolError",
+    "PgWireError",
+    "PostgresError",
+    "ProtocolError",
+    "PythonEngine",
+    "Query",
+    "RemoteProtocolError",
+    "Result",
+    "Server",
+    "Session",
+    "__version__",
+    "messages",
+    "serve",
+}
+
+
+def test_public_names() -> None:
+    assert set(pgwire_py.__all__) == NAMES | set(oids.__all__)
+    assert len(pgwire_py.__all__) == len(set(pgwire_py.__all__))
+    for name in pgwire_py.__all__:
+        assert getattr(pgwire_py, name) is not None, name
+        assert name in dir(pgwire_py)
     assert pgwire_py.INT4 == 23
     assert pgwire_py.TIMESTAMPTZ_ARRAY == 1185
+
+
+def test_public_names_of_the_messages() -> None:
+    exported = {name for name in dir(messages) if isinstance(getattr(messages, name), type)}
+    assert set(messages.__all__) == exported
+    assert len(messages.__all__) == len(exported)
+
+
+def test_names_of_the_server_are_the_servers() -> None:
+    for name in server.__all__:
+        assert getattr(pgwire_py, name) is getattr(server, name)
+    with pytest.raises(AttributeError, match="module 'pgwire_py' has no attribute 'nothing'"):
+        pgwire_py.nothing  # noqa: B018
+
+
+def test_the_server_is_imported_when_it_is_used() -> None:
+    loaded = "[name for name in ('asyncio', 'ssl', 'pgwire_py.server') if name in sys.modules]"
+    result = _python(f"import sys, pgwire_py; print({loaded}); pgwire_py.Server; print({loaded})")
+    assert result.stdout.splitlines() == ["[]", "['asyncio', 'ssl', 'pgwire_py.server']"], result.stderr
+
+
+def test_types_of_the_public_names(tmp_path: Path) -> None:
+    """A program that uses them passes a strict type check, and a wrong name does not."""
+    user = tmp_path / "user.py"
+    user.write_text(
+        "import pgwire_py as pg\n"
+        "from pgwire_py import Server, messages as m\n"
+        "def answer(query: pg.Query) -> pg.Result:\n"
+        "    return pg.Result([pg.Column('n', pg.INT4)], [(1,)])\n"
+        "server: Server = pg.Server(answer, port=0)\n"
+        "message: m.Sync = pg.messages.Sync()\n"
+        "pg.nothing\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", str(tmp_path), str(user)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert result.stdout == f'{user.name}:7: error: Module has no attribute "nothing"  [attr-defined]\n', result.stderr
 
 
 def test_version_is_the_crates() -> None:

@@ -26,7 +26,7 @@ def _layer(module: str) -> int:
         if module in names:
             return number
     for number, names in enumerate(LAYERS):
-        if module.split(".")[0] in names:
+        if module.split(".", maxsplit=1)[0] in names:
             return number
     raise AssertionError(f"{module} belongs to no layer: add it to LAYERS")
 
@@ -50,7 +50,9 @@ def _imports(path: Path) -> set[str]:
         if isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) - node.level + 1]
             target = [*base, *(node.module.split(".") if node.module else [])]
-            found.update([".".join(target)] if node.module else [".".join([*target, alias.name]) for alias in node.names])
+            found.update(
+                [".".join(target)] if node.module else [".".join([*target, alias.name]) for alias in node.names]
+            )
         elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("pgwire_py."):
             found.add(node.module.removeprefix("pgwire_py."))
         elif isinstance(node, ast.Import):

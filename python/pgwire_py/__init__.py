@@ -1,10 +1,51 @@
-"""The PostgreSQL wire protocol for Python, both ends of it, at native speed."""
+"""The PostgreSQL wire protocol for Python, both ends of it, at native speed.
 
-from . import messages
+The server's names are imported when they are first used (PEP 562): the bytes and protocol layers need neither asyncio nor ssl.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from . import messages, oids
 from ._impl import IMPLEMENTATION
 from ._version import __version__
 from .engines.base import Column, Description
 from .engines.python import PythonEngine
 from .errors import LocalProtocolError, PgWireError, PostgresError, ProtocolError, RemoteProtocolError
 from .oids import *
-from .server import Query, Result, Server, Session, serve
+
+if TYPE_CHECKING:
+    from .server import Query, Result, Server, Session, serve
+
+__all__ = [
+    "IMPLEMENTATION",
+    "Column",
+    "Description",
+    "LocalProtocolError",
+    "PgWireError",
+    "PostgresError",
+    "ProtocolError",
+    "PythonEngine",
+    "Query",
+    "RemoteProtocolError",
+    "Result",
+    "Server",
+    "Session",
+    "__version__",
+    "messages",
+    "serve",
+]
+__all__ += oids.__all__
+
+
+if not TYPE_CHECKING:  # where types are checked, a name that does not exist stays an error
+
+    def __getattr__(name: str) -> Any:
+        if name not in ("Query", "Result", "Server", "Session", "serve"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from . import server
+
+        value = globals()[name] = getattr(server, name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -123,7 +123,7 @@ class ScramVerifier:
         if match is None:
             raise ValueError("not a SCRAM-SHA-256 verifier")
         try:
-            salt, stored_key, server_key = (base64.b64decode(part, validate=True) for part in match.group(2, 3, 4))
+            salt, stored_key, server_key = (_from_base64(part) for part in match.group(2, 3, 4))
         except binascii.Error:
             raise ValueError("a SCRAM-SHA-256 verifier with wrong base64") from None
         return cls(int(match.group(1)), salt, stored_key, server_key)
@@ -212,7 +212,7 @@ class ScramServerFinal:
             _malformed("nonce does not match")
         proof_text = attributes[-1][1]
         try:
-            proof = base64.b64decode(proof_text, validate=True)
+            proof = _from_base64(proof_text)
         except binascii.Error:
             proof = b""
         if len(proof) != _KEY_LENGTH:
@@ -317,6 +317,13 @@ def _sha256(data: bytes) -> bytes:
 
 def _base64(data: bytes) -> bytes:
     return base64.b64encode(data)
+
+
+def _from_base64(text: str | bytes) -> bytes:
+    """The bytes of strict base64; raises binascii.Error for anything else. Python 3.10 alone would allow too much padding."""
+    if len(text) % 4:
+        raise binascii.Error("wrong length")
+    return base64.b64decode(text, validate=True)
 
 
 class AuthSource(ABC):

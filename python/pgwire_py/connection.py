@@ -33,6 +33,16 @@ _SIMPLE: Final = Phase.SIMPLE
 _SYNC: Final = Phase.SYNC
 _CLOSED: Final = Phase.CLOSED
 
+WHOLE_BATCHES: Final = frozenset(
+    {
+        (m.Parse, m.Bind, m.Describe, m.Execute, m.Sync),
+        (m.Parse, m.Bind, m.Execute, m.Sync),
+        (m.Bind, m.Describe, m.Execute, m.Sync),
+        (m.Bind, m.Execute, m.Sync),
+    }
+)
+"""The batches that drivers send for one statement, handed out as one event where they come in one piece."""
+
 # The table with each next phase's own row beside it: one look-up a message.
 _Row = dict[type, tuple[Phase, Any]]
 _ROWS: Final[dict[Phase, _Row]] = {phase: {} for phase in Phase}
@@ -58,7 +68,7 @@ class BackendConnection:
         self._max_message_length = max_message_length
         self._inbox: list[Any] = []
         self._position = 0
-        self._out: list[bytes] = []
+        self._out: list[bytes | memoryview] = []
         self._enter(Phase.STARTUP)
 
     def _enter(self, phase: Phase) -> None:
@@ -92,19 +102,34 @@ class BackendConnection:
             self._position = 0
 
     def receive_event(self, data: bytes | bytearray | memoryview) -> Any:
-        """:meth:`receive_data` and :meth:`next_event` in one step, for an owner that is ready for the next event."""
+        """:meth:`receive_data` and :meth:`next_event` in one step, for an owner that is ready for the next event.
+
+        One of :data:`WHOLE_BATCHES` that came in one piece, with nothing before or behind it, is the list of its messages: Sync counts
+        as received, so that ReadyForQuery is owed. An owner that would rather have them one by one calls :meth:`put_back`.
+        """
         messages = self._feed(data)
-        if len(messages) == 1 and self._position == len(self._inbox):
-            entry = self._row.get(messages[0].__class__)
-            if entry is not None:
-                self._phase, self._row = entry
-                return messages[0]
+        if self._position == len(self._inbox):
+            if len(messages) == 1:
+                entry = self._row.get(messages[0].__class__)
+                if entry is not None:
+                    self._phase, self._row = entry
+                    return messages[0]
+            elif self._phase is _IDLE and tuple([message.__class__ for message in messages]) in WHOLE_BATCHES:
+                self._phase = _SYNC
+                self._row = _ROWS[_SYNC]
+                return messages
         if self._position < len(self._inbox):
             self._inbox.extend(messages)
         else:
             self._inbox = messages
             self._position = 0
         return self.next_event()
+
+    def put_back(self, batch: list[Any], done: int) -> None:
+        """Have a whole batch handed out message by message after all, but for the first ``done``, which were answered."""
+        self._inbox = batch
+        self._position = done
+        self._enter(Phase.EXTENDED if done else Phase.IDLE)
 
     def peek(self, ahead: int = 0) -> object | None:
         """A message received and not yet taken, the next one or one further ``ahead``; None where there is none."""
@@ -197,7 +222,7 @@ class BackendConnection:
             if kind is m.AuthenticationOk:
                 self._decoder.max_message_length = self._max_message_length
 
-    def send_encoded(self, data: bytes) -> None:
+    def send_encoded(self, data: bytes | memoryview) -> None:
         """Queue bytes of complete backend messages that do not change the phase: rows, descriptions, CommandComplete and the like.
 
         Raises:
@@ -215,7 +240,7 @@ class BackendConnection:
         self._phase = _IDLE
         self._row = _ROWS[_IDLE]
 
-    def data_to_send(self) -> bytes:
+    def data_to_send(self) -> bytes | memoryview:
         """What has been queued since the last call, as one piece."""
         out = self._out
         if not out:
@@ -223,6 +248,11 @@ class BackendConnection:
         data = out[0] if len(out) == 1 else b"".join(out)
         self._out = []
         return data
+
+    def take_pieces(self) -> list[bytes | memoryview]:
+        """As :meth:`data_to_send` without joining: for large results, whose pieces are better not copied."""
+        out, self._out = self._out, []
+        return out
 
     def close(self) -> None:
         """Stop receiving: nothing that came or comes is handed out any more."""

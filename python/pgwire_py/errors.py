@@ -85,6 +85,7 @@ __all__ = [
     "UniqueViolation",
     "UntranslatableCharacter",
     "WrongObjectType",
+    "changed_result_type",
     "postgres_error",
 ]
 
@@ -611,3 +612,8 @@ def postgres_error(sqlstate: str, message: str, **fields: Any) -> PostgresError:
     """The exception for a SQLSTATE: the class of the well-known code, else of its class, else PostgresError itself."""
     cls = _BY_SQLSTATE.get(sqlstate) or _BY_SQLSTATE.get(sqlstate[:2] + "000", PostgresError)
     return cls(message, sqlstate=sqlstate, **fields)
+
+
+def changed_result_type() -> FeatureNotSupported:
+    """A prepared statement's columns are not what they were: drivers know this error by its ``routine`` and prepare anew."""
+    return FeatureNotSupported("cached plan must not change result type", routine="RevalidateCachedQuery")

@@ -142,7 +142,7 @@ def test_duckdb_relations(core: Any) -> None:
     row = (b"2", b"infinity", b"1 mon 2 days", b"{00000000-0000-0000-0000-000000000001}")
     data, count, _ = encoder.encode(0, 1 << 20)
     assert count == 3000
-    assert data.count(b"".join(len(part).to_bytes(4, "big") + part for part in row)) == 3000
+    assert bytes(data).count(b"".join(len(part).to_bytes(4, "big") + part for part in row)) == 3000
 
 
 def test_an_error_of_the_producer_is_raised_with_its_text(core: Any) -> None:

@@ -14,13 +14,18 @@ from pathlib import Path
 import duckdb
 import pyarrow
 import pytest
-from tests.unit.engine_helpers import describe, error_of, resident_megabytes, rows, run, statement
 
 from pgwire_py import oids
 from pgwire_py.engines.arrow_stream import ArrowRelay
 from pgwire_py.engines.base import EngineSession
 from pgwire_py.engines.duckdb import DuckDBEngine
 from pgwire_py.errors import PostgresError, QueryCanceled
+from tests.unit.engine_helpers import describe, error_of, resident_megabytes, rows, run, statement
+
+if sys.version_info < (3, 11):
+    with pytest.raises(ImportError, match=r"needs duckdb 2\.0 \(Python 3\.11 or later\)"):
+        DuckDBEngine()
+    pytest.skip("duckdb 2.0 needs Python 3.11", allow_module_level=True)
 
 
 @pytest.fixture

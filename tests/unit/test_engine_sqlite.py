@@ -11,12 +11,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.unit.engine_helpers import describe, error_of, resident_megabytes, rows, run, statement
 
 from pgwire_py import oids
 from pgwire_py.engines.base import EngineSession
 from pgwire_py.engines.sqlite import SqliteEngine
 from pgwire_py.errors import PostgresError, QueryCanceled
+from tests.unit.engine_helpers import describe, error_of, resident_megabytes, rows, run, statement
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.engine_helpers import statement
 
 from pgwire_py import oids
 from pgwire_py.engines.inference import Inferrer
 from pgwire_py.engines.parsing import parse, sql_type_name
+from tests.unit.engine_helpers import statement
 
 TABLES = {
     "t": {

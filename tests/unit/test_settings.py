@@ -131,4 +131,4 @@ def test_all_is_sorted_and_described(settings: Settings) -> None:
     rows = settings.all()
     assert [row[0].lower() for row in rows] == sorted(row[0].lower() for row in rows)
     assert ("server_version", "15.4 (test)", "Shows the server version.") in rows
-    assert dict((name, value) for name, value, _ in rows)["server_version_num"] == "150004"
+    assert {name: value for name, value, _ in rows}["server_version_num"] == "150004"

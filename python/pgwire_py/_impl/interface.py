@@ -50,11 +50,12 @@ class RowEncoder(Protocol):
     ``RowEncoder(types: Sequence[int], formats: Sequence[int])``: type OIDs, and format codes, none (text), one for all, or one per column.
     """
 
-    def encode(self, rows: Sequence[Sequence[object]], start: int, max_bytes: int) -> tuple[bytes, int]:
+    def encode(self, rows: Sequence[Sequence[object]], start: int, max_bytes: int) -> tuple[bytes | memoryview, int]:
         """Encode ``rows[start:]`` until at least ``max_bytes`` are written or the rows end.
 
         Returns:
-            The DataRow bytes and the index of the first row not encoded. ``rows`` is a list or tuple of lists or tuples.
+            The DataRow bytes (a read-only memoryview where they are many)
+            and the index of the first row not encoded. ``rows`` is a list or tuple of lists or tuples.
 
         Raises:
             PostgresError: a value does not fit its type (22P02, 22003, 22007, 22008, 22021 …, naming row, column, type and a bounded
@@ -72,11 +73,12 @@ class ArrowEncoder(Protocol):
     columns: list[tuple[str, int]]
     """Name and type OID of each column."""
 
-    def encode(self, max_rows: int, max_bytes: int) -> tuple[bytes, int, bool]:
+    def encode(self, max_rows: int, max_bytes: int) -> tuple[bytes | memoryview, int, bool]:
         """Encode the next rows: at most ``max_rows`` (0: no limit), until at least ``max_bytes`` are written.
 
         Returns:
-            The DataRow bytes, the number of rows in them, and whether the stream has ended. Releases the GIL where there is one.
+            The DataRow bytes (a read-only memoryview where they are many),
+            the number of rows in them, and whether the stream has ended. Releases the GIL where there is one.
             An error that the producer reports is raised as PostgresError XX000 with its text.
         """
 

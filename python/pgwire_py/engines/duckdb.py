@@ -10,7 +10,6 @@ result per connection: when another statement comes while a result is open, the 
 from __future__ import annotations
 
 import itertools
-import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +18,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from .. import oids
-from ..errors import InsufficientPrivilege, PostgresError, ReadOnlySQLTransaction, postgres_error
+from ..errors import InsufficientPrivilege, PostgresError, ReadOnlySQLTransaction, changed_result_type, postgres_error
 from ..sql import Statement
 from .arrow_stream import ArrowRelay
 from .base import (
@@ -165,7 +164,7 @@ class DuckDBSession(EngineSession):
     ) -> EngineResult:
         plan = self._plan(statement, description.parameter_types if description else ())
         if description is not None and not _same(description.columns, plan.description.columns):
-            raise postgres_error("0A000", "cached plan must not change result type")
+            raise changed_result_type()
         if len(parameters) < len(plan.description.parameter_types):
             raise postgres_error("42P02", f"there is no parameter ${len(parameters) + 1}")
         self._refuse(statement, plan)
@@ -332,7 +331,7 @@ class DuckDBSession(EngineSession):
         if tuple(str(entry[1]) for entry in result.description) != plan.signature:
             result.close()
             self._plans.clear()
-            raise postgres_error("0A000", "cached plan must not change result type")
+            raise changed_result_type()
         columns = plan.description.columns
         assert columns is not None
         if plan.kind == "rows":
@@ -465,9 +464,9 @@ def _require() -> Any:
     try:
         import duckdb
     except ImportError as error:
-        if sys.version_info < (3, 11):
-            raise ImportError("the DuckDB engine needs duckdb 2.0, which needs Python 3.11 or later") from error
-        raise ImportError("the DuckDB engine needs duckdb: pip install 'pgwire-py[duckdb]'") from error
+        raise ImportError(
+            "the DuckDB engine needs duckdb 2.0 (Python 3.11 or later): pip install 'pgwire-py[duckdb]'"
+        ) from error
     if not (hasattr(duckdb.DuckDBPyConnection, "_bind") and hasattr(duckdb.DuckDBPyConnection, "_submit")):
         raise ImportError(
             f"the DuckDB engine needs duckdb 2.0 (Python 3.11 or later), found duckdb {duckdb.__version__}"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from .. import oids
-from ..errors import FeatureNotSupported, PostgresError, postgres_error
+from ..errors import FeatureNotSupported, PostgresError, changed_result_type, postgres_error
 from ..sql import Statement
 from .base import (
     Capabilities,
@@ -149,14 +149,14 @@ class SqliteSession(EngineSession):
         if len(parameters) < plan.parameters:
             raise postgres_error("42P02", f"there is no parameter ${len(parameters) + 1}")
         if description is not None and not _same(description.columns, plan.description.columns):
-            raise postgres_error("0A000", "cached plan must not change result type")
+            raise changed_result_type()
         values = [parameter_value(value) for value in parameters[: plan.parameters]]
         try:
             cursor = self._connection.execute(plan.sql, values)
             columns = plan.description.columns
             if columns is not None and len(cursor.description or ()) != len(columns):
                 cursor.close()
-                raise postgres_error("0A000", "cached plan must not change result type")
+                raise changed_result_type()
             if columns is None:
                 affected = cursor.rowcount
                 if affected < 0 and plan.writes:
@@ -282,7 +282,7 @@ class SqliteSession(EngineSession):
                 entries = cursor.description or ()
                 cursor.close()
                 return tuple(Column(entry[0], oids.TEXT) for entry in entries) or None
-            if writes:
+            if first != "PRAGMA":
                 self._connection.execute(f"EXPLAIN {sql}", nulls).close()
         except (sqlite3.Error, OverflowError) as error:
             raise self.convert(error, statement.text) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from .. import messages as m
@@ -28,6 +29,7 @@ async def authenticate(protocol: ServerProtocol, user: str, database: str) -> No
         raise InvalidAuthorizationSpecification("this server accepts encrypted connections only (sslmode=require)")
     if server.auth is None:
         return
+    await asyncio.sleep(0)  # the AuthSource is a user's code: it sees a task of its own
     verifier = await server.auth.verifier(user, database)
     if verifier is None:
         verifier = ScramVerifier.mock(user, server.mock_secret)

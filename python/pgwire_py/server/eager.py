@@ -68,6 +68,20 @@ class Runner:
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
 
+    def run_without_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """As :meth:`run` for work that calls no user code before it first suspends: a task is made only if it does."""
+        try:
+            future = coroutine.send(None)
+        except StopIteration:
+            self._on_pause()
+            return
+        if self._task is None:
+            self._task = self._loop.create_task(self._main())
+        self.suspended = (coroutine, future)
+        self._on_pause()
+        if self._wakeup is not None and not self._wakeup.done():
+            self._wakeup.set_result(None)
+
     def cancel(self) -> None:
         """Cancel what runs; the coroutine sees CancelledError."""
         if self._task is not None:

@@ -15,7 +15,7 @@ from .. import oids
 from ..catalog import Catalog
 from ..engines.base import Description, Engine, EngineResult, EngineSession, SessionContext, declared_types
 from ..engines.python import PythonEngine
-from ..errors import DatatypeMismatch, PostgresError
+from ..errors import PostgresError, changed_result_type
 from .handler import Query, Result
 from .plans import Plan
 from .results import CHUNK, Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of
@@ -62,16 +62,16 @@ class Execution:
         """Parameter types and columns of a statement, without running it."""
         return await self._worker.call(self._describe, self._catalogue_session, plan, declared)
 
-    async def execute(
+    def execute(
         self,
         plan: Plan,
         parameters: tuple[object, ...],
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
-    ) -> Source | Result:
+    ) -> Awaitable[Source | Result]:
         """Run a statement; the Source of its rows, or the Result that a handler returned."""
-        return await self._worker.call(
+        return self._worker.call(
             self._execute, self._catalogue_session, plan, parameters, description, formats, max_rows
         )
 
@@ -166,16 +166,16 @@ class EngineExecution(Execution):
             return await super().describe(plan, declared)
         return await self._worker.call(self._describe, self._engine_session, plan, declared)
 
-    async def execute(
+    def execute(
         self,
         plan: Plan,
         parameters: tuple[object, ...],
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
-    ) -> Source:
+    ) -> Awaitable[Source | Result]:
         session = self._catalogue_session if plan.catalogue else self._engine_session
-        return await self._worker.call(self._execute, session, plan, parameters, description, formats, max_rows)
+        return self._worker.call(self._execute, session, plan, parameters, description, formats, max_rows)
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         def work() -> None:
@@ -381,5 +381,5 @@ def _engine_source(result: EngineResult, description: Description | None, format
         return Source(None, result.affected)
     if described is not None and [column.type for column in described] != [column.type for column in result.columns]:
         result.close()
-        raise DatatypeMismatch("cached plan must not change result type", sqlstate="0A000")
+        raise changed_result_type()
     return _FetchSource(shape_of(tuple(result.columns), formats), result)

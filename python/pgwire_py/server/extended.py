@@ -16,18 +16,18 @@ from ..engines.base import Description, declared_types
 from ..errors import (
     DuplicateCursor,
     DuplicatePreparedStatement,
-    FeatureNotSupported,
     InvalidCursorName,
     InvalidSQLStatementName,
     ObjectNotInPrerequisiteState,
     ProgramLimitExceeded,
     ProtocolViolation,
     SQLSyntaxError,
+    changed_result_type,
 )
 from .handler import Result
 from .plans import Plan
 from .portals import Portal, PreparedStatement
-from .results import Source, describe_rows, shape_of
+from .results import Source, check_format_count, describe_rows, shape_of
 
 if TYPE_CHECKING:
     from .session import Session
@@ -48,8 +48,8 @@ MAX_PORTALS: Final = 1_000
 """Portals a session can hold."""
 
 
-def parse(session: Session, message: m.Parse) -> None:
-    """Parse: make a prepared statement."""
+def parse(session: Session, message: m.Parse) -> Awaitable[None] | None:
+    """Parse: make a prepared statement. An engine is asked to describe it at once, so that its errors come here."""
     session.starting()
     plans = session.server.plans(message.query)
     if len(plans) > 1:
@@ -65,7 +65,19 @@ def parse(session: Session, message: m.Parse) -> None:
             raise ProgramLimitExceeded(f"a session cannot hold more than {MAX_STATEMENTS} prepared statements")
     count = max(len(message.parameter_types), 0 if plan is None else plan.parameters)
     declared = declared_types(message.parameter_types, count) if count else ()
-    session.statements[name] = PreparedStatement(plan, declared)
+    statement = PreparedStatement(plan, declared)
+    if plan is not None and plan.command is None and session.execution.describes(plan):
+        return _describe_and_keep(session, name, statement)
+    session.statements[name] = statement
+    session.connection.send_encoded(PARSE_COMPLETE)
+    return None
+
+
+async def _describe_and_keep(session: Session, name: str, statement: PreparedStatement) -> None:
+    if not name:
+        session.statements.pop(name, None)
+    await _description(session, statement)
+    session.statements[name] = statement
     session.connection.send_encoded(PARSE_COMPLETE)
 
 
@@ -106,7 +118,10 @@ def bind(session: Session, message: m.Bind) -> Awaitable[None] | None:
         raise ProtocolViolation(
             f"bind message has {len(message.parameter_formats)} parameter formats but {count} parameters"
         )
-    if count and statement.description is None and 0 in statement.declared:
+    description = statement.description
+    if description is not None and description.columns is not None:
+        check_format_count(message.result_formats, len(description.columns))
+    if count and description is None and 0 in statement.declared:
         return _describe_and_bind(session, statement, message)
     if count:
         _bind(session, statement, message)
@@ -146,7 +161,7 @@ async def _description(session: Session, statement: PreparedStatement) -> Descri
     else:
         new = await session.execution.describe(plan, statement.declared)
         if description is not None and new.columns != description.columns:
-            raise FeatureNotSupported("cached plan must not change result type")
+            raise changed_result_type()
     statement.description = new
     statement.version = version
     return new
@@ -200,8 +215,7 @@ def _parameter_description(types: tuple[int, ...]) -> bytes:
 
 
 def _start(session: Session, portal: Portal, plan: Plan, max_rows: int) -> Awaitable[Source | Result]:
-    session.running = True
-    session.cancel_requested = False
+    session.starting()
     alone = _is_alone(session, portal)
     description = portal.statement.description
     return session.start(plan, portal.parameters, description, portal.formats, max_rows, alone)
@@ -232,7 +246,8 @@ def execute(session: Session, message: m.Execute) -> Awaitable[None] | None:
     chunk = source.read(limit)
     if chunk.__class__ is tuple and chunk[2] and (not limit or chunk[1] < limit):
         portal.done = True
-        session.connection.send_encoded(chunk[0] + session.completion(plan, source, chunk[1]))
+        session.connection.send_encoded(chunk[0])
+        session.connection.send_encoded(session.completion(plan, source, chunk[1]))
         return None
     return _stream(session, portal, plan, limit, chunk)
 

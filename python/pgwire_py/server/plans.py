@@ -38,7 +38,18 @@ class Plan:
         parameters: the highest ``$n`` in it.
     """
 
-    __slots__ = ("catalogue", "changes_schema", "command", "parameters", "reads", "selects", "shape", "simple", "statement", "writes")
+    __slots__ = (
+        "catalogue",
+        "changes_schema",
+        "command",
+        "parameters",
+        "reads",
+        "selects",
+        "shape",
+        "simple",
+        "statement",
+        "writes",
+    )
 
     def __init__(self, statement: Statement, catalog: Catalog) -> None:
         self.statement = statement

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..connection import BackendConnection
 from ..errors import AdminShutdown, PostgresError
-from ..messages import ErrorResponse
+from ..messages import ErrorResponse, Terminate
 from ..state import Phase
 from . import startup
 from .eager import Runner
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from .server import Server
     from .session import Session
 
-__all__ = ["ServerProtocol"]
+__all__ = ["BufferedServerProtocol", "ServerProtocol"]
 
 log = logging.getLogger("pgwire_py.server")
 
 HIGH_WATER: Final = 1024 * 1024
 """Bytes waiting to be sent at which a session stops producing; it goes on below a quarter of it."""
+
+JOIN: Final = 64 * 1024
+"""Bytes up to which what is queued is joined into one write."""
 
 MAX_PENDING: Final = 1_000
 """Messages received and not yet answered at which reading from a client is paused."""
@@ -76,7 +79,11 @@ class ServerProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         session = self.session
         if session is not None and self._runner.suspended is None:
-            self._runner.run(session.run(self.connection.receive_event(data)))
+            event = self.connection.receive_event(data)
+            if event.__class__ is Terminate:
+                self.close()
+            else:
+                self._runner.run(session.run(event))
             return
         self.connection.receive_data(data)
         if self._runner.suspended is not None:
@@ -86,7 +93,7 @@ class ServerProtocol(asyncio.Protocol):
                 self._reading_paused = True
                 self._transport.pause_reading()  # type: ignore[union-attr]
             return
-        self._runner.run(self._work())
+        self._runner.run_without_task(self._work())
 
     def eof_received(self) -> bool:
         self._eof = True
@@ -186,9 +193,8 @@ class ServerProtocol(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write what is queued; called whenever the session's work pauses or ends."""
-        data = self.connection.data_to_send()
-        if data and not self._lost:
-            self._transport.write(data)  # type: ignore[union-attr]
+        if not self._lost:
+            self._write_out()
         if (self._reading_paused or self._eof) and not self._runner.busy:
             if self._reading_paused and not self._lost:
                 self._reading_paused = False
@@ -196,13 +202,24 @@ class ServerProtocol(asyncio.Protocol):
             if self._eof:
                 self.close()
 
+    def _write_out(self) -> None:
+        pieces = self.connection.take_pieces()
+        if not pieces:
+            return
+        write = self._transport.write  # type: ignore[union-attr]
+        if len(pieces) == 1:
+            write(pieces[0])
+        elif sum(map(len, pieces)) <= JOIN:
+            write(b"".join(pieces))
+        else:
+            for piece in pieces:
+                write(piece)
+
     async def drain(self) -> None:
         """Write what is queued and wait while the client reads too slowly; lets others have a turn now and then."""
-        data = self.connection.data_to_send()
         if self._lost:
             raise asyncio.CancelledError
-        if data:
-            self._transport.write(data)  # type: ignore[union-attr]
+        self._write_out()
         if self._paused:
             self._drained = self.server.loop.create_future()
             try:
@@ -225,9 +242,7 @@ class ServerProtocol(asyncio.Protocol):
         """Write what is queued, then close."""
         self.connection.close()
         if self._transport is not None and not self._transport.is_closing():
-            data = self.connection.data_to_send()
-            if data:
-                self._transport.write(data)
+            self._write_out()
             self._transport.close()
 
     def abort(self) -> None:
@@ -246,3 +261,15 @@ class ServerProtocol(asyncio.Protocol):
             self.close()
         else:
             self.session.shut_down(AdminShutdown("terminating connection due to administrator command"))
+
+
+class BufferedServerProtocol(ServerProtocol, asyncio.BufferedProtocol):
+    """The same on asyncio's own loops, which otherwise allocate 256 KiB for every receive; all connections share one buffer."""
+
+    __slots__ = ()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.server.receive_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self.server.receive_buffer[:nbytes]))

@@ -17,7 +17,7 @@ from .plans import Plan
 
 __all__ = ["CHUNK", "Shape", "Source", "describe_rows", "shape_of", "source_of"]
 
-CHUNK: Final = 256 * 1024
+CHUNK: Final = 512 * 1024
 """Bytes of rows encoded at a time: what a session holds of a result, and the unit of back-pressure."""
 
 MAX_COLUMNS: Final = 32_767
@@ -28,7 +28,7 @@ MAX_SMALL: Final = 64
 
 _BATCH: Final = 256
 
-Chunk = tuple[bytes, int, bool]
+Chunk = tuple[bytes | memoryview, int, bool]
 """DataRow bytes, the number of rows in them, and whether the source has ended."""
 
 
@@ -55,11 +55,14 @@ def check_formats(formats: tuple[int, ...], count: int) -> tuple[int, ...]:
     for code in formats:
         if code not in (0, 1):
             raise ProtocolViolation(f"unsupported format code: {code}", sqlstate="22023")
-    if len(formats) == count:
-        return formats
-    if len(formats) > 1:
+    check_format_count(formats, count)
+    return formats if len(formats) == count else (formats or (0,)) * count
+
+
+def check_format_count(formats: tuple[int, ...], count: int) -> None:
+    """Raise 08P01 where Bind's result formats are neither none, nor one, nor one per column."""
+    if len(formats) > 1 and len(formats) != count:
         raise ProtocolViolation(f"bind message has {len(formats)} result formats but query has {count} columns")
-    return (formats or (0,)) * count
 
 
 def describe_rows(columns: Sequence[Column], formats: tuple[int, ...] = ()) -> bytes:
@@ -131,7 +134,7 @@ class _Buffered(Source):
         self._rows = rows
         self._position = 0
 
-    def _encode(self, max_rows: int) -> tuple[bytes, int]:
+    def _encode(self, max_rows: int) -> tuple[bytes | memoryview, int]:
         start = self._position
         rows = self._rows
         if max_rows and max_rows < len(rows) - start:
@@ -263,7 +266,7 @@ def _types(columns: Sequence[Column]) -> str:
     return "(" + ", ".join(type_info(column.type).name for column in columns) + ")"
 
 
-def small_rows(result: Result, formats: tuple[int, ...], plan: Plan) -> tuple[Shape, bytes, int] | None:
+def small_rows(result: Result, formats: tuple[int, ...], plan: Plan) -> tuple[Shape, bytes | memoryview, int] | None:
     """Shape, DataRow bytes and number of rows of a short list; None for anything else, for which :func:`source_of` is."""
     rows: Any = result.rows
     columns = result.columns

@@ -19,7 +19,7 @@ from ..engines.base import Engine
 from ..engines.python import PythonEngine
 from .execution import EngineExecution, Execution, FunctionExecution
 from .plans import Plan, PlanCache
-from .protocol import ServerProtocol
+from .protocol import BufferedServerProtocol, ServerProtocol
 from .session import Session
 from .settings import Defaults
 
@@ -29,6 +29,9 @@ log = logging.getLogger("pgwire_py.server")
 
 SERVER_VERSION: Final = f"15.0 (pgwire_py {__version__})"
 """What ``server_version`` shows unless told otherwise: clients choose their catalogue queries by its number."""
+
+RECEIVE_BUFFER: Final = 256 * 1024
+"""Bytes received at a time on asyncio's own loops."""
 
 MAX_PROCESS_ID: Final = 0x7FFF_FFFF
 
@@ -87,9 +90,12 @@ class Server:
         self.max_message_length = max_message_length
         self.defaults = Defaults(server_version, {"max_connections": str(max_connections), **(parameters or {})})
         self.loop: asyncio.AbstractEventLoop
+        self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        self._protocol_class: type[ServerProtocol] = ServerProtocol
         self.catalog = Catalog()
         self.plan_cache = PlanCache(self.catalog)
         self.plans: Callable[[str], tuple[Plan, ...]] = self.plan_cache.plans
+        self.start_values: dict[tuple[tuple[str, str], ...], tuple[dict[str, str], bytes]] = {}
         self.schema_version = 0
         self._host = host
         self._port = port
@@ -108,6 +114,8 @@ class Server:
     async def start(self) -> None:
         """Listen; raises OSError where an address cannot be had."""
         self.loop = asyncio.get_running_loop()
+        if isinstance(self.loop, asyncio.BaseEventLoop):
+            self._protocol_class = BufferedServerProtocol
         self._empty = asyncio.Event()
         try:
             if self._host is not None:
@@ -205,7 +213,7 @@ class Server:
     # -- called by connections ---------------------------------------------------------------------------------------
 
     def _protocol(self) -> ServerProtocol:
-        return ServerProtocol(self)
+        return self._protocol_class(self)
 
     def opened(self, protocol: ServerProtocol) -> None:
         """A connection was accepted."""

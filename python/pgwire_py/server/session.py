@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import messages as m
@@ -20,7 +20,7 @@ from ..errors import (
     postgres_error,
 )
 from ..state import Phase
-from . import commands, control, extended, simple
+from . import batch, commands, control, extended, simple
 from .execution import Execution
 from .handler import Result
 from .plans import Plan
@@ -60,6 +60,8 @@ class Session:
     __slots__ = (
         "_closing",
         "_protocol",
+        "_timed_out",
+        "_timer",
         "cancel_requested",
         "connection",
         "database",
@@ -101,6 +103,8 @@ class Session:
         self.cancel_requested = False
         self.running = False
         self._closing: PostgresError | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timed_out = False
 
     def __repr__(self) -> str:
         return f"<Session {self.process_id} {self.user}@{self.database} {self.transaction.status}>"
@@ -135,12 +139,14 @@ class Session:
                 if waiting is not None:
                     await waiting
             except PostgresError as error:
+                if error.sqlstate == "57014" and self.cancel_requested:
+                    error = self._canceled()
                 await self._failed(error)
             except asyncio.CancelledError:
                 if not self.cancel_requested:
                     raise
                 _uncancel()
-                await self._failed(QueryCanceled("canceling statement due to user request"))
+                await self._failed(self._canceled())
             except Exception as error:
                 log.exception("session %d: the handler or engine raised", self.process_id)
                 await self._failed(InternalError(f"{type(error).__name__}: {error}"))
@@ -153,6 +159,7 @@ class Session:
         if connection.phase is Phase.CLOSED and error.severity != "FATAL":
             return
         self.running = False
+        self._stop_timer()
         self.close_portals()
         answering_query = connection.phase in (Phase.SIMPLE, Phase.SYNC)
         connection.send(m.ErrorResponse(error.response_fields()))
@@ -236,7 +243,7 @@ class Session:
             if done or (limit and count >= limit):
                 return count, done and not (limit and count >= limit)
             if self.cancel_requested:
-                raise QueryCanceled("canceling statement due to user request")
+                raise self._canceled()
             await self._protocol.drain()
             chunk = source.read(limit and limit - count)
             if chunk.__class__ is not tuple:
@@ -259,6 +266,8 @@ class Session:
                 self.connection.send(m.ParameterStatus(name, value))
         self.connection.send_ready(self.transaction.status, results)
         self.running = False
+        if self._timer is not None:
+            self._stop_timer()
 
     # -- transactions ------------------------------------------------------------------------------------------------
 
@@ -311,9 +320,25 @@ class Session:
     # -- from outside ------------------------------------------------------------------------------------------------
 
     def starting(self) -> None:
-        """A message that runs something begins: an older cancel request does not count any more."""
+        """A message that runs something begins: an older cancel request does not count any more, the time limit starts."""
         self.running = True
         self.cancel_requested = False
+        if self.settings.statement_timeout and self._timer is None:
+            self._timer = self.server.loop.call_later(self.settings.statement_timeout, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        self._timed_out = True
+        self.cancel()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timed_out = False
+
+    def _canceled(self) -> QueryCanceled:
+        reason = "statement timeout" if self._timed_out else "user request"
+        return QueryCanceled(f"canceling statement due to {reason}")
 
     def flush(self) -> None:
         """Write what is queued."""
@@ -362,8 +387,9 @@ def terminate(session: Session, message: m.Terminate) -> None:
     session._protocol.close()
 
 
-_HANDLERS: Final = {
+_HANDLERS: Final[dict[type, Callable[[Session, Any], Awaitable[None] | None]]] = {
     **extended.HANDLERS,
+    list: batch.batch,
     m.Query: simple.simple_query,
     m.FunctionCall: function_call,
     m.Terminate: terminate,

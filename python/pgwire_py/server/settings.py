@@ -29,6 +29,8 @@ REPORTED: Final[tuple[str, ...]] = (
 )
 """Parameters whose value the client is told at start-up and on every change."""
 
+_REPORTED_KEYS: Final = tuple((name, name.lower()) for name in REPORTED)
+
 MAX_CUSTOM: Final = 1_000
 """Most parameters of a session's own (``prefix.name``)."""
 
@@ -80,7 +82,7 @@ class Defaults:
     """
 
     def __init__(self, server_version: str, parameters: dict[str, str] | None = None) -> None:
-        self.values = {name: row[2] for name, row in _ROWS.items()}
+        self.values = {name: _number(row, row[2]) if row[6] else row[2] for name, row in _ROWS.items()}
         major, _, minor = server_version.split(" ", maxsplit=1)[0].partition(".")
         self.values.update(
             {
@@ -100,9 +102,14 @@ class Defaults:
 
 
 class Settings:
-    """One session's run-time parameters over the server's defaults."""
+    """One session's run-time parameters over the server's defaults.
 
-    __slots__ = ("_defaults", "_overrides", "_snapshot", "_startup", "changes")
+    Attributes:
+        changes: reported parameters that changed and that the client was not told of, None for none.
+        statement_timeout: seconds a statement may take, 0 for no limit.
+    """
+
+    __slots__ = ("_defaults", "_overrides", "_snapshot", "_startup", "changes", "statement_timeout")
 
     def __init__(self, defaults: Defaults, startup: dict[str, str]) -> None:
         self._defaults = defaults
@@ -110,6 +117,8 @@ class Settings:
         self._overrides: dict[str, str] = {}
         self._snapshot: _Snapshot | None = None
         self.changes: dict[str, str] | None = None
+        timeout = startup.get("statement_timeout") or defaults.values["statement_timeout"]
+        self.statement_timeout = 0.0 if timeout == "0" else milliseconds(timeout) / 1000
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -135,7 +144,8 @@ class Settings:
 
     def reported(self) -> list[tuple[str, str]]:
         """Name and value of every parameter that the client is told of."""
-        return [(name, self.get(name) or "") for name in REPORTED]
+        overrides, startup, defaults = self._overrides, self._startup, self._defaults.values
+        return [(name, overrides.get(key) or startup.get(key) or defaults.get(key, "")) for name, key in _REPORTED_KEYS]
 
     # -- changing ----------------------------------------------------------------------------------------------------
 
@@ -173,12 +183,9 @@ class Settings:
             if not key.startswith("transaction_"):
                 self._put(key, self._startup.get(key, self._defaults.values.get(key, "")), local=False)
 
-    def as_start_values(self) -> Settings:
-        """These parameters with what was set so far as the values that RESET goes back to."""
-        self._startup = {**self._startup, **self._overrides}
-        self._overrides = {}
-        self.changes = None
-        return self
+    def start_values(self) -> dict[str, str]:
+        """What was set so far, as the ``startup`` of sessions to come: the values that RESET goes back to."""
+        return {**self._startup, **self._overrides}
 
     def _put(self, key: str, value: str, local: bool) -> None:
         old = self.get(key)
@@ -190,6 +197,8 @@ class Settings:
         self._note(key, old, value)
 
     def _note(self, key: str, old: str | None, new: str) -> None:
+        if key == "statement_timeout":
+            self.statement_timeout = milliseconds(new) / 1000
         name = display_name(key)
         if old != new and name in REPORTED:
             self.changes = {**(self.changes or {}), name: new}
@@ -283,8 +292,9 @@ def _boolean(name: str, value: str) -> str:
 def _number(row: Row, value: str) -> str:
     name, kind, unit = row[0], row[1], row[6]
     text = value.strip()
-    digits = text.rstrip("kMGTBusminhd ") if unit else text
-    suffix = text[len(digits) :].strip()
+    suffix = text.lstrip("+-.0123456789eE") if unit else ""
+    digits = text[: len(text) - len(suffix)]
+    suffix = suffix.strip()
     units = {} if unit is None else _TIME_UNITS if unit in _TIME_UNITS else {**_MEMORY_UNITS, **_BLOCK}
     try:
         number = Decimal(digits)
@@ -317,6 +327,12 @@ def _with_unit(number: Decimal, unit: str | None, units: dict[str, Decimal]) -> 
         if name not in _BLOCK and base % size == 0:
             return f"{(base / size):f}{name}"
     return f"{number:f}{unit}"
+
+
+def milliseconds(shown: str) -> float:
+    """A time parameter's value as SHOW prints it (``1min``), in milliseconds."""
+    digits = shown.rstrip("usminhd")
+    return float(Decimal(digits) * _TIME_UNITS[shown[len(digits) :] or "ms"])
 
 
 def _date_style(value: str) -> str:

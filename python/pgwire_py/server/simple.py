@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from .. import messages as m
 from .._impl import encode_message
-from ..errors import UndefinedParameter
+from ..errors import PostgresError, UndefinedParameter
 from .handler import Result
 from .plans import Plan
 from .results import Source, small_rows, source_of
@@ -21,8 +21,7 @@ EMPTY_QUERY: Final = encode_message(m.EmptyQueryResponse())
 
 async def simple_query(session: Session, message: m.Query) -> None:
     """Query: run every statement of a string; several make one implicit transaction."""
-    session.running = True
-    session.cancel_requested = False
+    session.starting()
     if session.statements:
         session.statements.pop("", None)
     if session.portals:
@@ -32,7 +31,7 @@ async def simple_query(session: Session, message: m.Query) -> None:
         plan = plans[0]
         outcome = await session.execution.execute(plan, (), None, (), 0)
         if outcome.__class__ is Result:
-            small = small_rows(outcome, (), plan)  # type: ignore[arg-type]
+            small = small_rows(outcome, (), plan)
             if small is not None:
                 shape, data, rows = small
                 session.ready(shape.row_description + data + session.completion(plan, outcome, rows))
@@ -49,12 +48,26 @@ async def _several(session: Session, plans: tuple[Plan, ...]) -> None:
     for plan in plans:
         if plan.parameters:
             _no_parameters(plan)
+    if len(plans) > 1:
+        await _check_syntax(session, plans)
+    for plan in plans:
         await _send(session, plan, await session.start(plan, (), None, (), 0, len(plans) == 1))
     if session.transaction.implicit:
         await session.commit_implicit()
     if session.portals and session.transaction.status == "I":
         session.close_portals()
     session.ready()
+
+
+async def _check_syntax(session: Session, plans: tuple[Plan, ...]) -> None:
+    """Where a later statement of a string cannot even be parsed, none of them runs."""
+    for plan in plans[1:]:
+        if plan.command is None and session.execution.describes(plan):
+            try:
+                await session.execution.describe(plan, ())
+            except PostgresError as error:
+                if error.sqlstate == "42601":
+                    raise
 
 
 async def _send(session: Session, plan: Plan, outcome: Source | Result) -> None:

@@ -6,6 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from .. import messages as m
+from .._impl import encode_message
 from ..errors import (
     FeatureNotSupported,
     InvalidAuthorizationSpecification,
@@ -26,6 +27,9 @@ __all__ = ["start"]
 
 PROTOCOL_3_0: Final = 0x0003_0000
 PROTOCOL_3_2: Final = 0x0003_0002
+
+MAX_START_VALUES: Final = 256
+"""Start-up packets whose parameters are remembered."""
 
 _NOT_PARAMETERS: Final = frozenset({"user", "database", "options", "replication"})
 
@@ -54,6 +58,7 @@ async def start(protocol: ServerProtocol) -> Session | None:
     server.reserve(protocol)
     database = startup.parameters.get("database") or user
     await authenticate(protocol, user, database)
+    values, statuses = _start_values(protocol, startup.parameters, user)
     session = Session(
         server,
         protocol,
@@ -61,7 +66,7 @@ async def start(protocol: ServerProtocol) -> Session | None:
         secrets.token_bytes(32 if version >= PROTOCOL_3_2 else 4),
         user,
         database,
-        _settings(protocol, startup.parameters, user),
+        Settings(server.defaults, values),
     )
     session.execution = server.execution_for(session)
     try:
@@ -69,13 +74,16 @@ async def start(protocol: ServerProtocol) -> Session | None:
     except BaseException:
         server.release_execution(session)
         raise
-    _greet(session)
+    connection = session.connection
+    connection.send(m.AuthenticationOk())
+    key_data = encode_message(m.BackendKeyData(session.process_id, session.secret_key))
+    connection.send_ready("I", statuses + key_data)
     return session
 
 
 async def _startup_message(protocol: ServerProtocol) -> m.StartupMessage | None:
     connection = protocol.connection
-    refused_gss = False
+    asked: set[type] = set()
     while True:
         event = await protocol.next_event()
         if event is None:
@@ -85,6 +93,9 @@ async def _startup_message(protocol: ServerProtocol) -> m.StartupMessage | None:
         if isinstance(event, m.CancelRequest):
             protocol.server.cancel(event.process_id, event.secret_key)
             return None
+        if type(event) in asked:
+            raise FeatureNotSupported(f"{type(event).__name__} was already answered on this connection")
+        asked.add(type(event))
         if isinstance(event, m.SSLRequest) and protocol.server.ssl_context is not None and not protocol.encrypted:
             if connection.buffered:
                 raise ProtocolViolation(
@@ -94,10 +105,6 @@ async def _startup_message(protocol: ServerProtocol) -> m.StartupMessage | None:
             connection.send_encryption_response(b"S")
             await protocol.start_tls()
         elif isinstance(event, (m.SSLRequest, m.GSSENCRequest)):
-            if isinstance(event, m.GSSENCRequest):
-                if refused_gss:
-                    raise ProtocolViolation("GSSENCRequest was already answered")
-                refused_gss = True
             connection.send_encryption_response(b"N")
             protocol.flush()
         else:
@@ -117,23 +124,34 @@ def _negotiate(protocol: ServerProtocol, startup: m.StartupMessage) -> int:
         raise FeatureNotSupported(
             f"unsupported frontend protocol {version >> 16}.{version & 0xFFFF}: server supports 3.0 to 3.2"
         )
-    unknown = tuple(name for name in startup.parameters if name.startswith("_pq_."))
+    unknown = tuple([name for name in startup.parameters if name.startswith("_pq_.")])
     if version > PROTOCOL_3_2 or unknown:
         version = min(version, PROTOCOL_3_2)
         protocol.connection.send(m.NegotiateProtocolVersion(version, unknown))
     return version
 
 
-def _settings(protocol: ServerProtocol, parameters: dict[str, str], user: str) -> Settings:
-    """The session's run-time parameters: what the start-up packet set, checked as SET would."""
+def _start_values(protocol: ServerProtocol, parameters: dict[str, str], user: str) -> tuple[dict[str, str], bytes]:
+    """The session's start values of run-time parameters, checked as SET would, and the ParameterStatus messages about them.
+
+    Clients of one kind send the same packet again and again: what came of it is kept.
+    """
     server = protocol.server
+    key = tuple(parameters.items())
+    known = server.start_values.get(key)
+    if known is not None:
+        return known
     settings = Settings(server.defaults, {"session_authorization": user})
     for name, value in _options(parameters.get("options", "")):
         settings.set(name, value)
     for name, value in parameters.items():
         if name not in _NOT_PARAMETERS and not name.startswith("_pq_."):
             settings.set(name, value)
-    return settings.as_start_values()
+    statuses = b"".join([encode_message(m.ParameterStatus(name, value)) for name, value in settings.reported()])
+    if len(server.start_values) >= MAX_START_VALUES:
+        server.start_values.clear()
+    known = server.start_values[key] = settings.start_values(), statuses
+    return known
 
 
 def _options(text: str) -> list[tuple[str, str]]:
@@ -169,12 +187,3 @@ def _options(text: str) -> list[tuple[str, str]]:
             raise PostgresError(f"-c {setting[:64]} requires a value", sqlstate="42601")
         result.append((name, value))
     return result
-
-
-def _greet(session: Session) -> None:
-    connection = session.connection
-    connection.send(m.AuthenticationOk())
-    for name, value in session.settings.reported():
-        connection.send(m.ParameterStatus(name, value))
-    connection.send(m.BackendKeyData(session.process_id, session.secret_key))
-    connection.send_ready("I")

@@ -9,8 +9,9 @@ use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{ArrowError, DataType, Schema};
 use pgwire_py_core::arrow::{Encoder, Failure, columns, producer_error};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCapsule, PyCapsuleMethods, PyTuple};
+use pyo3::types::{PyCapsule, PyCapsuleMethods, PyTuple};
 
+use crate::buffers;
 use crate::extract::{failure, postgres_error};
 
 #[pyclass(frozen, module = "pgwire_py._native")]
@@ -38,16 +39,16 @@ impl ArrowEncoder {
         py: Python<'py>,
         max_rows: usize,
         max_bytes: usize,
-    ) -> PyResult<(Bound<'py, PyBytes>, usize, bool)> {
+    ) -> PyResult<(Bound<'py, PyAny>, usize, bool)> {
         let (out, result) = py.detach(|| {
-            let mut out = Vec::with_capacity(max_bytes.min(1 << 20));
+            let mut out = buffers::take(max_bytes.min(1 << 20));
             // A poisoned lock only means that a panic was reported before; the encoder's place is still good.
             let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
             let result = encoder.encode(max_rows, max_bytes, &mut out);
             (out, result)
         });
         let (rows, ended) = result.map_err(|error| raise(py, error))?;
-        Ok((PyBytes::new(py, &out), rows, ended))
+        Ok((buffers::give(py, out)?, rows, ended))
     }
 }
 

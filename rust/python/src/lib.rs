@@ -2,6 +2,7 @@
 use pyo3::prelude::*;
 
 mod arrow;
+mod buffers;
 mod decoder;
 mod extract;
 mod lexer;

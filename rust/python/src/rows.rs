@@ -5,10 +5,11 @@ use pgwire_py_core::rows::{self, Row};
 use pgwire_py_core::types::{Kind, PgType, datetime, floats, text};
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyBytes, PyDateAccess, PyDateTime, PyFloat, PyInt, PyList, PyString, PyTimeAccess,
-    PyTuple, PyTzInfoAccess,
+    PyBool, PyDateAccess, PyDateTime, PyFloat, PyInt, PyList, PyString, PyTimeAccess, PyTuple,
+    PyTzInfoAccess,
 };
 
+use crate::buffers;
 use crate::extract::{self, Fail, extract, postgres_error};
 
 /// One column: its type and format, which together pick the writer.
@@ -51,13 +52,13 @@ impl RowEncoder {
         rows: &Bound<'py, PyAny>,
         start: usize,
         max_bytes: usize,
-    ) -> PyResult<(Bound<'py, PyBytes>, usize)> {
+    ) -> PyResult<(Bound<'py, PyAny>, usize)> {
         let count = rows.len()?;
         let guess = self
             .row_size
             .load(Ordering::Relaxed)
             .saturating_mul(count.saturating_sub(start));
-        let mut out = Vec::with_capacity(guess.min(max_bytes.saturating_add(1 << 14)).min(1 << 24));
+        let mut out = buffers::take(guess.min(max_bytes.saturating_add(1 << 14)).min(1 << 24));
         let mut next = start;
         if let Ok(list) = rows.cast::<PyList>() {
             // The list may change while Python code runs inside: its length is asked anew for each row.
@@ -81,7 +82,7 @@ impl RowEncoder {
             self.row_size
                 .store(out.len() / (next - start) + 16, Ordering::Relaxed);
         }
-        Ok((PyBytes::new(py, &out), next))
+        Ok((buffers::give(py, out)?, next))
     }
 }
 

@@ -1,0 +1,51 @@
+"""The reference says what the code says: parameters, their defaults, limits."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pgwire_py
+
+SERVER = (Path(__file__).parents[1] / "docs" / "reference" / "server.md").read_text(encoding="utf-8")
+
+
+def _rows(columns: int) -> list[list[str]]:
+    """Cells of the rows of the tables with so many columns, heads left out."""
+    lines = [line.strip("|").split("|") for line in SERVER.splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in line] for line in lines if len(line) == columns]
+    return [row for row in rows if not row[0].startswith("---")][1:]
+
+
+def test_parameters_of_server() -> None:
+    parameters = list(inspect.signature(pgwire_py.Server).parameters.values())[1:]
+    documented = {row[0].strip("`"): row[1].strip("`") for row in _rows(3)}
+    assert list(documented) == [parameter.name for parameter in parameters]
+    for parameter in parameters:
+        shown = documented[parameter.name].replace("…", pgwire_py.__version__).replace('"', "'")
+        assert shown == repr(parameter.default), parameter.name
+
+
+def test_limits_of_server() -> None:
+    rows = _rows(4)
+    assert len(rows) >= 20
+    for name, value, _, where in rows:
+        module, _, constant = where.strip("`").rpartition(".")
+        number = re.match(r"[\d,]+", value)
+        assert number is not None, name
+        assert int(number[0].replace(",", "")) == getattr(importlib.import_module(f"pgwire_py.{module}"), constant), (
+            name
+        )
+
+
+def test_every_limit_is_in_the_reference() -> None:
+    package = Path(pgwire_py.__file__).parent
+    files = [*(package / "server").glob("*.py"), *(package / "catalog").glob("*.py"), package / "connection.py"]
+    documented = {row[3].strip("`") for row in _rows(4)}
+    internal = {"connection.MAX_MESSAGE_LENGTH", "server.server.MAX_PROCESS_ID", "server.results.MAX_SMALL"}
+    for path in files:
+        module = ".".join(path.relative_to(package).with_suffix("").parts)
+        for name in re.findall(r"^(MAX_\w+)\b.* = ", path.read_text(encoding="utf-8"), re.MULTILINE):
+            assert f"{module}.{name}" in documented | internal
