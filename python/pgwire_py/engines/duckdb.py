@@ -10,7 +10,6 @@ result per connection: when another statement comes while a result is open, the 
 from __future__ import annotations
 
 import itertools
-import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
