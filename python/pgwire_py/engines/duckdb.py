@@ -464,9 +464,9 @@ def _require() -> Any:
     try:
         import duckdb
     except ImportError as error:
-        if sys.version_info < (3, 11):
-            raise ImportError("the DuckDB engine needs duckdb 2.0, which needs Python 3.11 or later") from error
-        raise ImportError("the DuckDB engine needs duckdb: pip install 'pgwire-py[duckdb]'") from error
+        raise ImportError(
+            "the DuckDB engine needs duckdb 2.0 (Python 3.11 or later): pip install 'pgwire-py[duckdb]'"
+        ) from error
     if not (hasattr(duckdb.DuckDBPyConnection, "_bind") and hasattr(duckdb.DuckDBPyConnection, "_submit")):
         raise ImportError(
             f"the DuckDB engine needs duckdb 2.0 (Python 3.11 or later), found duckdb {duckdb.__version__}"
