@@ -197,6 +197,8 @@ def rows(clients: int) -> Workload:
 
 
 WORKLOADS: tuple[Workload, ...] = (
+    # First, while no server has memory left over from other work that connections could reuse.
+    Workload("idle", "Memory of an idle connection", entries((*PGWIRE_PY, *PEERS, *BOUNDS)), idle_runner),
     *(select_1(mode, clients) for mode in ("simple", "extended", "prepared") for clients in (1, 16)),
     rows(1),
     rows(8),
@@ -207,7 +209,6 @@ WORKLOADS: tuple[Workload, ...] = (
         pgbench_runner("simple", 8),
     ),
     Workload("logins", "Logins, trust, 4 at a time", entries((*PGWIRE_PY, *PEERS, *BOUNDS)), login_runner),
-    Workload("idle", "Memory of an idle connection", entries((*PGWIRE_PY, *PEERS, *BOUNDS)), idle_runner),
     Workload(
         "stream",
         "Memory growth while a long result goes to a slow reader",
