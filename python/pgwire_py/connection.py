@@ -127,8 +127,8 @@ class BackendConnection:
 
     def put_back(self, batch: list[Any], done: int) -> None:
         """Have a whole batch handed out message by message after all, but for the first ``done``, which were answered."""
-        self._inbox = batch
-        self._position = done
+        self._inbox = batch[done:] + self._inbox[self._position :]
+        self._position = 0
         self._enter(Phase.EXTENDED if done else Phase.IDLE)
 
     def peek(self, ahead: int = 0) -> object | None:

@@ -19,7 +19,7 @@ async def _settle() -> None:
 
 async def test_ends_at_once_without_a_turn_of_the_loop() -> None:
     log = Log()
-    runner = Runner(asyncio.get_running_loop(), log)
+    runner = Runner(asyncio.get_running_loop(), log, lambda: None)
 
     async def work() -> None:
         log.append("done")
@@ -47,7 +47,7 @@ async def _outside(function) -> None:
 
 
 async def test_waits_in_one_and_the_same_task() -> None:
-    runner = Runner(asyncio.get_running_loop(), lambda: None)
+    runner = Runner(asyncio.get_running_loop(), lambda: None, lambda: None)
     tasks = []
     future = asyncio.get_running_loop().create_future()
 
@@ -67,7 +67,7 @@ async def test_waits_in_one_and_the_same_task() -> None:
 
 
 async def test_second_piece_of_work_reuses_the_task() -> None:
-    runner = Runner(asyncio.get_running_loop(), lambda: None)
+    runner = Runner(asyncio.get_running_loop(), lambda: None, lambda: None)
     seen = []
 
     async def work() -> None:
@@ -83,7 +83,7 @@ async def test_second_piece_of_work_reuses_the_task() -> None:
 
 
 async def test_timeout_inside_works() -> None:
-    runner = Runner(asyncio.get_running_loop(), lambda: None)
+    runner = Runner(asyncio.get_running_loop(), lambda: None, lambda: None)
     outcome = []
 
     async def work() -> None:
@@ -102,7 +102,7 @@ async def test_timeout_inside_works() -> None:
 
 @pytest.mark.parametrize("turns", [0, 1, 2])
 async def test_cancel_reaches_the_work_whenever_it_comes(turns: int) -> None:
-    runner = Runner(asyncio.get_running_loop(), lambda: None)
+    runner = Runner(asyncio.get_running_loop(), lambda: None, lambda: None)
     outcome = []
     never = asyncio.get_running_loop().create_future()
 
@@ -138,7 +138,7 @@ async def test_cancel_reaches_the_work_whenever_it_comes(turns: int) -> None:
 
 async def test_pause_is_told_at_every_suspension() -> None:
     log = Log()
-    runner = Runner(asyncio.get_running_loop(), log)
+    runner = Runner(asyncio.get_running_loop(), log, lambda: None)
 
     async def work() -> None:
         log.append(1)

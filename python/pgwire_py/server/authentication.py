@@ -12,9 +12,13 @@ from ..errors import InvalidAuthorizationSpecification, ProtocolViolation, Remot
 if TYPE_CHECKING:
     from .protocol import ServerProtocol
 
-__all__ = ["authenticate"]
+__all__ = ["ClientLeft", "authenticate"]
 
 M = TypeVar("M")
+
+
+class ClientLeft(Exception):
+    """The client went away, or could not do TLS: nobody is there to be told."""
 
 
 async def authenticate(protocol: ServerProtocol, user: str, database: str) -> None:
@@ -22,7 +26,7 @@ async def authenticate(protocol: ServerProtocol, user: str, database: str) -> No
 
     Raises:
         PostgresError: 28P01 where it has not, 28000 where it may not come this way, 08P01 where what it sent is malformed.
-        OSError: the client left.
+        ClientLeft: the client left.
     """
     server = protocol.server
     if server.require_ssl and not protocol.encrypted and not protocol.local:
@@ -60,7 +64,7 @@ async def _scram(protocol: ServerProtocol, user: str, verifier: ScramVerifier) -
 async def _receive(protocol: ServerProtocol, kind: type[M]) -> M:
     event = await protocol.next_event()
     if event is None or isinstance(event, m.Terminate):
-        raise ConnectionResetError("the client left during authentication")
+        raise ClientLeft("the client left during authentication")
     if isinstance(event, RemoteProtocolError):
         raise event
     if not isinstance(event, kind):

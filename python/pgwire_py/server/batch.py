@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from .. import messages as m
 from .._impl import decode_values
+from ..engines.base import Description
 from .extended import BIND_COMPLETE, parse
 from .handler import Result
+from .plans import Plan
 from .portals import Portal, PreparedStatement
-from .results import small_rows
+from .results import Source, small_rows
 
 if TYPE_CHECKING:
     from .session import Session
@@ -41,22 +43,38 @@ async def batch(session: Session, messages: list[Any]) -> None:
     values: tuple[object, ...] = ()
     if bind.parameters:
         values = decode_values(statement.declared, bind.parameter_formats, bind.parameters)
+    description = statement.description or (Description(statement.declared, None) if values else None)
     try:
-        outcome = await session.execution.execute(plan, values, statement.description, formats, 0)
-        small = small_rows(outcome, formats, plan) if outcome.__class__ is Result else None
+        outcome = await session.execution.execute(plan, values, description, formats, 0)
     except BaseException:
         connection.send_encoded(BIND_COMPLETE)
         raise
-    if small is None:
-        portal = Portal(statement, values, formats)
-        connection.send_encoded(BIND_COMPLETE)
-        portal.open(outcome)
-        session.portals[""] = portal
-        connection.put_back(messages, done + 1)
+    answer = _short_answer(session, plan, outcome, formats, len(messages) - done == 4)
+    if answer is not None:
+        session.ready(answer)
         return
-    shape, data, rows = small
-    head = BIND_COMPLETE + shape.row_description if len(messages) - done == 4 else BIND_COMPLETE
-    session.ready(head + data + session.completion(plan, outcome, rows))
+    portal = Portal(statement, values, formats)
+    connection.send_encoded(BIND_COMPLETE)
+    portal.open(outcome)
+    session.portals[""] = portal
+    connection.put_back(messages, done + 1)
+
+
+def _short_answer(
+    session: Session, plan: Plan, outcome: Source | Result, formats: tuple[int, ...], described: bool
+) -> bytes | None:
+    """Everything from BindComplete to CommandComplete; None where the answer is long, or an error that has its own place in it."""
+    if outcome.__class__ is not Result:
+        return None
+    try:
+        small = small_rows(outcome, formats, plan)
+        if small is None:
+            return None
+        shape, data, rows = small
+        tail = session.completion(plan, outcome, rows)
+    except Exception:
+        return None
+    return (BIND_COMPLETE + shape.row_description if described else BIND_COMPLETE) + data + tail
 
 
 def _is_plain(session: Session, statement: PreparedStatement, bind: m.Bind, messages: list[Any]) -> bool:

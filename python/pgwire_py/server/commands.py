@@ -1,6 +1,6 @@
 """Statements that the session layer answers itself, whatever the engine: transactions, run-time parameters, clean-up.
 
-``parse`` recognises one from its tokens; ``session.py`` carries it out.
+``parse`` recognises one from its tokens; ``control.py`` carries it out.
 """
 
 from __future__ import annotations

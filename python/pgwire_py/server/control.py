@@ -61,6 +61,7 @@ async def _commit(session: Session, command: c.Commit, formats: tuple[int, ...])
         _check_chain(command.chain, "COMMIT")
         session.notice("WARNING", "25P01", "there is no transaction in progress")
         if transaction.implicit:
+            session.close_portals()
             await session.commit_implicit()
         return _done(command.tag)
     if transaction.status == "E":

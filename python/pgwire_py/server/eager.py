@@ -13,28 +13,46 @@ from asyncio.tasks import (
     _leave_task,
 )  # documented for third-party event loops and tasks ("Extending asyncio")
 from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context, copy_context
 from typing import Any
 
 __all__ = ["Runner"]
 
 
 class Runner:
-    """Runs one coroutine at a time for a session.
+    """Runs one coroutine at a time for a session, every step of it in the session's own context.
 
     Args:
         loop: the running loop.
         on_pause: called whenever the coroutine suspends and when it ends: the moment to write what it produced.
+        on_crash: called when a coroutine that had suspended ends with an exception: nothing can be run any more.
 
     Attributes:
         suspended: the coroutine that waits, and what it waits for; None: another may be run.
     """
 
-    __slots__ = ("_loop", "_on_pause", "_task", "_wakeup", "suspended")
+    __slots__ = (
+        "_cancelled",
+        "_context",
+        "_loop",
+        "_on_crash",
+        "_on_pause",
+        "_started",
+        "_task",
+        "_wakeup",
+        "suspended",
+    )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, on_pause: Callable[[], None]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, on_pause: Callable[[], None], on_crash: Callable[[], None]
+    ) -> None:
         self._loop = loop
         self._on_pause = on_pause
+        self._on_crash = on_crash
+        self._context = copy_context()
         self._task: asyncio.Task[None] | None = None
+        self._started = False
+        self._cancelled = False
         self.suspended: tuple[Coroutine[Any, Any, None], Any] | None = None
         self._wakeup: asyncio.Future[None] | None = None
 
@@ -49,32 +67,31 @@ class Runner:
         return self._task
 
     def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Start ``coroutine`` now; return when it has ended or suspended. Its exceptions other than cancellation are raised here
-        when it ends at once, and end the task when it had suspended."""
+        """Start ``coroutine`` now; return when it has ended or suspended. What it raises before it suspends is raised here."""
         task = self._task
         if task is None:
             task = self._task = self._loop.create_task(self._main())
         loop = self._loop
         _enter_task(loop, task)
         try:
-            future = coroutine.send(None)
+            future = self._context.run(coroutine.send, None)
         except StopIteration:
             self._on_pause()
             return
         finally:
             _leave_task(loop, task)
-        self.suspended = (coroutine, future)
-        self._on_pause()
-        if self._wakeup is not None and not self._wakeup.done():
-            self._wakeup.set_result(None)
+        self._suspend(coroutine, future)
 
     def run_without_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """As :meth:`run` for work that calls no user code before it first suspends: a task is made only if it does."""
         try:
-            future = coroutine.send(None)
+            future = self._context.run(coroutine.send, None)
         except StopIteration:
             self._on_pause()
             return
+        self._suspend(coroutine, future)
+
+    def _suspend(self, coroutine: Coroutine[Any, Any, None], future: Any) -> None:
         if self._task is None:
             self._task = self._loop.create_task(self._main())
         self.suspended = (coroutine, future)
@@ -84,17 +101,20 @@ class Runner:
 
     def cancel(self) -> None:
         """Cancel what runs; the coroutine sees CancelledError."""
-        if self._task is not None:
+        if self._started and self._task is not None:
             self._task.cancel()
+        else:  # a task cancelled before its first step would never run: it is told when it starts
+            self._cancelled = True
 
     def close(self) -> None:
         """End the task; a suspended coroutine sees CancelledError."""
-        if self._task is not None and not self._task.done():
+        if self._task is not None:
             self._task.cancel()
 
     async def _main(self) -> None:
+        self._started = True
         while True:
-            cancelled = False
+            cancelled, self._cancelled = self._cancelled, False
             if self.suspended is None:
                 self._wakeup = self._loop.create_future()
                 try:
@@ -106,26 +126,36 @@ class Runner:
             suspended = self.suspended
             assert suspended is not None
             try:
-                await _Resume(*suspended, self._on_pause, cancelled)
-            finally:
+                await _Resume(*suspended, self._context, self._on_pause, cancelled)
+            except BaseException:
                 self.suspended = None
-                self._on_pause()
+                self._on_crash()
+                raise
+            self.suspended = None
+            self._on_pause()
 
 
 class _Resume:
     """Goes on with a coroutine that was suspended on ``future`` while no task drove it."""
 
-    __slots__ = ("_cancelled", "_coroutine", "_future", "_on_pause")
+    __slots__ = ("_cancelled", "_context", "_coroutine", "_future", "_on_pause")
 
     def __init__(
-        self, coroutine: Coroutine[Any, Any, None], future: Any, on_pause: Callable[[], None], cancelled: bool
+        self,
+        coroutine: Coroutine[Any, Any, None],
+        future: Any,
+        context: Context,
+        on_pause: Callable[[], None],
+        cancelled: bool,
     ) -> None:
         self._coroutine = coroutine
         self._future = future
+        self._context = context
         self._on_pause = on_pause
         self._cancelled = cancelled
 
     def __await__(self) -> Generator[Any, Any, None]:
+        run = self._context.run
         send = self._coroutine.send
         throw = self._coroutine.throw
         future = self._future
@@ -144,10 +174,10 @@ class _Resume:
                     except BaseException as caught:
                         error = caught
                 if error is None:
-                    future = send(value)
+                    future = run(send, value)
                 else:
                     raised, error = error, None
-                    future = throw(raised)
+                    future = run(throw, raised)
                 on_pause()
         except StopIteration:
             return

@@ -15,7 +15,7 @@ from .. import oids
 from ..catalog import Catalog
 from ..engines.base import Description, Engine, EngineResult, EngineSession, SessionContext, declared_types
 from ..engines.python import PythonEngine
-from ..errors import PostgresError, changed_result_type
+from ..errors import PostgresError, QueryCanceled, changed_result_type
 from .handler import Query, Result
 from .plans import Plan
 from .results import CHUNK, Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of
@@ -33,7 +33,14 @@ _AHEAD_SECONDS = 0.002
 
 
 class Execution:
-    """What a session runs statements with. The catalogue's statements always run on the session's thread."""
+    """What a session runs statements with. The catalogue's statements always run on the session's thread.
+
+    Attributes:
+        transactions: begin, commit and rollback work.
+        savepoints: savepoint, release and rollback_to work.
+        on_loop: statements run on the event loop, not on the thread.
+        cancelled: what runs on the thread, or is about to, is to end with 57014; reset by who starts the next statement.
+    """
 
     transactions = True
     savepoints = True
@@ -48,6 +55,7 @@ class Execution:
         self._catalogue: EngineSession | None = None
         self._lock = threading.Lock()
         self._running: EngineSession | None = None
+        self.cancelled = False
         self._closed = False
         self._open: set[_ThreadSource] = set()
 
@@ -81,6 +89,7 @@ class Execution:
     def cancel(self) -> None:
         """Interrupt what runs on the thread, if anything does."""
         with self._lock:
+            self.cancelled = True
             if self._running is not None:
                 self._running.cancel()
 
@@ -103,6 +112,8 @@ class Execution:
 
     def _run(self, session: EngineSession, function: Callable[..., Any], *args: Any) -> Any:
         with self._lock:
+            if self.cancelled:
+                raise QueryCanceled("canceling statement due to user request")
             self._running = session
         try:
             return function(*args)

@@ -209,15 +209,20 @@ async def _describe_portal(session: Session, portal: Portal) -> None:
     session.connection.send_encoded(NO_DATA if shape is None else shape.row_description)
 
 
-@lru_cache(maxsize=256)
 def _parameter_description(types: tuple[int, ...]) -> bytes:
+    return _few_parameters(types) if len(types) <= 64 else encode_message(m.ParameterDescription(types))
+
+
+@lru_cache(maxsize=256)
+def _few_parameters(types: tuple[int, ...]) -> bytes:
     return encode_message(m.ParameterDescription(types))
 
 
 def _start(session: Session, portal: Portal, plan: Plan, max_rows: int) -> Awaitable[Source | Result]:
     session.starting()
     alone = _is_alone(session, portal)
-    description = portal.statement.description
+    statement = portal.statement
+    description = statement.description or Description(statement.declared, None)
     return session.start(plan, portal.parameters, description, portal.formats, max_rows, alone)
 
 
@@ -243,8 +248,10 @@ def execute(session: Session, message: m.Execute) -> Awaitable[None] | None:
     source = portal.source
     if source is None or source.shape is None or portal.done:
         return _execute(session, portal, plan, limit)
+    session.starting()
     chunk = source.read(limit)
     if chunk.__class__ is tuple and chunk[2] and (not limit or chunk[1] < limit):
+        session.ending()
         portal.done = True
         session.connection.send_encoded(chunk[0])
         session.connection.send_encoded(session.completion(plan, source, chunk[1]))
@@ -254,7 +261,7 @@ def execute(session: Session, message: m.Execute) -> Awaitable[None] | None:
 
 async def _execute(session: Session, portal: Portal, plan: Plan, limit: int) -> None:
     if portal.done and (portal.source is None or portal.source.shape is None):
-        raise ObjectNotInPrerequisiteState("portal cannot be run again")
+        raise ObjectNotInPrerequisiteState('portal "" cannot be run')
     source = portal.source
     if source is None:
         source = portal.open(await _start(session, portal, plan, limit))
@@ -262,6 +269,7 @@ async def _execute(session: Session, portal: Portal, plan: Plan, limit: int) -> 
         await _stream(session, portal, plan, limit, source.read(limit))
         return
     portal.done = True
+    session.ending()
     session.connection.send_encoded(session.completion(plan, source, 0))
 
 
@@ -271,6 +279,7 @@ async def _stream(session: Session, portal: Portal, plan: Plan, limit: int, chun
     if chunk.__class__ is not tuple:
         chunk = await chunk
     rows, ended = await session.stream(source, limit, chunk)
+    session.ending()
     if ended:
         portal.done = True
         session.connection.send_encoded(session.completion(plan, source, rows))

@@ -16,7 +16,10 @@ __all__ = ["Plan", "PlanCache"]
 MAX_PLANS: Final = 1_000
 """Query texts remembered by a server."""
 
-MAX_TEXT: Final = 32 * 1024
+MAX_STATEMENTS: Final = 16
+"""Most statements in a query text that is remembered."""
+
+MAX_TEXT: Final = 8 * 1024
 """Longest query text remembered, in characters."""
 
 _READS: Final = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN", "DESCRIBE", "WITH", "FROM"})
@@ -84,7 +87,7 @@ class PlanCache:
         if plans is not None:
             return plans
         plans = tuple(Plan(statement, self._catalog) for statement in split_statements(sql))
-        if len(sql) <= MAX_TEXT:
+        if len(sql) <= MAX_TEXT and len(plans) <= MAX_STATEMENTS:
             if len(self._plans) >= MAX_PLANS:
                 for oldest in list(islice(self._plans, MAX_PLANS // 4)):
                     del self._plans[oldest]

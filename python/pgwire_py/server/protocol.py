@@ -7,11 +7,12 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..connection import BackendConnection
-from ..errors import AdminShutdown, PostgresError
+from ..errors import PostgresError
 from ..messages import ErrorResponse, Terminate
 from ..state import Phase
 from . import startup
 from .eager import Runner
+from .session import internal_error, shutdown_error
 
 if TYPE_CHECKING:
     from .server import Server
@@ -30,6 +31,9 @@ JOIN: Final = 64 * 1024
 MAX_PENDING: Final = 1_000
 """Messages received and not yet answered at which reading from a client is paused."""
 
+MAX_WAITING: Final = 1024 * 1024
+"""Bytes received while something is being answered at which reading from a client is paused."""
+
 YIELD_EVERY: Final = 4
 """Chunks of a result after which other sessions get their turn."""
 
@@ -42,13 +46,15 @@ class ServerProtocol(asyncio.Protocol):
         "_deadline",
         "_drained",
         "_eof",
-        "_lost",
+        "_handshaking",
         "_more",
-        "_paused",
         "_reading_paused",
         "_runner",
         "_transport",
+        "_waiting",
         "connection",
+        "lost",
+        "paused",
         "server",
         "session",
     )
@@ -58,15 +64,17 @@ class ServerProtocol(asyncio.Protocol):
         self.connection = BackendConnection(max_message_length=server.max_message_length)
         self.session: Session | None = None
         self._transport: asyncio.Transport | None = None
-        self._runner = Runner(server.loop, self.flush)
+        self._runner = Runner(server.loop, self.flush, self.abort)
         self._deadline: asyncio.TimerHandle | None = None
         self._drained: asyncio.Future[None] | None = None
         self._more: asyncio.Future[None] | None = None
-        self._paused = False
+        self._handshaking = False
+        self._waiting = 0
         self._reading_paused = False
         self._eof = False
-        self._lost = False
         self._chunks = 0
+        self.paused = False
+        self.lost = False
 
     # -- called by the loop ------------------------------------------------------------------------------------------
 
@@ -87,11 +95,11 @@ class ServerProtocol(asyncio.Protocol):
             return
         self.connection.receive_data(data)
         if self._runner.suspended is not None:
+            self._waiting += len(data)
             if self._more is not None and not self._more.done():
                 self._more.set_result(None)
-            elif self.connection.pending > MAX_PENDING and not self._reading_paused:
-                self._reading_paused = True
-                self._transport.pause_reading()  # type: ignore[union-attr]
+            elif self._waiting > MAX_WAITING or self.connection.pending > MAX_PENDING:
+                self._pause_reading()
             return
         self._runner.run_without_task(self._work())
 
@@ -104,7 +112,9 @@ class ServerProtocol(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = True
+        if self.lost:
+            return
+        self.lost = True
         self.connection.close()
         if self._deadline is not None:
             self._deadline.cancel()
@@ -114,12 +124,25 @@ class ServerProtocol(asyncio.Protocol):
         self._runner.close()
 
     def pause_writing(self) -> None:
-        self._paused = True
+        self.paused = True
+        self._pause_reading()  # who does not read the answers gets no more questions in
 
     def resume_writing(self) -> None:
-        self._paused = False
+        self.paused = False
+        if self._runner.suspended is None:
+            self._resume_reading()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and not self.lost:
+            self._reading_paused = True
+            self._transport.pause_reading()  # type: ignore[union-attr]
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused and not self.lost:
+            self._reading_paused = False
+            self._transport.resume_reading()  # type: ignore[union-attr]
 
     # -- work --------------------------------------------------------------------------------------------------------
 
@@ -135,8 +158,11 @@ class ServerProtocol(asyncio.Protocol):
         except PostgresError as error:
             error.severity = "FATAL"
             self.connection.send(ErrorResponse(error.response_fields()))
-        except OSError as error:  # the TLS handshake failed, or the client is gone
-            log.info("start-up failed: %s", error)
+        except startup.ClientLeft as error:
+            log.info("start-up ended: %s", error)
+        except Exception as error:
+            log.exception("start-up failed")
+            self.connection.send(ErrorResponse(internal_error(error, "FATAL").response_fields()))
         if self.session is None:
             self.close()
             return
@@ -144,12 +170,15 @@ class ServerProtocol(asyncio.Protocol):
             self._deadline.cancel()
             self._deadline = None
         self.server.logged_in(self.session)
-        await self.session.run(self.connection.next_event())
+        event = self.connection.next_event()
+        if event is not None:
+            await asyncio.sleep(0)  # from here on handlers run: in the session's task
+            await self.session.run(event)
 
     async def next_event(self) -> Any:
         """The next event during start-up; None when the client closed the connection."""
         while (event := self.connection.next_event()) is None:
-            if self._eof or self._lost or self.connection.phase is Phase.CLOSED:
+            if self._eof or self.lost or self.connection.phase is Phase.CLOSED:
                 return None
             self._more = self.server.loop.create_future()
             try:
@@ -159,27 +188,27 @@ class ServerProtocol(asyncio.Protocol):
         return event
 
     async def start_tls(self) -> None:
-        """Go on with TLS on the same socket; raises OSError (ssl.SSLError) where the handshake fails."""
+        """Go on with TLS on the same socket; raises ClientLeft where the handshake fails."""
         assert self._transport is not None
         assert self.server.ssl_context is not None
         self.flush()
-        transport = await self.server.loop.start_tls(
-            self._transport,
-            self,
-            self.server.ssl_context,
-            server_side=True,
-            ssl_handshake_timeout=self.server.startup_timeout,
-        )
+        self._handshaking = True
+        try:
+            transport = await self.server.loop.start_tls(
+                self._transport,
+                self,
+                self.server.ssl_context,
+                server_side=True,
+                ssl_handshake_timeout=self.server.startup_timeout,
+            )
+        except OSError as error:
+            raise startup.ClientLeft(f"the TLS handshake failed: {error}") from error
+        finally:
+            self._handshaking = False
         if transport is None:
-            raise ConnectionResetError("the client closed the connection during the TLS handshake")
+            raise startup.ClientLeft("the client closed the connection during the TLS handshake")
         self._transport = transport
         self._transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
-
-    @property
-    def peer(self) -> str:
-        """The client's address, for the log."""
-        name = self._transport.get_extra_info("peername") if self._transport is not None else None
-        return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "a local socket"
 
     @property
     def local(self) -> bool:
@@ -193,12 +222,12 @@ class ServerProtocol(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write what is queued; called whenever the session's work pauses or ends."""
-        if not self._lost:
+        if not self.lost:
             self._write_out()
-        if (self._reading_paused or self._eof) and not self._runner.busy:
-            if self._reading_paused and not self._lost:
-                self._reading_paused = False
-                self._transport.resume_reading()  # type: ignore[union-attr]
+        if self._runner.suspended is None:
+            self._waiting = 0
+            if self._reading_paused and not self.paused:
+                self._resume_reading()
             if self._eof:
                 self.close()
 
@@ -217,10 +246,10 @@ class ServerProtocol(asyncio.Protocol):
 
     async def drain(self) -> None:
         """Write what is queued and wait while the client reads too slowly; lets others have a turn now and then."""
-        if self._lost:
+        if self.lost:
             raise asyncio.CancelledError
         self._write_out()
-        if self._paused:
+        if self.paused:
             self._drained = self.server.loop.create_future()
             try:
                 await self._drained
@@ -240,6 +269,9 @@ class ServerProtocol(asyncio.Protocol):
 
     def close(self) -> None:
         """Write what is queued, then close."""
+        if self._handshaking:
+            self.abort()
+            return
         self.connection.close()
         if self._transport is not None and not self._transport.is_closing():
             self._write_out()
@@ -250,6 +282,8 @@ class ServerProtocol(asyncio.Protocol):
         self.connection.close()
         if self._transport is not None:
             self._transport.abort()
+        if self._handshaking:  # TLS that is being set up does not tell its protocol that the connection is gone
+            self.connection_lost(None)
 
     def _too_slow(self) -> None:
         log.info("start-up took longer than %s s: connection closed", self.server.startup_timeout)
@@ -260,7 +294,7 @@ class ServerProtocol(asyncio.Protocol):
         if self.session is None:
             self.close()
         else:
-            self.session.shut_down(AdminShutdown("terminating connection due to administrator command"))
+            self.session.shut_down(shutdown_error())
 
 
 class BufferedServerProtocol(ServerProtocol, asyncio.BufferedProtocol):

@@ -85,9 +85,15 @@ def describe_rows(columns: Sequence[Column], formats: tuple[int, ...] = ()) -> b
     return encode_message(m.RowDescription(fields))
 
 
-@lru_cache(maxsize=1024)
 def shape_of(columns: tuple[Column, ...], formats: tuple[int, ...]) -> Shape:
-    """The Shape of these columns in these formats (cached)."""
+    """The Shape of these columns in these formats; small ones are remembered."""
+    if len(columns) <= 64 and sum(len(column.name) for column in columns) <= 4096:
+        return _small_shape(columns, formats)
+    return Shape(columns, formats)
+
+
+@lru_cache(maxsize=1024)
+def _small_shape(columns: tuple[Column, ...], formats: tuple[int, ...]) -> Shape:
     return Shape(columns, formats)
 
 
@@ -272,9 +278,7 @@ def small_rows(result: Result, formats: tuple[int, ...], plan: Plan) -> tuple[Sh
     columns = result.columns
     if rows.__class__ is not list or len(rows) > MAX_SMALL or columns is None:
         return None
-    shape: Shape | None = plan.shape
-    if shape is None or shape.requested != formats or shape.columns != tuple(columns):
-        shape = _shape_for(plan, columns, formats)
+    shape = _shape_for(plan, columns, formats)
     data, end = shape.encoder.encode(rows, 0, CHUNK)
     return (shape, data, end) if end == len(rows) else None
 

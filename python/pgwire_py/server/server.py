@@ -20,7 +20,7 @@ from ..engines.python import PythonEngine
 from .execution import EngineExecution, Execution, FunctionExecution
 from .plans import Plan, PlanCache
 from .protocol import BufferedServerProtocol, ServerProtocol
-from .session import Session
+from .session import Session, shutdown_error
 from .settings import Defaults
 
 __all__ = ["Server", "serve"]
@@ -106,6 +106,7 @@ class Server:
         self._sessions: dict[int, Session] = {}
         self._freeing: set[asyncio.Future[None]] = set()
         self._empty: asyncio.Event | None = None
+        self._stopped: asyncio.Future[None] | None = None
         self._last_process_id = 0
         self._closing: asyncio.Task[None] | None = None
 
@@ -155,9 +156,8 @@ class Server:
             await self.close()
 
     async def _wait_closed(self) -> None:
-        stopped = self.loop.create_future()
-        self._stopped = stopped
-        await stopped
+        self._stopped = self.loop.create_future()
+        await self._stopped
 
     async def close(self, timeout: float = 10.0) -> None:
         """Stop: accept no more, let running statements end for ``timeout`` seconds at most, then end every session with 57P01."""
@@ -169,9 +169,8 @@ class Server:
         listeners, self._listeners = self._listeners, []
         for listener in listeners:
             listener.close()
-        stopped = getattr(self, "_stopped", None)
-        if stopped is not None and not stopped.done():
-            stopped.set_result(None)
+        if self._stopped is not None and not self._stopped.done():
+            self._stopped.set_result(None)
         for protocol in list(self._protocols):
             protocol.shut_down()
         if not await self._emptied(timeout):
@@ -181,9 +180,7 @@ class Server:
             await self._emptied(1.0)
             for protocol in list(self._protocols):
                 if protocol.session is not None:
-                    from ..errors import AdminShutdown
-
-                    protocol.session.terminate(AdminShutdown("terminating connection due to administrator command"))
+                    protocol.session.terminate(shutdown_error())
             if not await self._emptied(1.0):
                 for protocol in list(self._protocols):
                     protocol.abort()

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from .. import messages as m
 from ..connection import BackendConnection
 from ..errors import (
+    AdminShutdown,
     FeatureNotSupported,
     InFailedSQLTransaction,
     InternalError,
+    LocalProtocolError,
     PostgresError,
     QueryCanceled,
     ReadOnlySQLTransaction,
@@ -38,7 +40,14 @@ __all__ = ["Session"]
 
 log = logging.getLogger("pgwire_py.server")
 
+FLUSH_EVERY: Final = 32
+"""Pipelined messages after which what is queued is written, and other sessions get their turn."""
+
+MAX_ERROR_TEXT: Final = 64 * 1024
+"""Characters of an unforeseen exception's text that a client is told."""
+
 _SELECT_TAGS: Final = {count: command_complete(f"SELECT {count}") for count in range(16)}
+_SCOPED: Final = (commands.SetParameter, commands.SetTransaction, commands.Reset, commands.Clean)
 _ENDS_FAILED: Final = (commands.Commit, commands.Rollback, commands.RollbackTo)
 
 
@@ -62,6 +71,7 @@ class Session:
         "_protocol",
         "_timed_out",
         "_timer",
+        "_unflushed",
         "cancel_requested",
         "connection",
         "database",
@@ -105,6 +115,7 @@ class Session:
         self._closing: PostgresError | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timed_out = False
+        self._unflushed = 0
 
     def __repr__(self) -> str:
         return f"<Session {self.process_id} {self.user}@{self.database} {self.transaction.status}>"
@@ -142,28 +153,50 @@ class Session:
                 if error.sqlstate == "57014" and self.cancel_requested:
                     error = self._canceled()
                 await self._failed(error)
-            except asyncio.CancelledError:
-                if not self.cancel_requested:
+            except asyncio.CancelledError as error:
+                if self._protocol.lost:
                     raise
-                _uncancel()
-                await self._failed(self._canceled())
-            except Exception as error:
+                if self.cancel_requested:
+                    _uncancel()
+                    await self._failed(self._canceled())
+                elif _is_being_cancelled():
+                    raise
+                else:  # the handler's own doing: it awaited something that somebody cancelled
+                    await self._failed(internal_error(error))
+            except (KeyboardInterrupt, GeneratorExit):
+                raise
+            except BaseException as error:
+                if self._protocol.lost:
+                    raise
                 log.exception("session %d: the handler or engine raised", self.process_id)
-                await self._failed(InternalError(f"{type(error).__name__}: {error}"))
+                await self._failed(internal_error(error))
             if self._closing is not None and not self.running:
                 self.terminate(self._closing)
+            if self._protocol.paused or self._unflushed > FLUSH_EVERY:
+                await self._drain()
             event = next_event()
+            if event is not None:
+                self._unflushed += 1
+
+    async def _drain(self) -> None:
+        self._unflushed = 0
+        await self._protocol.drain()
 
     async def _failed(self, error: PostgresError) -> None:
         connection = self.connection
         if connection.phase is Phase.CLOSED and error.severity != "FATAL":
             return
         self.running = False
+        self.execution.cancelled = False
         self._stop_timer()
         self.close_portals()
         answering_query = connection.phase in (Phase.SIMPLE, Phase.SYNC)
-        connection.send(m.ErrorResponse(error.response_fields()))
-        if error.severity == "FATAL":
+        fatal = error.severity in ("FATAL", "PANIC")
+        try:
+            connection.send(m.ErrorResponse(error.response_fields()))
+        except LocalProtocolError:  # a text that cannot be sent
+            connection.send(m.ErrorResponse({name: _sendable(text) for name, text in error.response_fields().items()}))
+        if fatal:
             self._protocol.close()
             return
         transaction = self.transaction
@@ -179,7 +212,7 @@ class Session:
         self.settings.end(commit=False)
         try:
             await self.execution.control("rollback")
-        except PostgresError:
+        except Exception:
             log.exception("session %d: rollback failed", self.process_id)
 
     # -- running statements ------------------------------------------------------------------------------------------
@@ -213,6 +246,8 @@ class Session:
     ) -> Source | Result:
         if plan.command is not None:
             self.check_transaction(plan)
+            if not alone and not self.transaction.open and isinstance(plan.command, _SCOPED):
+                await self.begin_implicit()
             return await control.run(self, plan.command, formats)
         transaction = self.transaction
         if transaction.status == "E":
@@ -281,9 +316,8 @@ class Session:
     def _check_writable(self, plan: Plan) -> None:
         name = "transaction_read_only" if self.transaction.status == "T" else "default_transaction_read_only"
         if self.settings.get(name) == "on":
-            raise ReadOnlySQLTransaction(
-                f"cannot execute {plan.statement.keywords[0] if plan.statement.keywords else 'this'} in a read-only transaction"
-            )
+            tag = command_tag(plan.statement, 0, None, False)
+            raise ReadOnlySQLTransaction(f"cannot execute {tag.rstrip(' 0')} in a read-only transaction")
 
     async def begin_implicit(self) -> None:
         """Open the transaction of a multi-statement query or a pipeline."""
@@ -309,13 +343,19 @@ class Session:
         """Close one portal, if it exists."""
         portal = self.portals.pop(name, None)
         if portal is not None:
-            portal.close()
+            self._close_portal(portal)
 
     def close_portals(self) -> None:
         """Close every portal: the transaction they lived in is over."""
         portals, self.portals = self.portals, {}
         for portal in portals.values():
+            self._close_portal(portal)
+
+    def _close_portal(self, portal: Portal) -> None:
+        try:
             portal.close()
+        except Exception:
+            log.exception("session %d: closing a result failed", self.process_id)
 
     # -- from outside ------------------------------------------------------------------------------------------------
 
@@ -323,10 +363,13 @@ class Session:
         """A message that runs something begins: an older cancel request does not count any more, the time limit starts."""
         self.running = True
         self.cancel_requested = False
+        self.execution.cancelled = False
+        self._timed_out = False
         if self.settings.statement_timeout and self._timer is None:
             self._timer = self.server.loop.call_later(self.settings.statement_timeout, self._time_is_up)
 
     def _time_is_up(self) -> None:
+        self._timer = None
         self._timed_out = True
         self.cancel()
 
@@ -334,7 +377,11 @@ class Session:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._timed_out = False
+
+    def ending(self) -> None:
+        """A statement has ended: its time limit does not count any more."""
+        if self._timer is not None:
+            self._stop_timer()
 
     def _canceled(self) -> QueryCanceled:
         reason = "statement timeout" if self._timed_out else "user request"
@@ -351,7 +398,7 @@ class Session:
 
     def cancel(self) -> None:
         """Cancel the statement that runs, if one does (a CancelRequest with the right key came)."""
-        if self.running:
+        if self.running and self._protocol.busy:
             self.cancel_requested = True
             self.execution.cancel()
             self._protocol.cancel_handler()
@@ -369,6 +416,24 @@ class Session:
             error.severity = "FATAL"
             self.connection.send(m.ErrorResponse(error.response_fields()))
         self._protocol.close()
+
+
+def internal_error(error: BaseException, severity: str = "ERROR") -> InternalError:
+    """What a client is told of an exception that is not a PostgresError."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:
+        text = type(error).__name__
+    return InternalError(_sendable(text), severity=severity)
+
+
+def shutdown_error() -> AdminShutdown:
+    """What a session is told when the server stops."""
+    return AdminShutdown("terminating connection due to administrator command")
+
+
+def _sendable(text: str) -> str:
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()[:MAX_ERROR_TEXT]
 
 
 def remote_error(session: Session, error: RemoteProtocolError) -> None:
@@ -398,7 +463,11 @@ _HANDLERS: Final[dict[type, Callable[[Session, Any], Awaitable[None] | None]]] =
 
 
 def _uncancel() -> None:
-    task = asyncio.current_task()
-    uncancel = getattr(task, "uncancel", None)
+    uncancel = getattr(asyncio.current_task(), "uncancel", None)  # from Python 3.11 on
     if uncancel is not None:
         uncancel()
+
+
+def _is_being_cancelled() -> bool:
+    cancelling = getattr(asyncio.current_task(), "cancelling", None)
+    return cancelling is None or cancelling() > 0

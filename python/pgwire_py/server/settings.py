@@ -144,8 +144,8 @@ class Settings:
 
     def reported(self) -> list[tuple[str, str]]:
         """Name and value of every parameter that the client is told of."""
-        overrides, startup, defaults = self._overrides, self._startup, self._defaults.values
-        return [(name, overrides.get(key) or startup.get(key) or defaults.get(key, "")) for name, key in _REPORTED_KEYS]
+        values = {**self._defaults.values, **self._startup, **self._overrides}
+        return [(name, values.get(key, "")) for name, key in _REPORTED_KEYS]
 
     # -- changing ----------------------------------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class Settings:
         row = _ROWS.get(key)
         if row is None and "." not in key and key not in self._defaults.values:
             raise UndefinedObject(f'unrecognized configuration parameter "{name}"')
-        if row is not None and row[7] == "internal":
+        if (row is not None and row[7] == "internal") or key == "is_superuser":
             raise CantChangeRuntimeParam(f'parameter "{display_name(key)}" cannot be changed')
         if row is None and key not in self._overrides and sum("." in known for known in self._overrides) >= MAX_CUSTOM:
             raise InvalidParameterValue(f"a session can have at most {MAX_CUSTOM} parameters of its own")

@@ -16,14 +16,14 @@ from ..errors import (
     TooManyConnections,
     postgres_error,
 )
-from .authentication import authenticate
+from .authentication import ClientLeft, authenticate
 from .session import Session
 from .settings import Settings
 
 if TYPE_CHECKING:
     from .protocol import ServerProtocol
 
-__all__ = ["start"]
+__all__ = ["ClientLeft", "start"]
 
 PROTOCOL_3_0: Final = 0x0003_0000
 PROTOCOL_3_2: Final = 0x0003_0002
@@ -97,7 +97,7 @@ async def _startup_message(protocol: ServerProtocol) -> m.StartupMessage | None:
             raise FeatureNotSupported(f"{type(event).__name__} was already answered on this connection")
         asked.add(type(event))
         if isinstance(event, m.SSLRequest) and protocol.server.ssl_context is not None and not protocol.encrypted:
-            if connection.buffered:
+            if connection.buffered or connection.pending:
                 raise ProtocolViolation(
                     "received unencrypted data after SSL request",
                     detail="This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.",

@@ -56,8 +56,9 @@ class Worker:
             error: BaseException | None = None
             try:
                 result = function(*args)
-            except BaseException as raised:  # delivered to whoever waits
-                error = raised
+            except BaseException as raised:  # delivered to whoever waits; what a future or a loop cannot carry, as text
+                error = raised if isinstance(raised, Exception) and not isinstance(raised, StopIteration) else None
+                error = error or RuntimeError(f"{type(raised).__name__}: {raised}")
             try:
                 self._loop.call_soon_threadsafe(_deliver, future, result, error)
             except RuntimeError:  # the loop is closed: nobody waits any more
