@@ -25,7 +25,6 @@ __all__ = ["EngineExecution", "Execution", "FunctionExecution"]
 
 log = logging.getLogger("pgwire_py.server")
 
-_FETCH = 512
 _AHEAD = 4 * CHUNK
 """Bytes of rows made on a session's thread before they are handed to the loop: each handing over wakes two threads."""
 _AHEAD_SECONDS = 0.002
@@ -279,7 +278,7 @@ class _FetchSource(_Buffered):
 
     def read(self, max_rows: int) -> Chunk:
         if self._position >= len(self._rows):
-            self._rows = self._result.fetch(min(max_rows, _FETCH) if max_rows else _FETCH)
+            self._rows = self._result.fetch(self._wanted(max_rows))
             self._position = 0
             if not self._rows:
                 return b"", 0, True

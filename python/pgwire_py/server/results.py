@@ -26,7 +26,11 @@ MAX_COLUMNS: Final = 32_767
 MAX_SMALL: Final = 64
 """Rows up to which a list is encoded at once, without a source to read it from."""
 
-_BATCH: Final = 256
+FIRST_BATCH: Final = 16
+"""Rows taken of an iterator before the size of its rows is known."""
+
+LARGEST_BATCH: Final = 512
+"""Rows taken of an iterator at a time."""
 
 Chunk = tuple[bytes | memoryview, int, bool]
 """DataRow bytes, the number of rows in them, and whether the source has ended."""
@@ -129,7 +133,7 @@ class Source:
 class _Buffered(Source):
     """Rows that come in lists."""
 
-    __slots__ = ("_position", "_rows")
+    __slots__ = ("_batch", "_position", "_rows")
 
     shape: Shape
 
@@ -139,18 +143,25 @@ class _Buffered(Source):
         self.tag = tag
         self._rows = rows
         self._position = 0
+        self._batch = FIRST_BATCH
+
+    def _wanted(self, max_rows: int) -> int:
+        """How many rows to take next: few at first, then what makes a chunk by the size of those seen."""
+        return min(max_rows, self._batch) if max_rows else self._batch
 
     def _encode(self, max_rows: int) -> tuple[bytes | memoryview, int]:
         start = self._position
         rows = self._rows
         if max_rows and max_rows < len(rows) - start:
             rows = rows[start : start + max_rows]
-            data, end = self.shape.encoder.encode(rows, 0, CHUNK)
-            self._position += end
-            return data, end
-        data, end = self.shape.encoder.encode(rows, start, CHUNK)
-        self._position = end
-        return data, end - start
+            data, count = self.shape.encoder.encode(rows, 0, CHUNK)
+        else:
+            data, end = self.shape.encoder.encode(rows, start, CHUNK)
+            count = end - start
+        self._position = start + count
+        if count:
+            self._batch = min(max(CHUNK * count // (len(data) + 1), 1), LARGEST_BATCH)
+        return data, count
 
 
 class ListSource(_Buffered):
@@ -184,7 +195,7 @@ class IterSource(_Buffered):
 
     def read(self, max_rows: int) -> Chunk:
         if self._position >= len(self._rows):
-            self._rows = list(islice(self._iterator, min(max_rows, _BATCH) if max_rows else _BATCH))
+            self._rows = list(islice(self._iterator, self._wanted(max_rows)))
             self._position = 0
             if not self._rows:
                 return b"", 0, True
@@ -213,7 +224,7 @@ class AsyncIterSource(_Buffered):
         done = False
         if self._position >= len(self._rows):
             batch: list[Sequence[object]] = []
-            limit = min(max_rows, _BATCH) if max_rows else _BATCH
+            limit = self._wanted(max_rows)
             async for row in self._iterator:
                 batch.append(row)
                 if len(batch) >= limit:

@@ -9,6 +9,7 @@ import os
 import secrets
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from .._version import __version__
@@ -106,6 +107,7 @@ class Server:
         self._sessions: dict[int, Session] = {}
         self._freeing: set[asyncio.Future[None]] = set()
         self._empty: asyncio.Event | None = None
+        self._socket_path: str | None = None
         self._stopped: asyncio.Future[None] | None = None
         self._last_process_id = 0
         self._closing: asyncio.Task[None] | None = None
@@ -128,6 +130,7 @@ class Server:
             if self._unix_socket_directory is not None:
                 path = os.path.join(self._unix_socket_directory, f".s.PGSQL.{self._port}")
                 self._listeners.append(await self.loop.create_unix_server(self._protocol, path, backlog=1024))
+                self._socket_path = path
         except BaseException:
             for listener in self._listeners:
                 listener.close()
@@ -169,6 +172,9 @@ class Server:
         listeners, self._listeners = self._listeners, []
         for listener in listeners:
             listener.close()
+        if self._socket_path is not None:
+            with suppress(FileNotFoundError):
+                os.unlink(self._socket_path)
         if self._stopped is not None and not self._stopped.done():
             self._stopped.set_result(None)
         for protocol in list(self._protocols):

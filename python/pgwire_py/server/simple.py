@@ -36,8 +36,7 @@ async def simple_query(session: Session, message: m.Query) -> None:
                 shape, data, rows = small
                 session.ready(shape.row_description + data + session.completion(plan, outcome, rows))
                 return
-        await _send(session, plan, outcome)
-        session.ready()
+        session.ready(await _send(session, plan, outcome))
     else:
         await _several(session, plans)
 
@@ -50,13 +49,16 @@ async def _several(session: Session, plans: tuple[Plan, ...]) -> None:
             _no_parameters(plan)
     if len(plans) > 1:
         await _check_syntax(session, plans)
+    completion = b""
     for plan in plans:
-        await _send(session, plan, await session.start(plan, (), None, (), 0, len(plans) == 1))
+        if completion:
+            session.connection.send_encoded(completion)
+        completion = await _send(session, plan, await session.start(plan, (), None, (), 0, len(plans) == 1))
     if session.transaction.implicit:
         await session.commit_implicit()
     if session.portals and session.transaction.status == "I":
         session.close_portals()
-    session.ready()
+    session.ready(completion)
 
 
 async def _check_syntax(session: Session, plans: tuple[Plan, ...]) -> None:
@@ -70,8 +72,8 @@ async def _check_syntax(session: Session, plans: tuple[Plan, ...]) -> None:
                     raise
 
 
-async def _send(session: Session, plan: Plan, outcome: Source | Result) -> None:
-    """Send what one statement returned, and its CommandComplete."""
+async def _send(session: Session, plan: Plan, outcome: Source | Result) -> bytes:
+    """Send what one statement returned; its CommandComplete comes back, for it waits until an implicit transaction is committed."""
     source = outcome if isinstance(outcome, Source) else source_of(outcome, (), plan)
     send = session.connection.send_encoded
     rows = 0
@@ -85,7 +87,7 @@ async def _send(session: Session, plan: Plan, outcome: Source | Result) -> None:
     except BaseException:
         source.close()
         raise
-    send(session.completion(plan, source, rows))
+    return session.completion(plan, source, rows)
 
 
 def _no_parameters(plan: Plan) -> NoReturn:
