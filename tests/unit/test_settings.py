@@ -32,7 +32,7 @@ def settings() -> Settings:
         ("TimeZone", "europe/berlin", None),
         ("TimeZone", "Europe/Berlin", "Europe/Berlin"),
         ("my.own", "x y", "x y"),
-        ("transaction_isolation", "Serializable", "serializable"),
+        ("default_transaction_isolation", "Serializable", "serializable"),
         ("synchronous_commit", "off", "off"),
         ("seq_page_cost", "1.5", "1.5"),
     ],
@@ -132,3 +132,39 @@ def test_all_is_sorted_and_described(settings: Settings) -> None:
     assert [row[0].lower() for row in rows] == sorted(row[0].lower() for row in rows)
     assert ("server_version", "15.4 (test)", "Shows the server version.") in rows
     assert {name: value for name, value, _ in rows}["server_version_num"] == "150004"
+
+
+def test_set_then_set_local_keeps_the_first_at_commit(settings: Settings) -> None:
+    settings.begin()
+    settings.set("application_name", "s")
+    settings.set("application_name", "k", local=True)
+    assert settings.show("application_name") == "k"
+    settings.end(commit=True)
+    assert settings.show("application_name") == "s"
+
+
+def test_rollback_to_a_savepoint_undoes_what_was_set_since(settings: Settings) -> None:
+    settings.begin()
+    settings.set("application_name", "a")
+    settings.savepoint()
+    settings.set("application_name", "b")
+    settings.savepoint()
+    settings.set("application_name", "c")
+    settings.rollback_to(0)
+    assert settings.show("application_name") == "a"
+    settings.set("application_name", "d")
+    settings.rollback_to(0)
+    assert settings.show("application_name") == "a"
+    settings.release(0)
+    settings.end(commit=True)
+    assert settings.show("application_name") == "a"
+
+
+def test_parameters_of_a_transaction_end_with_it(settings: Settings) -> None:
+    settings.set("transaction_read_only", "on")
+    assert settings.show("transaction_read_only") == "off"
+    settings.begin()
+    settings.set("transaction_read_only", "on")
+    assert settings.show("transaction_read_only") == "on"
+    settings.end(commit=True)
+    assert settings.show("transaction_read_only") == "off"

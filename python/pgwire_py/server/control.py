@@ -120,6 +120,7 @@ async def _savepoint(session: Session, command: c.Savepoint, formats: tuple[int,
     if session.execution.savepoints:
         await _control(session, "savepoint", command.name)
     session.transaction.savepoints.append(Savepoint(command.name))
+    session.settings.savepoint()
     return _done(command.tag)
 
 
@@ -129,6 +130,7 @@ async def _release(session: Session, command: c.Release, formats: tuple[int, ...
     if session.execution.savepoints:
         await _control(session, "release", command.name)
     del session.transaction.savepoints[index:]
+    session.settings.release(index)
     return _done(command.tag)
 
 
@@ -146,6 +148,7 @@ async def _rollback_to(session: Session, command: c.RollbackTo, formats: tuple[i
         )
     session.close_portals()
     del transaction.savepoints[index + 1 :]
+    session.settings.rollback_to(index)
     transaction.status = "T"
     return _done(command.tag)
 

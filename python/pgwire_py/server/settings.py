@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
@@ -67,12 +66,6 @@ _ONLY: Final = {
 """Parameters that change how values are written: so far one value each is supported, anything else is refused rather than ignored."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
-    overrides: dict[str, str]
-    local: frozenset[str]
-
-
 class Defaults:
     """The values a session of this server starts with.
 
@@ -109,13 +102,14 @@ class Settings:
         statement_timeout: seconds a statement may take, 0 for no limit.
     """
 
-    __slots__ = ("_defaults", "_overrides", "_snapshot", "_startup", "changes", "statement_timeout")
+    __slots__ = ("_defaults", "_local", "_overrides", "_saved", "_startup", "changes", "statement_timeout")
 
     def __init__(self, defaults: Defaults, startup: dict[str, str]) -> None:
         self._defaults = defaults
         self._startup = startup
         self._overrides: dict[str, str] = {}
-        self._snapshot: _Snapshot | None = None
+        self._local: dict[str, str] = {}
+        self._saved: list[tuple[dict[str, str], dict[str, str]]] = []
         self.changes: dict[str, str] | None = None
         timeout = startup.get("statement_timeout") or defaults.values["statement_timeout"]
         self.statement_timeout = 0.0 if timeout == "0" else milliseconds(timeout) / 1000
@@ -125,7 +119,7 @@ class Settings:
     def get(self, name: str) -> str | None:
         """A parameter's value as SHOW prints it, or None where there is none of that name (any case)."""
         key = _key(name)
-        for values in (self._overrides, self._startup, self._defaults.values):
+        for values in (self._local, self._overrides, self._startup, self._defaults.values):
             if key in values:
                 return values[key]
         return None
@@ -139,12 +133,12 @@ class Settings:
 
     def all(self) -> list[tuple[str, str, str]]:
         """Name, value and description of every parameter, sorted by name."""
-        keys = sorted({**self._defaults.values, **self._startup, **self._overrides})
+        keys = sorted({**self._defaults.values, **self._startup, **self._overrides, **self._local})
         return [(display_name(key), self.get(key) or "", _ROWS[key][8] if key in _ROWS else "") for key in keys]
 
     def reported(self) -> list[tuple[str, str]]:
         """Name and value of every parameter that the client is told of."""
-        values = {**self._defaults.values, **self._startup, **self._overrides}
+        values = {**self._defaults.values, **self._startup, **self._overrides, **self._local}
         return [(name, values.get(key, "")) for name, key in _REPORTED_KEYS]
 
     # -- changing ----------------------------------------------------------------------------------------------------
@@ -189,12 +183,14 @@ class Settings:
 
     def _put(self, key: str, value: str, local: bool) -> None:
         old = self.get(key)
-        self._overrides[key] = value
-        if self._snapshot is not None:
-            names = self._snapshot.local | {key} if local else self._snapshot.local - {key}
-            overrides = self._snapshot.overrides
-            self._snapshot = _Snapshot(overrides, names)
-        self._note(key, old, value)
+        if key.startswith("transaction_"):
+            local = True
+        if not local:
+            self._overrides[key] = value
+            self._local.pop(key, None)
+        elif self._saved:
+            self._local[key] = value
+        self._note(key, old, self.get(key) or "")
 
     def _note(self, key: str, old: str | None, new: str) -> None:
         if key == "statement_timeout":
@@ -212,22 +208,44 @@ class Settings:
 
     def begin(self) -> None:
         """A transaction starts: what is set from here on can be undone."""
-        if self._snapshot is None:
-            self._snapshot = _Snapshot(dict(self._overrides), frozenset())
+        if not self._saved:
+            self._save()
+
+    def savepoint(self) -> None:
+        """A savepoint is set: :meth:`rollback_to` can undo what is set from here on."""
+        self._save()
+
+    def release(self, level: int) -> None:
+        """The savepoint of that level (from 0), and those after it, are gone; their changes stay."""
+        del self._saved[level + 1 :]
+
+    def rollback_to(self, level: int) -> None:
+        """Undo what was set since the savepoint of that level (from 0)."""
+        self._restore(level + 1)
+        del self._saved[level + 2 :]
 
     def end(self, *, commit: bool) -> None:
         """The transaction ends: a rollback undoes every SET in it, a commit those that were LOCAL."""
-        snapshot = self._snapshot
-        if snapshot is None:
+        if not self._saved:
             return
-        self._snapshot = None
-        undo = snapshot.local if commit else self._overrides.keys() | snapshot.overrides.keys()
-        for key in list(undo):
-            old = self.get(key)
-            if key in snapshot.overrides:
-                self._overrides[key] = snapshot.overrides[key]
-            else:
-                self._overrides.pop(key, None)
+        if commit:
+            self._replace(self._overrides, {})
+        else:
+            self._restore(0)
+        self._saved = []
+
+    def _save(self) -> None:
+        self._saved.append((dict(self._overrides), dict(self._local)))
+
+    def _restore(self, index: int) -> None:
+        overrides, local = self._saved[index]
+        self._replace(dict(overrides), dict(local))
+
+    def _replace(self, overrides: dict[str, str], local: dict[str, str]) -> None:
+        keys = {*self._overrides, *self._local, *overrides, *local}
+        before = {key: self.get(key) for key in keys}
+        self._overrides, self._local = overrides, local
+        for key, old in before.items():
             self._note(key, old, self.get(key) or "")
 
 
