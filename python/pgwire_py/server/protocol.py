@@ -43,7 +43,6 @@ class ServerProtocol(asyncio.Protocol):
 
     __slots__ = (
         "_chunks",
-        "_deadline",
         "_drained",
         "_eof",
         "_handshaking",
@@ -65,7 +64,6 @@ class ServerProtocol(asyncio.Protocol):
         self.session: Session | None = None
         self._transport: asyncio.Transport | None = None
         self._runner = Runner(server.loop, self.flush, self.abort)
-        self._deadline: asyncio.TimerHandle | None = None
         self._drained: asyncio.Future[None] | None = None
         self._more: asyncio.Future[None] | None = None
         self._handshaking = False
@@ -82,7 +80,6 @@ class ServerProtocol(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
         self.server.opened(self)
-        self._deadline = self.server.loop.call_later(self.server.startup_timeout, self._too_slow)
 
     def data_received(self, data: bytes) -> None:
         session = self.session
@@ -116,8 +113,6 @@ class ServerProtocol(asyncio.Protocol):
             return
         self.lost = True
         self.connection.close()
-        if self._deadline is not None:
-            self._deadline.cancel()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         self.server.closed(self)
@@ -166,10 +161,7 @@ class ServerProtocol(asyncio.Protocol):
         if self.session is None:
             self.close()
             return
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-        self.server.logged_in(self.session)
+        self.server.logged_in(self)
         event = self.connection.next_event()
         if event is not None:
             await asyncio.sleep(0)  # from here on handlers run: in the session's task
@@ -285,7 +277,8 @@ class ServerProtocol(asyncio.Protocol):
         if self._handshaking:  # TLS that is being set up does not tell its protocol that the connection is gone
             self.connection_lost(None)
 
-    def _too_slow(self) -> None:
+    def too_slow(self) -> None:
+        """The deadline for logging in has passed."""
         log.info("start-up took longer than %s s: connection closed", self.server.startup_timeout)
         self.abort()
 

@@ -105,6 +105,8 @@ class Server:
         self._protocols: set[ServerProtocol] = set()
         self._reserved: set[ServerProtocol] = set()
         self._sessions: dict[int, Session] = {}
+        self._starting: dict[ServerProtocol, float] = {}
+        self._reaper: asyncio.TimerHandle | None = None
         self._freeing: set[asyncio.Future[None]] = set()
         self._empty: asyncio.Event | None = None
         self._socket_path: str | None = None
@@ -191,6 +193,9 @@ class Server:
                 for protocol in list(self._protocols):
                     protocol.abort()
                 await self._emptied(1.0)
+        if self._reaper is not None:
+            self._reaper.cancel()
+            self._reaper = None
         if self._freeing:
             await asyncio.wait(self._freeing, timeout=max(timeout, 1.0))
         self.catalog.close()
@@ -220,8 +225,11 @@ class Server:
         return self._protocol_class(self)
 
     def opened(self, protocol: ServerProtocol) -> None:
-        """A connection was accepted."""
+        """A connection was accepted: it has ``startup_timeout`` seconds to log in."""
         self._protocols.add(protocol)
+        self._starting[protocol] = self.loop.time() + self.startup_timeout
+        if self._reaper is None:
+            self._reaper = self.loop.call_later(self.startup_timeout, self._reap)
         if self._closing is not None:
             protocol.close()
 
@@ -246,8 +254,22 @@ class Server:
             return FunctionExecution(session, self.catalog, self.loop, self.engine)
         return EngineExecution(session, self.catalog, self.loop, self.engine)
 
-    def logged_in(self, session: Session) -> None:
+    def _reap(self) -> None:
+        """End the connections whose deadline has passed. They stand in the order of their deadlines; one timer serves all."""
+        self._reaper = None
+        now = self.loop.time()
+        for protocol, deadline in list(self._starting.items()):
+            if deadline > now:
+                self._reaper = self.loop.call_at(deadline, self._reap)
+                return
+            del self._starting[protocol]
+            protocol.too_slow()
+
+    def logged_in(self, protocol: ServerProtocol) -> None:
         """A session is ready."""
+        self._starting.pop(protocol, None)
+        session = protocol.session
+        assert session is not None
         self._sessions[session.process_id] = session
 
     def cancel(self, process_id: int, secret_key: bytes) -> None:
@@ -259,6 +281,7 @@ class Server:
     def closed(self, protocol: ServerProtocol) -> None:
         """A connection is gone."""
         self._protocols.discard(protocol)
+        self._starting.pop(protocol, None)
         self._reserved.discard(protocol)
         session = protocol.session
         if session is not None:
