@@ -63,8 +63,9 @@ def test_batches_half_a_millisecond_apart(new_loop: Callable[[], asyncio.Abstrac
             for i in range(5):
                 client.send(batch(f"select {i} union all select 7"))
                 time.sleep(0.0005)
-            expected = [["1", "2", "T", f"D {i}", "D 7", "C SELECT 2", "Z I"] for i in range(5)]
-            assert [str(answer) for answer in client.until_ready(5)] == sum(expected, [])
+            for i in range(5):
+                answers = [str(answer) for answer in client.until_ready()]
+                assert answers == ["1", "2", "T", f"D {i}", "D 7", "C SELECT 2", "Z I"]
 
 
 # Exceptions of every kind
