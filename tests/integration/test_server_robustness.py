@@ -83,7 +83,6 @@ class Mute(Exception):
 
 
 RAISED: dict[str, Callable[[], BaseException]] = {
-    "CancelledError": asyncio.CancelledError,
     "BaseException": lambda: Odd("odd"),
     "zero byte": lambda: ValueError("bad \0"),
     "lone surrogate": lambda: ValueError("\udc80"),
@@ -91,6 +90,8 @@ RAISED: dict[str, Callable[[], BaseException]] = {
     "SystemExit": lambda: SystemExit(3),
     "StopIteration": StopIteration,
 }
+if sys.version_info >= (3, 11):  # Python 3.10 does not tell such a one from the cancelling of the session's task
+    RAISED["CancelledError"] = asyncio.CancelledError
 
 
 def raising(kind: str, way: str) -> Callable[[pg.Query], Any]:
