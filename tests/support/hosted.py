@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import uvloop
 
 import pgwire_py as pg
-from tests.support.raw import RawClient, cancel_request
+from tests.support.raw import PROTOCOL_3_0, RawClient, cancel_request
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class Hosted:
     def client(self, **parameters: str) -> RawClient:
         """A client that has logged in."""
         client = self.connect()
-        client.login("tester", "test", **parameters)
+        client.login("tester", "test", PROTOCOL_3_0, **parameters)
         return client
 
     def cancel(self, client: RawClient) -> None:
