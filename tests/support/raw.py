@@ -190,7 +190,7 @@ class RawClient:
                     self.buffer = self.buffer[length + 1 :]
                     return found
             try:
-                data = self.socket.recv(1 << 20)
+                data = self.socket.recv(1 << 16)
             except ConnectionResetError:  # the backend closed with bytes of ours unread
                 data = b""
             if not data:
