@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import pgwire_py as pg
-from pgwire_py.engines.sqlite import SqliteEngine
-from tests.support.hosted import LOOPS, Hosted, hosted
+from pgwire_py.engines.base import EngineResult, SessionContext
+from pgwire_py.engines.sqlite import SqliteEngine, SqliteSession
+from tests.support.hosted import DEADLINE, LOOPS, Hosted, hosted
 from tests.support.raw import FLUSH, SYNC, bind, cancel_request, describe, execute, parse, query, startup
 
 WORDS = [pg.Column("word", pg.TEXT)]
@@ -147,7 +148,7 @@ async def fails(query: pg.Query) -> pg.Result:
     return word(query.sql)
 
 
-@pytest.mark.parametrize("kind", ["zero byte", "lone surrogate", "no text"])
+@pytest.mark.parametrize("kind", ["zero byte", "no text", "BaseException", "CancelledError", "SystemExit"])
 def test_rollback_hook_that_raises(
     kind: str, new_loop: Callable[[], asyncio.AbstractEventLoop], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -171,7 +172,9 @@ def test_rollback_hook_that_raises(
             assert client.exchange(query("fine")) == ["T", "D fine", "C SELECT 1", "Z I"]
 
 
-@pytest.mark.parametrize("kind", ["zero byte", "no text", "StopIteration", "ignores"])
+@pytest.mark.parametrize(
+    "kind", ["zero byte", "no text", "BaseException", "SystemExit", "StopIteration", "CancelledError", "ignores"]
+)
 def test_generators_whose_end_raises(
     kind: str, new_loop: Callable[[], asyncio.AbstractEventLoop], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -217,6 +220,44 @@ def test_cancel_in_the_turn_of_the_first_wait(new_loop: Callable[[], asyncio.Abs
     with hosted(handler, new_loop) as it:
         for _ in range(10):
             _cancel_at_once(it, query("stuck"))
+
+
+class LateEngine(SqliteEngine):
+    """Says when a statement is on the session's thread, and begins it a moment later."""
+
+    def __init__(self) -> None:
+        super().__init__(":memory:")
+        self.reached = threading.Event()
+
+    def connect(self, context: SessionContext) -> SqliteSession:
+        session = super().connect(context)
+        execute = session.execute
+
+        def late(*arguments: Any) -> EngineResult:
+            self.reached.set()
+            time.sleep(0.1)
+            return execute(*arguments)
+
+        session.execute = late  # type: ignore[method-assign]
+        return session
+
+
+def test_cancel_before_the_engine_has_begun(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    engine = LateEngine()
+    with hosted(engine, new_loop) as it, it.client() as client:
+        for _ in range(3):
+            engine.reached.clear()
+            client.send(query(ENDLESS + "count(*) from n"))
+            assert engine.reached.wait(DEADLINE)
+            it.cancel(client)
+            assert [str(answer) for answer in client.until_ready()] == ["E 57014", "Z I"]
+            assert client.exchange(query("select 1 as word"))[2:] == ["C SELECT 1", "Z I"]
+
+
+def test_cancel_between_queueing_and_running(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    with hosted(SqliteEngine(":memory:"), new_loop) as it:
+        for _ in range(10):
+            _cancel_at_once(it, query(ENDLESS + "count(*) from n"))
 
 
 def _cancel_at_once(it: Hosted, message: bytes) -> None:

@@ -29,6 +29,8 @@ _AHEAD = 4 * CHUNK
 """Bytes of rows made on a session's thread before they are handed to the loop: each handing over wakes two threads."""
 _AHEAD_SECONDS = 0.002
 """How long rows that are ready may wait for others behind them."""
+_CANCEL_AGAIN = 0.05
+"""Seconds after which a cancel is repeated while its statement goes on: an engine that has not begun yet overlooks it."""
 
 
 class Execution:
@@ -50,6 +52,7 @@ class Execution:
     ) -> None:
         self._context = context
         self._catalog = catalog
+        self._loop = loop
         self._worker = Worker(loop, f"pgwire-session-{context.process_id}")
         self._catalogue: EngineSession | None = None
         self._lock = threading.Lock()
@@ -89,8 +92,14 @@ class Execution:
         """Interrupt what runs on the thread, if anything does."""
         with self._lock:
             self.cancelled = True
-            if self._running is not None:
-                self._running.cancel()
+            running = self._running
+            if running is not None:
+                running.cancel()
+                self._loop.call_later(_CANCEL_AGAIN, self._cancel_again, running)
+
+    def _cancel_again(self, running: EngineSession) -> None:
+        if self.cancelled and self._running is running:
+            self.cancel()
 
     def close(self) -> asyncio.Future[None] | None:
         """Free everything, on the session's thread where there is one; the future ends with it."""

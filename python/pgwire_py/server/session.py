@@ -212,7 +212,11 @@ class Session:
         self.settings.end(commit=False)
         try:
             await self.execution.control("rollback")
-        except Exception:
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
+            if self._protocol.lost or (isinstance(error, asyncio.CancelledError) and _is_being_cancelled()):
+                raise
             log.exception("session %d: rollback failed", self.process_id)
 
     # -- running statements ------------------------------------------------------------------------------------------
@@ -354,7 +358,9 @@ class Session:
     def _close_portal(self, portal: Portal) -> None:
         try:
             portal.close()
-        except Exception:
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException:
             log.exception("session %d: closing a result failed", self.process_id)
 
     # -- from outside ------------------------------------------------------------------------------------------------
