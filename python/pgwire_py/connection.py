@@ -94,7 +94,9 @@ class BackendConnection:
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the other side, in any chunking. Never raises: what is wrong with them comes as an event."""
-        messages = self._feed(data)
+        self._queue(self._feed(data))
+
+    def _queue(self, messages: list[Any]) -> None:
         if self._position < len(self._inbox):
             self._inbox.extend(messages)
         else:
@@ -118,11 +120,7 @@ class BackendConnection:
                 self._phase = _SYNC
                 self._row = _ROWS[_SYNC]
                 return messages
-        if self._position < len(self._inbox):
-            self._inbox.extend(messages)
-        else:
-            self._inbox = messages
-            self._position = 0
+        self._queue(messages)
         return self.next_event()
 
     def put_back(self, batch: list[Any], done: int) -> None:

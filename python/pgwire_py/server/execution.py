@@ -18,7 +18,7 @@ from ..engines.python import PythonEngine
 from ..errors import PostgresError, QueryCanceled, changed_result_type
 from .handler import Query, Result
 from .plans import Plan
-from .results import CHUNK, Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of
+from .results import CHUNK, Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of, types_of
 from .workers import Worker
 
 __all__ = ["EngineExecution", "Execution", "FunctionExecution"]
@@ -47,9 +47,7 @@ class Execution:
     savepoints = True
     on_loop = False
 
-    def __init__(
-        self, context: SessionContext, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: Engine | PythonEngine
-    ) -> None:
+    def __init__(self, context: SessionContext, catalog: Catalog, loop: asyncio.AbstractEventLoop) -> None:
         self._context = context
         self._catalog = catalog
         self._loop = loop
@@ -70,7 +68,7 @@ class Execution:
 
     async def describe(self, plan: Plan, declared: tuple[int, ...]) -> Description:
         """Parameter types and columns of a statement, without running it."""
-        return await self._worker.call(self._describe, self._catalogue_session, plan, declared)
+        return await self._worker.call(self._describe, self._session_for(plan), plan, declared)
 
     def execute(
         self,
@@ -81,9 +79,8 @@ class Execution:
         max_rows: int,
     ) -> Awaitable[Source | Result]:
         """Run a statement; the Source of its rows, or the Result that a handler returned."""
-        return self._worker.call(
-            self._execute, self._catalogue_session, plan, parameters, description, formats, max_rows
-        )
+        session = self._session_for(plan)
+        return self._worker.call(self._execute, session, plan, parameters, description, formats, max_rows)
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         """Call a transaction method of the engine's session: begin, commit, rollback, savepoint, release, rollback_to."""
@@ -107,6 +104,10 @@ class Execution:
         future = self._worker.call(self._close) if self._worker.started else None
         self._worker.close()
         return future
+
+    def _session_for(self, plan: Plan) -> Callable[[], EngineSession]:
+        """What gives, on the thread, the session that answers a statement."""
+        return self._catalogue_session
 
     # -- on the thread -----------------------------------------------------------------------------------------------
 
@@ -171,7 +172,7 @@ class EngineExecution(Execution):
     def __init__(
         self, context: SessionContext, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: Engine
     ) -> None:
-        super().__init__(context, catalog, loop, engine)
+        super().__init__(context, catalog, loop)
         self.transactions = engine.capabilities.transactions
         self.savepoints = engine.capabilities.savepoints
         self._engine = engine
@@ -180,28 +181,15 @@ class EngineExecution(Execution):
     async def connect(self) -> None:
         await self._worker.call(self._engine_session)
 
-    async def describe(self, plan: Plan, declared: tuple[int, ...]) -> Description:
-        if plan.catalogue:
-            return await super().describe(plan, declared)
-        return await self._worker.call(self._describe, self._engine_session, plan, declared)
-
-    def execute(
-        self,
-        plan: Plan,
-        parameters: tuple[object, ...],
-        description: Description | None,
-        formats: tuple[int, ...],
-        max_rows: int,
-    ) -> Awaitable[Source | Result]:
-        session = self._catalogue_session if plan.catalogue else self._engine_session
-        return self._worker.call(self._execute, session, plan, parameters, description, formats, max_rows)
-
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         def work() -> None:
             session = self._engine_session()
             self._run(session, lambda: getattr(session, action)(*args, **kwargs))
 
         await self._worker.call(work)
+
+    def _session_for(self, plan: Plan) -> Callable[[], EngineSession]:
+        return self._catalogue_session if plan.catalogue else self._engine_session
 
     def _engine_session(self) -> EngineSession:
         if self._session is None:
@@ -221,7 +209,7 @@ class FunctionExecution(Execution):
     """Runs statements by calling a function: a coroutine function on the loop, a plain one on the session's thread."""
 
     def __init__(self, context: Any, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: PythonEngine) -> None:
-        super().__init__(context, catalog, loop, engine)
+        super().__init__(context, catalog, loop)
         self._engine = engine
         self._function = engine.function
         self.on_loop = engine.on_loop
@@ -398,7 +386,7 @@ def _engine_source(result: EngineResult, description: Description | None, format
         return _EngineArrowSource(source, result)
     if result.columns is None:
         return Source(None, result.affected)
-    if described is not None and [column.type for column in described] != [column.type for column in result.columns]:
+    if described is not None and types_of(described) != types_of(result.columns):
         result.close()
         raise changed_result_type()
     return _FetchSource(shape_of(tuple(result.columns), formats), result)

@@ -6,17 +6,9 @@ from ..engines.base import Description
 from ..errors import changed_result_type
 from .handler import Result
 from .plans import Plan
-from .results import Source, source_of
+from .results import Source, source_of, types_of
 
 __all__ = ["Portal", "PreparedStatement"]
-
-
-def _types(description: Description) -> list[int]:
-    return [column.type for column in description.columns or ()]
-
-
-def _types_of(source: Source) -> list[int]:
-    return [] if source.shape is None else [column.type for column in source.shape.columns]
 
 
 class PreparedStatement:
@@ -66,7 +58,12 @@ class Portal:
             assert self.statement.plan is not None
             self.source = source_of(outcome, self.formats, self.statement.plan)
             described = self.statement.description
-            if described is not None and described.columns is not None and _types(described) != _types_of(self.source):
+            found = self.source.shape
+            if (
+                described is not None
+                and described.columns is not None
+                and types_of(described.columns) != types_of(() if found is None else found.columns)
+            ):
                 self.source.close()
                 raise changed_result_type()
         return self.source

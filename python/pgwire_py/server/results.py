@@ -15,7 +15,7 @@ from ..oids import type_info
 from .handler import Result
 from .plans import Plan
 
-__all__ = ["CHUNK", "Shape", "Source", "describe_rows", "shape_of", "source_of"]
+__all__ = ["CHUNK", "Shape", "Source", "describe_rows", "shape_of", "source_of", "types_of"]
 
 CHUNK: Final = 512 * 1024
 """Bytes of rows encoded at a time: what a session holds of a result, and the unit of back-pressure."""
@@ -51,7 +51,7 @@ class Shape:
         self.columns = columns
         self.requested = formats
         self.row_description = describe_rows(columns, formats)
-        self.encoder = RowEncoder([column.type for column in columns], formats)
+        self.encoder = RowEncoder(types_of(columns), formats)
 
 
 def check_formats(formats: tuple[int, ...], count: int) -> tuple[int, ...]:
@@ -170,13 +170,8 @@ class ListSource(_Buffered):
     __slots__ = ()
 
     def read(self, max_rows: int) -> Chunk:
-        if max_rows:
-            data, count = self._encode(max_rows)
-            return data, count, self._position >= len(self._rows)
-        start = self._position
-        data, end = self.shape.encoder.encode(self._rows, start, CHUNK)
-        self._position = end
-        return data, end - start, end >= len(self._rows)
+        data, count = self._encode(max_rows)
+        return data, count, self._position >= len(self._rows)
 
     def close(self) -> None:
         self._rows = ()
@@ -274,12 +269,17 @@ def arrow_source(
     found = tuple(Column(name, oid) for name, oid in encoder.columns)
     if columns is None:
         columns = found
-    elif [column.type for column in columns] != [column.type for column in found]:
-        raise DatatypeMismatch(f"the result's columns are {_types(found)}, but were described as {_types(columns)}")
+    elif types_of(columns) != types_of(found):
+        raise DatatypeMismatch(f"the result's columns are {_names(found)}, but were described as {_names(columns)}")
     return ArrowSource(encoder, shape_of(tuple(columns), formats), affected, tag)
 
 
-def _types(columns: Sequence[Column]) -> str:
+def types_of(columns: Sequence[Column]) -> list[int]:
+    """The type OIDs of columns: what must not change between a description and the result."""
+    return [column.type for column in columns]
+
+
+def _names(columns: Sequence[Column]) -> str:
     return "(" + ", ".join(type_info(column.type).name for column in columns) + ")"
 
 
@@ -312,14 +312,12 @@ def source_of(result: Result, formats: tuple[int, ...], plan: Plan) -> Source:
         raise InternalError(f"the handler returned {type(result).__name__}, not a pgwire_py.Result")
     rows: Any = result.rows
     columns = result.columns
-    if columns is None:
-        if hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__"):
-            return arrow_source(rows, formats, None, result.affected, result.tag)
-        return Source(None, result.affected, result.tag)
-    if isinstance(rows, (list, tuple)):
+    if columns is not None and isinstance(rows, (list, tuple)):
         return ListSource(_shape_for(plan, columns, formats), rows, result.affected, result.tag)
     if hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__"):
         return arrow_source(rows, formats, columns, result.affected, result.tag)
+    if columns is None:
+        return Source(None, result.affected, result.tag)
     shape = shape_of(tuple(columns), formats)
     if hasattr(rows, "__aiter__"):
         return AsyncIterSource(shape, aiter(rows), result.affected, result.tag)

@@ -188,7 +188,7 @@ class Session:
             return
         self.running = False
         self.execution.cancelled = False
-        self._stop_timer()
+        self.ending()
         self.close_portals()
         answering_query = connection.phase in (Phase.SIMPLE, Phase.SYNC)
         fatal = error.severity in ("FATAL", "PANIC")
@@ -305,8 +305,7 @@ class Session:
                 self.connection.send(m.ParameterStatus(name, value))
         self.connection.send_ready(self.transaction.status, results)
         self.running = False
-        if self._timer is not None:
-            self._stop_timer()
+        self.ending()
 
     # -- transactions ------------------------------------------------------------------------------------------------
 
@@ -379,15 +378,11 @@ class Session:
         self._timed_out = True
         self.cancel()
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
     def ending(self) -> None:
         """A statement has ended: its time limit does not count any more."""
         if self._timer is not None:
-            self._stop_timer()
+            self._timer.cancel()
+            self._timer = None
 
     def _canceled(self) -> QueryCanceled:
         reason = "statement timeout" if self._timed_out else "user request"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import messages as m
-from .._impl import encode_message
 from ..errors import PostgresError, UndefinedParameter
+from .extended import EMPTY_QUERY
 from .handler import Result
 from .plans import Plan
 from .results import Source, small_rows, source_of
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from .session import Session
 
 __all__ = ["simple_query"]
-
-EMPTY_QUERY: Final = encode_message(m.EmptyQueryResponse())
 
 
 async def simple_query(session: Session, message: m.Query) -> None:
