@@ -1,17 +1,21 @@
-from collections.abc import Sequence
+from asyncio import AbstractEventLoop, Task
+from collections.abc import Callable, Sequence
+from contextvars import Context
 from typing import Any, final
 
-from ._impl.interface import Buffer
+from ._impl.interface import Batch, Buffer
 from .sql import Statement, Token
 
 __all__ = [
     "ArrowEncoder",
     "FrontendDecoder",
+    "Responder",
     "RowEncoder",
     "arrow_columns",
     "decode_values",
     "encode_message",
     "encode_value",
+    "read_statement",
     "split_statements",
     "tokenize",
 ]
@@ -41,11 +45,37 @@ class ArrowEncoder:
     def columns(self) -> list[tuple[str, int]]: ...
     def encode(self, max_rows: int, max_bytes: int) -> tuple[bytes | memoryview, int, bool]: ...
 
+@final
+class Responder:
+    outcome: Any
+    def __new__(
+        cls,
+        function: Callable[[Any], Any],
+        query_class: type,
+        result_class: type,
+        session: object,
+        context: Context,
+        event_loop: AbstractEventLoop,
+        task: Task[Any],
+        tails: tuple[bytes, ...],
+        max_bytes: int,
+    ) -> Responder: ...
+    def answer(
+        self,
+        sql: str,
+        parameters: tuple[object, ...],
+        parameter_types: tuple[int, ...],
+        columns: tuple[object, ...] | None,
+        encoder: RowEncoder | None,
+        head: bytes,
+    ) -> bytes | memoryview | None: ...
+
 def arrow_columns(schema: object) -> list[tuple[str, int]]: ...
 def decode_values(
     types: Sequence[int], formats: Sequence[int], values: Sequence[bytes | None]
 ) -> tuple[object, ...]: ...
 def encode_value(type_oid: int, format: int, value: object) -> bytes | None: ...
 def encode_message(message: object) -> bytes: ...
+def read_statement(decoder: FrontendDecoder, data: Buffer) -> str | Batch | None: ...
 def split_statements(sql: str) -> list[Statement]: ...
 def tokenize(sql: str) -> list[Token]: ...

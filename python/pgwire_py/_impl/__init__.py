@@ -33,22 +33,26 @@ if TYPE_CHECKING:
     from .pure import (
         ArrowEncoder,
         FrontendDecoder,
+        Responder,
         RowEncoder,
         arrow_columns,
         decode_values,
         encode_message,
         encode_value,
+        read_statement,
         split_statements,
         tokenize,
     )
 else:
     FrontendDecoder = core.FrontendDecoder
+    Responder = core.Responder
     RowEncoder = core.RowEncoder
     ArrowEncoder = core.ArrowEncoder
     encode_message = core.encode_message
     arrow_columns = core.arrow_columns
     decode_values = core.decode_values
     encode_value = core.encode_value
+    read_statement = core.read_statement
     split_statements = core.split_statements
     tokenize = core.tokenize
 
@@ -56,11 +60,13 @@ __all__ = [
     "IMPLEMENTATION",
     "ArrowEncoder",
     "FrontendDecoder",
+    "Responder",
     "RowEncoder",
     "arrow_columns",
     "decode_values",
     "encode_message",
     "encode_value",
+    "read_statement",
     "split_statements",
     "tokenize",
 ]

@@ -22,7 +22,7 @@ from ..errors import (
     postgres_error,
 )
 from ..state import Phase
-from . import batch, commands, control, extended, simple
+from . import commands, control, extended, simple
 from .execution import Execution
 from .handler import Result
 from .plans import Plan
@@ -88,6 +88,8 @@ class Session:
     )
 
     execution: Execution
+    settings: Settings
+    transaction: Transaction
 
     def __init__(
         self,
@@ -301,11 +303,15 @@ class Session:
         if self.settings.changes:
             self.connection.send_encoded(results)
             results = b""
-            for name, value in self.settings.take_changes().items():
-                self.connection.send(m.ParameterStatus(name, value))
+            self.report_changes()
         self.connection.send_ready(self.transaction.status, results)
         self.running = False
         self.ending()
+
+    def report_changes(self) -> None:
+        """Send ParameterStatus for parameters that changed."""
+        for name, value in self.settings.take_changes().items():
+            self.connection.send(m.ParameterStatus(name, value))
 
     # -- transactions ------------------------------------------------------------------------------------------------
 
@@ -455,7 +461,6 @@ def terminate(session: Session, message: m.Terminate) -> None:
 
 _HANDLERS: Final[dict[type, Callable[[Session, Any], Awaitable[None] | None]]] = {
     **extended.HANDLERS,
-    list: batch.batch,
     m.Query: simple.simple_query,
     m.FunctionCall: function_call,
     m.Terminate: terminate,

@@ -41,6 +41,11 @@ impl FrontendDecoder {
         self.tail.len()
     }
 
+    /// Whether the next byte begins a tagged message.
+    pub(crate) fn is_between_messages(&self) -> bool {
+        self.tail.is_empty() && !self.startup && !self.dead
+    }
+
     /// Takes bytes and gives the complete messages to `sink` in order; ends early with what `sink` returns as its error.
     ///
     /// After a fatal error, which is the last item, every later feed gives nothing.
@@ -110,7 +115,7 @@ impl FrontendDecoder {
 
     /// Size in bytes of the packet that `rest` begins with, `None` while it is incomplete.
     #[inline]
-    fn frame_length(&self, rest: &[u8]) -> Result<Option<usize>, RemoteError> {
+    pub(crate) fn frame_length(&self, rest: &[u8]) -> Result<Option<usize>, RemoteError> {
         let (header, length) = if self.startup {
             let Some(field) = rest.first_chunk::<4>() else {
                 return Ok(None);

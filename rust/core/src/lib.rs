@@ -9,5 +9,6 @@ pub mod framing;
 pub mod lexer;
 pub mod messages;
 pub mod rows;
+pub mod statement;
 pub mod types;
 pub mod wire;

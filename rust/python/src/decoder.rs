@@ -13,7 +13,7 @@ use crate::shape::Shape;
 /// See `pgwire_py._impl.interface.FrontendDecoder`.
 #[pyclass(module = "pgwire_py._native")]
 pub struct FrontendDecoder {
-    inner: framing::FrontendDecoder,
+    pub(crate) inner: framing::FrontendDecoder,
 }
 
 #[pymethods]
@@ -322,7 +322,7 @@ impl Classes {
     }
 }
 
-fn tuple<'py, T: IntoPyObject<'py>>(
+pub(crate) fn tuple<'py, T: IntoPyObject<'py>>(
     py: Python<'py>,
     values: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
 ) -> PyResult<Bound<'py, PyAny>> {

@@ -7,14 +7,17 @@ mod decoder;
 mod extract;
 mod lexer;
 mod message;
+mod responder;
 mod rows;
 mod shape;
+mod statement;
 mod values;
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::FrontendDecoder>()?;
     module.add_class::<rows::RowEncoder>()?;
+    module.add_class::<responder::Responder>()?;
     module.add_class::<arrow::ArrowEncoder>()?;
     module.add_function(wrap_pyfunction!(message::encode_message, module)?)?;
     module.add_function(wrap_pyfunction!(arrow::arrow_columns, module)?)?;
@@ -22,5 +25,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(values::encode_value, module)?)?;
     module.add_function(wrap_pyfunction!(lexer::split_statements, module)?)?;
     module.add_function(wrap_pyfunction!(lexer::tokenize, module)?)?;
+    module.add_function(wrap_pyfunction!(statement::read_statement, module)?)?;
     Ok(())
 }

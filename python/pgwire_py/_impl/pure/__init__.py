@@ -6,6 +6,8 @@ from .framing import FrontendDecoder as FrontendDecoder
 from .lexer import split_statements as split_statements
 from .lexer import tokenize as tokenize
 from .messages import encode_message as encode_message
+from .responder import Responder as Responder
 from .rows import RowEncoder as RowEncoder
+from .statement import read_statement as read_statement
 from .values import decode_values as decode_values
 from .values import encode_value as encode_value
