@@ -117,6 +117,8 @@ class Runner:
         """End the task; a suspended coroutine sees CancelledError."""
         if self._task is not None:
             self._task.cancel()
+        if self.suspended is None:
+            self._on_pause = self._on_crash = _nothing
 
     async def _main(self) -> None:
         self._started = True
@@ -140,6 +142,10 @@ class Runner:
                 raise
             self.suspended = None
             self._on_pause()
+
+
+def _nothing() -> None:
+    pass
 
 
 class _Resume:

@@ -93,13 +93,13 @@ class ServerProtocol(asyncio.Protocol):
                 if answer is not None:
                     self._transport.write(answer)  # type: ignore[union-attr]
                     return
-            elif session.execution.is_plain:
-                self._short = ShortAnswers(session, self._runner)
             event = self.connection.receive_event(data)
             if event.__class__ is Terminate:
                 self.close()
-            else:
-                self._runner.run(session.run(event))
+                return
+            self._runner.run(session.run(event))
+            if short is None and session.execution.is_plain:
+                self._short = ShortAnswers(session, self._runner)
             return
         self.connection.receive_data(data)
         if self._runner.suspended is not None:
@@ -127,7 +127,13 @@ class ServerProtocol(asyncio.Protocol):
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         self.server.closed(self)
+        busy = self._runner.busy
         self._runner.close()
+        if not busy:  # nobody asks for anything any more: without cycles the memory is free at once
+            self._transport = self._short = None
+            if self.session is not None:
+                self.session.forget()
+                self.session = None
 
     def pause_writing(self) -> None:
         self.paused = True

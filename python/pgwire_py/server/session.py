@@ -368,6 +368,10 @@ class Session:
         except BaseException:
             log.exception("session %d: closing a result failed", self.process_id)
 
+    def forget(self) -> None:
+        """Let go of what refers to the session: it is gone, and nothing of it runs."""
+        del self._protocol, self.execution
+
     # -- from outside ------------------------------------------------------------------------------------------------
 
     def starting(self) -> None:
