@@ -183,9 +183,7 @@ class BackendDecoder(_StreamDecoder):
                 return position + 1
             if tag != ord("E"):
                 rule = f"the byte {tag} is none of the letters SGN"
-                raise _explained(
-                    RemoteProtocolError(rule, fatal=True, message_name="EncryptionResponse", offset=0)
-                )
+                raise _explained(RemoteProtocolError(rule, fatal=True, message_name="EncryptionResponse", offset=0))
         limit = _ANSWER_LIMITS.get(tag)
         if limit is None:
             raise RemoteProtocolError(f"invalid backend message type {tag}", fatal=True, tag=chr(tag), offset=0)

@@ -102,7 +102,7 @@ def _ready(reader: Reader) -> m.ReadyForQuery:
 
 
 def _fields(reader: Reader) -> dict[str, str]:
-    fields = {}
+    fields: dict[str, str] = {}
     while True:
         start = reader.position
         code = reader.byte()
