@@ -32,6 +32,7 @@ IMPLEMENTATION, core = _choose()
 if TYPE_CHECKING:
     from .pure import (
         ArrowEncoder,
+        BackendDecoder,
         FrontendDecoder,
         Responder,
         RowEncoder,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 else:
     FrontendDecoder = core.FrontendDecoder
     Responder = core.Responder
+    BackendDecoder = core.BackendDecoder
     RowEncoder = core.RowEncoder
     ArrowEncoder = core.ArrowEncoder
     encode_message = core.encode_message
@@ -59,6 +61,7 @@ else:
 __all__ = [
     "IMPLEMENTATION",
     "ArrowEncoder",
+    "BackendDecoder",
     "FrontendDecoder",
     "Responder",
     "RowEncoder",

@@ -30,7 +30,7 @@ impl FrontendDecoder {
         }
         let mut rest = data;
         let mut message = || {
-            let length = self.frame_length(rest).ok().flatten()?;
+            let length = self.whole_message(rest)?;
             let (frame, behind) = rest.split_at(length);
             rest = behind;
             decode(frame[0], &frame[5..], PasswordKind::Password).ok()
