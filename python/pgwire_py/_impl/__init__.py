@@ -38,6 +38,14 @@ if TYPE_CHECKING:
         decode_values,
         encode_message,
         encode_value,
+        md5_password,
+        md5_response,
+        saslprep,
+        scram_check_proof,
+        scram_client_proof,
+        scram_keys,
+        scram_salted_password,
+        scram_server_signature,
         split_statements,
         tokenize,
     )
@@ -51,6 +59,14 @@ else:
     encode_value = core.encode_value
     split_statements = core.split_statements
     tokenize = core.tokenize
+    saslprep = core.saslprep
+    md5_password = core.md5_password
+    md5_response = core.md5_response
+    scram_salted_password = core.scram_salted_password
+    scram_keys = core.scram_keys
+    scram_client_proof = core.scram_client_proof
+    scram_check_proof = core.scram_check_proof
+    scram_server_signature = core.scram_server_signature
 
 __all__ = [
     "IMPLEMENTATION",
@@ -61,6 +77,14 @@ __all__ = [
     "decode_values",
     "encode_message",
     "encode_value",
+    "md5_password",
+    "md5_response",
+    "saslprep",
+    "scram_check_proof",
+    "scram_client_proof",
+    "scram_keys",
+    "scram_salted_password",
+    "scram_server_signature",
     "split_statements",
     "tokenize",
 ]
