@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         encode_value,
         md5_password,
         md5_response,
-        saslprep,
+        prepare_password,
         scram_check_proof,
         scram_client_proof,
         scram_keys,
@@ -59,7 +59,7 @@ else:
     encode_value = core.encode_value
     split_statements = core.split_statements
     tokenize = core.tokenize
-    saslprep = core.saslprep
+    prepare_password = core.prepare_password
     md5_password = core.md5_password
     md5_response = core.md5_response
     scram_salted_password = core.scram_salted_password
@@ -79,7 +79,7 @@ __all__ = [
     "encode_value",
     "md5_password",
     "md5_response",
-    "saslprep",
+    "prepare_password",
     "scram_check_proof",
     "scram_client_proof",
     "scram_keys",

@@ -122,7 +122,7 @@ class Core(Protocol):
     def tokenize(self, sql: str) -> list[Token]:
         """Tokens of one statement, comments left out; raises as split_statements."""
 
-    def saslprep(self, password: bytes) -> bytes:
+    def prepare_password(self, password: bytes) -> bytes:
         """The password by SASLprep (RFC 4013) with PostgreSQL's habits; as it was where that is impossible."""
 
     def md5_password(self, password: bytes, user: bytes) -> bytes:

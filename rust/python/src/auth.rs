@@ -1,13 +1,13 @@
 //! The arithmetic of login: SASLprep, MD5, SCRAM-SHA-256. See `pgwire_py._impl.interface.Core`.
 use pgwire_py_core::scram::{self, KEY_LENGTH, Key, Keys};
-use pgwire_py_core::{md5, saslprep as prep};
+use pgwire_py_core::{md5, saslprep};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 #[pyfunction]
-pub fn saslprep<'py>(py: Python<'py>, password: &[u8]) -> Bound<'py, PyBytes> {
-    PyBytes::new(py, &prep::saslprep(password))
+pub fn prepare_password<'py>(py: Python<'py>, password: &[u8]) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, &saslprep::prepare_password(password))
 }
 
 #[pyfunction]

@@ -9,7 +9,7 @@ from .md5 import md5_password as md5_password
 from .md5 import md5_response as md5_response
 from .messages import encode_message as encode_message
 from .rows import RowEncoder as RowEncoder
-from .saslprep import saslprep as saslprep
+from .saslprep import prepare_password as prepare_password
 from .scram import scram_check_proof as scram_check_proof
 from .scram import scram_client_proof as scram_client_proof
 from .scram import scram_keys as scram_keys

@@ -10,10 +10,10 @@ from __future__ import annotations
 import stringprep
 import unicodedata
 
-__all__ = ["saslprep"]
+__all__ = ["prepare_password"]
 
 
-def saslprep(password: bytes) -> bytes:
+def prepare_password(password: bytes) -> bytes:
     """The prepared password; the given bytes where they are not UTF-8, hold something prohibited, or would become empty."""
     if password.isascii():
         return password

@@ -11,7 +11,7 @@ use tables::{LEFT_TO_RIGHT, NOTHING, PROHIBITED, RIGHT_TO_LEFT, Ranges, SPACES};
 use unicode_normalization::UnicodeNormalization;
 
 /// The prepared password; the given bytes where they are not UTF-8, hold something prohibited, or would become empty.
-pub fn saslprep(password: &[u8]) -> Cow<'_, [u8]> {
+pub fn prepare_password(password: &[u8]) -> Cow<'_, [u8]> {
     if password.is_ascii() {
         return Cow::Borrowed(password);
     }
