@@ -14,7 +14,9 @@ from pgwire_py._impl import pure
 
 KEYS = st.binary(min_size=32, max_size=32)
 # Letters of both directions, signs, spaces, marks, and what is mapped, prohibited or unassigned.
-CHARACTERS = st.sampled_from("a1 .\u00a0\u00aa\u00ad\u200b\u0301\u0323\u0627\u05d0\u0645\u1112\u1161\u11ab\ufb01\u2168\u0221\ue000\u0340\U0002f868")
+CHARACTERS = st.sampled_from(
+    "a1 .\u00a0\u00aa\u00ad\u200b\u0301\u0323\u0627\u05d0\u0645\u1112\u1161\u11ab\ufb01\u2168\u0221\ue000\u0340\U0002f868"
+)
 
 
 def test_every_code_point() -> None:
