@@ -161,7 +161,7 @@ class TestHostile:
         ],
     )
     def test_malformed_server_first(self, message: bytes) -> None:
-        with pytest.raises(RemoteProtocolError, match="malformed SCRAM message: .* in server-first-message") as caught:
+        with pytest.raises(RemoteProtocolError, match=r"malformed SCRAM message: .* in server-first-message") as caught:
             answer(message)
         assert (caught.value.sqlstate, caught.value.fatal) == ("08P01", True)
 
@@ -199,7 +199,7 @@ class TestHostile:
         ],
     )
     def test_malformed_server_final(self, message: bytes) -> None:
-        with pytest.raises(RemoteProtocolError, match="malformed SCRAM message: .* in server-final-message") as caught:
+        with pytest.raises(RemoteProtocolError, match=r"malformed SCRAM message: .* in server-final-message") as caught:
             answer()[1].verify(message)
         assert (caught.value.sqlstate, caught.value.fatal) == ("08P01", True)
 

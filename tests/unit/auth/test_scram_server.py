@@ -99,7 +99,7 @@ class TestExchange:
 
         monkeypatch.setattr(_impl, "scram_salted_password", counted)
         verifier = ScramVerifier.parse(VERIFIER.format())
-        server_first, exchange = ScramServer(verifier, SERVER_NONCE).first(CLIENT_FIRST)
+        _, exchange = ScramServer(verifier, SERVER_NONCE).first(CLIENT_FIRST)
         assert exchange.final(CLIENT_FINAL) == SERVER_FINAL
         _, exchange = ScramServer(ScramVerifier.mock("eve", b"secret"), SERVER_NONCE).first(CLIENT_FIRST)
         with pytest.raises(InvalidPassword):
@@ -208,7 +208,7 @@ class TestHostile:
         ],
     )
     def test_malformed_first_message(self, message: bytes) -> None:
-        with pytest.raises(RemoteProtocolError, match="malformed SCRAM message: .* in client-first-message") as caught:
+        with pytest.raises(RemoteProtocolError, match=r"malformed SCRAM message: .* in client-first-message") as caught:
             begin(message)
         assert (caught.value.sqlstate, caught.value.fatal) == ("08P01", True)
 
@@ -241,7 +241,7 @@ class TestHostile:
         ],
     )
     def test_malformed_final_message(self, message: bytes) -> None:
-        with pytest.raises(RemoteProtocolError, match="malformed SCRAM message: .* in client-final-message") as caught:
+        with pytest.raises(RemoteProtocolError, match=r"malformed SCRAM message: .* in client-final-message") as caught:
             begin().final(message)
         assert (caught.value.sqlstate, caught.value.fatal) == ("08P01", True)
 
