@@ -6,7 +6,7 @@ line or an error text; what is compared with a secret is compared in constant ti
 
 from .channel_binding import NoChannelBinding, tls_server_end_point
 from .md5 import check_md5_response, md5_password, md5_response
-from .messages import MAX_MESSAGE_LENGTH, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, new_nonce
+from .messages import MAX_MESSAGE_LENGTH, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, new_nonce, new_server_nonce
 from .scram_client import (
     DEFAULT_MAX_ITERATIONS,
     ScramClient,
@@ -40,6 +40,7 @@ __all__ = [
     "md5_password",
     "md5_response",
     "new_nonce",
+    "new_server_nonce",
     "saslprep",
     "tls_server_end_point",
     "users_file_line",

@@ -28,6 +28,7 @@ __all__ = [
     "encode_base64",
     "malformed",
     "new_nonce",
+    "new_server_nonce",
     "read_client_final",
     "read_client_first",
     "read_server_final",
@@ -195,6 +196,10 @@ def check_nonce(nonce: bytes) -> bytes:
 def new_nonce() -> bytes:
     """A fresh nonce for either end: 18 random bytes in base64, as PostgreSQL makes them."""
     return encode_base64(os.urandom(_NONCE_LENGTH))
+
+
+new_server_nonce = new_nonce
+"""The earlier name of :func:`new_nonce`."""
 
 
 def malformed(name: str, rule: str) -> NoReturn:

@@ -34,11 +34,10 @@ async def authenticate(protocol: ServerProtocol, user: str, database: str) -> No
     if server.auth is None:
         return
     await asyncio.sleep(0)  # the AuthSource is a user's code: it sees a task of its own
-    verifier = await server.auth.verifier(user, database)
-    if verifier is None:
-        verifier = ScramVerifier.mock(user, server.mock_secret, server.auth.iterations)
+    found = await server.auth.verifier(user, database)
+    mock = ScramVerifier.mock(user, server.mock_secret, server.auth.iterations)  # made for everybody: it takes time
     try:
-        await _scram(protocol, user, verifier)
+        await _scram(protocol, user, found or mock)
     except RemoteProtocolError as error:
         raise postgres_error(error.sqlstate, str(error)) from None
 
