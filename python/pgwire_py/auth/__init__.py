@@ -6,7 +6,6 @@ line or an error text; what is compared with a secret is compared in constant ti
 
 from .channel_binding import NoChannelBinding, tls_server_end_point
 from .md5 import check_md5_response, md5_password, md5_response
-from .messages import MAX_MESSAGE_LENGTH, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, new_nonce, new_server_nonce
 from .scram_client import (
     DEFAULT_MAX_ITERATIONS,
     ScramClient,
@@ -14,6 +13,7 @@ from .scram_client import (
     ScramClientFirst,
     choose_mechanism,
 )
+from .scram_messages import MAX_MESSAGE_LENGTH, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, new_nonce, new_server_nonce
 from .scram_server import ScramServer, ScramServerFinal
 from .source import AuthSource
 from .users_file import UsersFile, users_file_line

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from .. import _impl
 from ..errors import RemoteProtocolError
-from .messages import (
+from .scram_messages import (
     SCRAM_SHA_256,
     SCRAM_SHA_256_PLUS,
     TLS_SERVER_END_POINT,

@@ -10,7 +10,7 @@ import hmac
 
 from .. import _impl
 from ..errors import InvalidPassword, RemoteProtocolError
-from .messages import (
+from .scram_messages import (
     SCRAM_SHA_256,
     SCRAM_SHA_256_PLUS,
     TLS_SERVER_END_POINT,

@@ -8,7 +8,7 @@ import re
 import stat
 from collections import Counter
 
-from .messages import SCRAM_SHA_256
+from .scram_messages import SCRAM_SHA_256
 from .source import AuthSource
 from .verifier import DEFAULT_ITERATIONS, ScramVerifier
 

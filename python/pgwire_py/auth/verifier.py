@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 
 from .. import _impl
-from .messages import KEY_LENGTH, SCRAM_SHA_256, decode_base64, encode_base64
+from .scram_messages import KEY_LENGTH, SCRAM_SHA_256, decode_base64, encode_base64
 
 __all__ = ["DEFAULT_ITERATIONS", "MAX_ITERATIONS", "ScramVerifier", "prepared", "saslprep"]
 
