@@ -40,7 +40,15 @@ if TYPE_CHECKING:
         decode_values,
         encode_message,
         encode_value,
+        md5_password,
+        md5_response,
+        prepare_password,
         read_statement,
+        scram_check_proof,
+        scram_client_proof,
+        scram_keys,
+        scram_salted_password,
+        scram_server_signature,
         split_statements,
         tokenize,
     )
@@ -57,6 +65,14 @@ else:
     read_statement = core.read_statement
     split_statements = core.split_statements
     tokenize = core.tokenize
+    prepare_password = core.prepare_password
+    md5_password = core.md5_password
+    md5_response = core.md5_response
+    scram_salted_password = core.scram_salted_password
+    scram_keys = core.scram_keys
+    scram_client_proof = core.scram_client_proof
+    scram_check_proof = core.scram_check_proof
+    scram_server_signature = core.scram_server_signature
 
 __all__ = [
     "IMPLEMENTATION",
@@ -69,7 +85,15 @@ __all__ = [
     "decode_values",
     "encode_message",
     "encode_value",
+    "md5_password",
+    "md5_response",
+    "prepare_password",
     "read_statement",
+    "scram_check_proof",
+    "scram_client_proof",
+    "scram_keys",
+    "scram_salted_password",
+    "scram_server_signature",
     "split_statements",
     "tokenize",
 ]

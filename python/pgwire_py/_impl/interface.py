@@ -196,6 +196,41 @@ class Core(Protocol):
     def tokenize(self, sql: str) -> list[Token]:
         """Tokens of one statement, comments left out; raises as split_statements."""
 
+    def prepare_password(self, password: bytes) -> bytes:
+        """The password by SASLprep (RFC 4013) with PostgreSQL's habits; as it was where that is impossible."""
+
+    def md5_password(self, password: bytes, user: bytes) -> bytes:
+        """``md5`` and 32 hexadecimal digits: what PostgreSQL stores of a password (Protocol 55.2.1)."""
+
+    def md5_response(self, stored: bytes, salt: bytes) -> bytes:
+        """``md5`` and 32 hexadecimal digits: what a client answers to AuthenticationMD5Password.
+
+        Raises:
+            ValueError: ``stored`` is not ``md5`` and 32 bytes.
+        """
+
+    def scram_salted_password(self, password: bytes, salt: bytes, iterations: int) -> bytes:
+        """PBKDF2 with HMAC-SHA-256 (RFC 5802 §2.2), 32 bytes. Releases the GIL.
+
+        Raises:
+            ValueError: ``iterations`` is not between 1 and 2³¹-1.
+        """
+
+    def scram_keys(self, salted_password: bytes) -> tuple[bytes, bytes, bytes]:
+        """ClientKey, StoredKey and ServerKey (RFC 5802 §3), 32 bytes each.
+
+        This and the three below raise ValueError for a key or proof that has not 32 bytes.
+        """
+
+    def scram_client_proof(self, client_key: bytes, auth_message: bytes) -> bytes:
+        """ClientProof, 32 bytes."""
+
+    def scram_check_proof(self, stored_key: bytes, auth_message: bytes, proof: bytes) -> bool:
+        """Whether ClientProof belongs to the stored key; compared in constant time."""
+
+    def scram_server_signature(self, server_key: bytes, auth_message: bytes) -> bytes:
+        """ServerSignature, 32 bytes."""
+
 
 __all__ = [
     "ArrowEncoder",

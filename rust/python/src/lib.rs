@@ -2,6 +2,7 @@
 use pyo3::prelude::*;
 
 mod arrow;
+mod auth;
 mod backend_decoder;
 mod buffers;
 mod decoder;
@@ -28,5 +29,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(lexer::split_statements, module)?)?;
     module.add_function(wrap_pyfunction!(lexer::tokenize, module)?)?;
     module.add_function(wrap_pyfunction!(statement::read_statement, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::prepare_password, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::md5_password, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::md5_response, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::scram_salted_password, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::scram_keys, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::scram_client_proof, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::scram_check_proof, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::scram_server_signature, module)?)?;
     Ok(())
 }
