@@ -184,6 +184,18 @@ pub fn parse_date(input: &str) -> Result<i32> {
 
 /// Reads a time of day, alone or behind a date; a zone behind it is checked and dropped.
 pub fn parse_time(input: &str) -> Result<i64> {
+    Ok(parse_clock(Kind::Time, input)?.micros)
+}
+
+/// Microseconds of the day, seconds east of Greenwich.
+pub(super) struct Clock {
+    pub micros: i64,
+    pub east: i64,
+}
+
+/// Reads a time of day and its zone, alone or behind a date.
+pub(super) fn parse_clock(kind: Kind, input: &str) -> Result<Clock> {
+    let syntax = || ValueError::syntax(kind, input);
     let mut cursor = Cursor {
         rest: text::trim(input),
     };
@@ -191,15 +203,15 @@ pub fn parse_time(input: &str) -> Result<i64> {
         cursor.rest = text::trim(input);
     }
     cursor.gap();
-    let clock = cursor
-        .clock()
-        .ok_or_else(|| ValueError::syntax(Kind::Time, input))?;
-    cursor
+    let micros = cursor.clock().ok_or_else(syntax)?;
+    let east = cursor
         .zone()
         .filter(|_| cursor.rest.is_empty())
-        .ok_or_else(|| ValueError::syntax(Kind::Time, input))?
-        .ok_or_else(|| field(input))?;
-    clock.ok_or_else(|| field(input))
+        .ok_or_else(syntax)?;
+    match (micros, east) {
+        (Some(micros), Some(east)) => Ok(Clock { micros, east }),
+        _ => Err(field(input)),
+    }
 }
 
 /// Reads a timestamp; an offset is applied with a zone and dropped without one, as PostgreSQL does.

@@ -95,19 +95,24 @@ def parse_date(text: str) -> int:
 
 def parse_time(text: str) -> int:
     """Reads a time of day, alone or behind a date; a zone behind it is checked and dropped."""
+    return parse_clock("time", text)[0]
+
+
+def parse_clock(name: str, text: str) -> tuple[int, int]:
+    """Reads a time of day and its zone, alone or behind a date: microseconds of the day, seconds east of Greenwich."""
     cursor = _Cursor(text.strip(SPACE))
     if ":" in text and cursor.date() is None:
         cursor = _Cursor(text.strip(SPACE))
     cursor.gap()
     clock = cursor.clock()
     if clock is None:
-        raise syntax("time", text)
+        raise syntax(name, text)
     zone = cursor.zone()
     if zone is None or cursor.rest:
-        raise syntax("time", text)
+        raise syntax(name, text)
     if clock is OUTSIDE or zone is OUTSIDE:
         raise _field(text)
-    return int(clock)
+    return int(clock), int(zone)
 
 
 def parse_timestamp(text: str, with_zone: bool) -> int:
