@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "python" / "pgwire_py"
 
 LAYERS = (
-    {"_version", "_type_table", "errors", "enums", "oids", "sql"},
+    {"_version", "_type_table", "type_info", "errors", "enums", "oids", "sql"},
     {"messages"},
     {"_impl"},
     {"auth", "state"},
