@@ -139,9 +139,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// None if the numbers make no snapshot: a zero, `xmax` below `xmin`, running ones out of order or outside. Repetitions are dropped.
+    /// None if the numbers make no snapshot: an end without a transaction (whose lower half is zero), `xmax` below `xmin`, running ones out
+    /// of order or outside. Repetitions are dropped.
     pub fn new(xmin: u64, xmax: u64, running: impl IntoIterator<Item = u64>) -> Option<Snapshot> {
-        if xmin == 0 || xmax < xmin {
+        if xmin as u32 == 0 || xmax as u32 == 0 || xmax < xmin {
             return None;
         }
         let mut kept: Vec<u64> = Vec::new();

@@ -132,11 +132,10 @@ class Snapshot(NamedTuple):
 
 
 def make_snapshot(xmin: int, xmax: int, running: Iterable[int]) -> Snapshot | None:
-    """None if the numbers make no snapshot: a zero, ``xmax`` below ``xmin``, running ones out of order or outside.
-
-    Repetitions are dropped.
+    """None if the numbers make no snapshot: an end without a transaction (whose lower half is zero), ``xmax`` below ``xmin``, running
+    ones out of order or outside. Repetitions are dropped.
     """
-    if xmin == 0 or xmax < xmin:
+    if xmin % _END32 == 0 or xmax % _END32 == 0 or xmax < xmin:
         return None
     kept: list[int] = []
     last = 0
