@@ -208,10 +208,9 @@ pub(super) fn parse_clock(kind: Kind, input: &str) -> Result<Clock> {
         .zone()
         .filter(|_| cursor.rest.is_empty())
         .ok_or_else(syntax)?;
-    match (micros, east) {
-        (Some(micros), Some(east)) => Ok(Clock { micros, east }),
-        _ => Err(field(input)),
-    }
+    let east = east.ok_or_else(|| displacement(input))?;
+    let micros = micros.ok_or_else(|| field(input))?;
+    Ok(Clock { micros, east })
 }
 
 /// Reads a timestamp; an offset is applied with a zone and dropped without one, as PostgreSQL does.
@@ -281,9 +280,8 @@ impl Stamp {
         if !cursor.rest.is_empty() {
             return Err(syntax());
         }
-        let (Some(micros), Some(offset)) = (clock, offset) else {
-            return Err(field(input));
-        };
+        let offset = offset.ok_or_else(|| displacement(input))?;
+        let micros = clock.ok_or_else(|| field(input))?;
         if year == 0 || !(1..=12).contains(&month) || year > 6_000_000 {
             return Err(field(input));
         }
@@ -452,6 +450,11 @@ fn field(input: &str) -> ValueError {
         "22008",
         format!("date/time field value out of range: \"{}\"", clip(input)),
     )
+}
+
+fn displacement(input: &str) -> ValueError {
+    let message = format!("time zone displacement out of range: \"{}\"", clip(input));
+    ValueError::new("22009", message)
 }
 
 fn out_of_range(kind: Kind, input: &str) -> ValueError {

@@ -3,9 +3,10 @@ use std::borrow::Cow;
 
 use super::{Kind, Result, Value, ValueError, clip, text};
 
-/// Reads oid in decimal; xid and cid also in hexadecimal (`0x…`) and octal (`0…`). Numbers from -2³¹ count from the upper end.
+/// Reads oid, xid and cid in decimal, hexadecimal (`0x…`) or octal (`0…`), as PostgreSQL 16 does. Numbers from -2³¹ count from the upper
+/// end.
 pub fn parse_u32(kind: Kind, input: &str) -> Result<u32> {
-    let value = parse_unsigned(kind, input, kind != Kind::Oid)?;
+    let value = parse_u64(kind, input)?;
     let low = value as u32;
     if u64::from(low) == value || i64::from(low as i32) as u64 == value {
         Ok(low)
@@ -16,10 +17,6 @@ pub fn parse_u32(kind: Kind, input: &str) -> Result<u32> {
 
 /// Reads xid8, as `parse_u32` reads xid.
 pub fn parse_u64(kind: Kind, input: &str) -> Result<u64> {
-    parse_unsigned(kind, input, true)
-}
-
-fn parse_unsigned(kind: Kind, input: &str, any_base: bool) -> Result<u64> {
     let syntax = || ValueError::syntax(kind, input);
     let trimmed = text::trim(input);
     let (negative, rest) = match trimmed.as_bytes() {
@@ -28,8 +25,8 @@ fn parse_unsigned(kind: Kind, input: &str, any_base: bool) -> Result<u64> {
         _ => (false, trimmed),
     };
     let (base, digits) = match rest.as_bytes() {
-        [b'0', b'x' | b'X', ..] if any_base => (16, &rest[2..]),
-        [b'0', _, ..] if any_base => (8, &rest[1..]),
+        [b'0', b'x' | b'X', ..] => (16, &rest[2..]),
+        [b'0', _, ..] => (8, &rest[1..]),
         _ => (10, rest),
     };
     if digits.is_empty() {
@@ -168,7 +165,10 @@ impl Snapshot {
             let (xmin, rest) = input.split_once(':')?;
             let (xmax, list) = rest.split_once(':')?;
             // A comma at the end is let through, as PostgreSQL does.
-            let list = list.strip_suffix(',').unwrap_or(list);
+            let list = match list.strip_suffix(',') {
+                Some(front) if !front.is_empty() => front,
+                _ => list,
+            };
             let running = if list.is_empty() {
                 Vec::new()
             } else {

@@ -17,34 +17,25 @@ _LSN = re.compile(r"([0-9a-fA-F]{1,8})/([0-9a-fA-F]{1,8})")
 _SNAPSHOT = re.compile(r"([0-9]+):([0-9]+):((?:[0-9]+,)*[0-9]*)")
 
 
-def parse_oid(text: str) -> int:
-    """Reads oid in decimal; numbers from -2³¹ count from the upper end."""
-    return _narrow("oid", text, _parse_unsigned("oid", text, False))
+def parse32(name: str, text: str) -> int:
+    """Reads oid, xid and cid in decimal, hexadecimal (``0x…``) or octal (``0…``), as PostgreSQL 16 does.
 
-
-def parse_xid(name: str, text: str) -> int:
-    """Reads xid and cid as :func:`parse_oid` reads oid, also in hexadecimal (``0x…``) and octal (``0…``)."""
-    return _narrow(name, text, _parse_unsigned(name, text, True))
-
-
-def parse_xid8(text: str) -> int:
-    """Reads xid8, as :func:`parse_xid` reads xid."""
-    return _parse_unsigned("xid8", text, True)
-
-
-def _narrow(name: str, text: str, value: int) -> int:
-    """32 bits of 64 that are their extension with zeros or with the sign."""
+    Numbers from -2³¹ count from the upper end.
+    """
+    value = parse64(name, text)
+    # Of the 64 bits, the upper ones are zeros or repeat the sign.
     if value < _END32 or value >= _END64 - (1 << 31):
         return value % _END32
     raise _out_of_range(name, text)
 
 
-def _parse_unsigned(name: str, text: str, any_base: bool) -> int:
+def parse64(name: str, text: str) -> int:
+    """Reads xid8, as :func:`parse32` reads xid."""
     found = _NUMBER.fullmatch(text.strip(SPACE))
-    if not found or (found[2] and not any_base):
+    if not found:
         raise syntax(name, text)
     digits, base = (found[3], 16) if found[2] else (found[4], 10)
-    if any_base and base == 10 and len(digits) > 1 and digits[0] == "0":
+    if base == 10 and len(digits) > 1 and digits[0] == "0":
         base = 8
         if "8" in digits or "9" in digits:
             raise syntax(name, text)
@@ -63,7 +54,7 @@ def parse_reg(text: str) -> int | str:
     """Reads a reg* type: digits are an OID, ``-`` is OID 0, anything else a name."""
     if text == "-":
         return 0
-    return parse_oid(text) if text.isascii() and text.isdigit() else text
+    return parse32("oid", text) if text.isascii() and text.isdigit() else text
 
 
 def reg_text(value: int | str) -> str:
