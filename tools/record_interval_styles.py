@@ -27,7 +27,8 @@ def main() -> None:
         {"months": months, "days": days, "micros": micros} for months, days, micros in values
     ]
     with running_cluster(find_programs()) as cluster:
-        with psycopg.connect(host=cluster.host, port=cluster.port, user="postgres", autocommit=True) as connection:
+        connection = psycopg.connect(host=cluster.host, port=cluster.port, user="postgres", autocommit=True)
+        with connection:
             for style in STYLES:
                 connection.execute(f"set intervalstyle to {style}")
                 for entry in entries:
