@@ -168,7 +168,7 @@ class Core(Protocol):
     def decode_values(
         self, types: Sequence[int], formats: Sequence[int], values: Sequence[bytes | None]
     ) -> tuple[object, ...]:
-        """Python values of Bind's parameters: formats none (text), one for all, or one per value.
+        """Python values of Bind's parameters: formats none (text), one for all, or one per value (docs/reference/types.md).
 
         Raises:
             PostgresError: 22P02, 22P03, 22003, 22007, 22008, 22021 … naming the parameter (``$1`` …), the type and a bounded preview.
