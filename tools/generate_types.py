@@ -119,7 +119,9 @@ def constant(row: Row) -> str:
 
 def oids_source(table: list[Row]) -> str:
     # Constants first, then classes, then functions, as ruff sorts them.
-    names = sorted([*OTHER_NAMES, *map(constant, table)], key=lambda name: (not name.isupper(), name[0].islower(), name))
+    names = sorted(
+        [*OTHER_NAMES, *map(constant, table)], key=lambda name: (not name.isupper(), name[0].islower(), name)
+    )
     lines = ["__all__ = [", *(f'    "{name}",' for name in names), "]", ""]
     lines += [f"{constant(row)}: Final = {row.oid}" for row in table]
     return OIDS_HEAD + "\n".join(lines) + "\n"
