@@ -21,8 +21,10 @@ def _python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 NAMES = {
     "IMPLEMENTATION",
+    "BackendConnection",
     "Column",
     "Description",
+    "FrontendConnection",
     "LocalProtocolError",
     "PgWireError",
     "PostgresError",

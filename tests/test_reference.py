@@ -42,9 +42,18 @@ def test_limits_of_server() -> None:
 
 def test_every_limit_is_in_the_reference() -> None:
     package = Path(pgwire_py.__file__).parent
-    files = [*(package / "server").glob("*.py"), *(package / "catalog").glob("*.py"), package / "connection.py"]
+    files = [
+        *(package / "server").glob("*.py"),
+        *(package / "catalog").glob("*.py"),
+        package / "connection" / "limits.py",
+    ]
     documented = {row[3].strip("`") for row in _rows(4)}
-    internal = {"connection.MAX_MESSAGE_LENGTH", "server.server.MAX_PROCESS_ID", "server.results.MAX_SMALL"}
+    internal = {
+        "connection.limits.MAX_MESSAGE_LENGTH",
+        "connection.limits.MAX_ANSWER_LENGTH_AT_START",
+        "server.server.MAX_PROCESS_ID",
+        "server.results.MAX_SMALL",
+    }
     for path in files:
         module = ".".join(path.relative_to(package).with_suffix("").parts)
         for name in re.findall(r"^(MAX_\w+)\b.* = ", path.read_text(encoding="utf-8"), re.MULTILINE):

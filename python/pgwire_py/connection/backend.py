@@ -200,7 +200,7 @@ class BackendConnection:
             return None
         phase = self._phase
         malformed = message.__class__ is RemoteProtocolError
-        kind = TAGS.get(message.tag) if malformed else message.__class__
+        kind: Kind = TAGS.get(message.tag, RemoteProtocolError) if malformed else message.__class__
         if malformed and message.fatal:
             return self._broken(message)
         if kind in IGNORED.get(phase, ()):
