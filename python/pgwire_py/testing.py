@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from . import messages as m
@@ -42,12 +43,31 @@ class ConnectionPair:
         self.frontend_receives()
 
     def backend_receives(self) -> list[Any]:
-        """Deliver what the frontend has queued and return the backend's events up to the first that it has to answer."""
-        return self._deliver(self.frontend, self.backend)
+        """Deliver what the frontend has queued and return the backend's events up to the first that it has to answer.
+
+        Of a batch all messages are taken, Sync included: to answer them one by one call :meth:`serve`.
+        """
+        return [event for _ in self._pieces(self.frontend, self.backend) for event in _events(self.backend)]
 
     def frontend_receives(self) -> list[Any]:
         """Deliver what the backend has queued and return the frontend's events."""
-        return self._deliver(self.backend, self.frontend)
+        return [event for _ in self._pieces(self.backend, self.frontend) for event in _events(self.frontend)]
+
+    def serve(self, answer: Callable[[Any], Iterable[object]]) -> list[tuple[Any, object | None]]:
+        """Deliver what the frontend has queued, answer each message before the next is taken, and deliver the answers.
+
+        Args:
+            answer: gives the backend messages that answer one event of the backend.
+
+        Returns:
+            The frontend's events, each with the request that it answers (:attr:`FrontendConnection.request`).
+        """
+        for _ in self._pieces(self.frontend, self.backend):
+            while (event := self.backend.next_event()) is not None:
+                for message in answer(event):
+                    self.backend.send(message)
+        frontend = self.frontend
+        return [(event, frontend.request) for _ in self._pieces(self.backend, frontend) for event in frontend.events()]
 
     def frontend_closes(self) -> list[Any]:
         """Deliver what the frontend has queued, then the end of its stream, and return the backend's events."""
@@ -61,16 +81,16 @@ class ConnectionPair:
         self.frontend.receive_eof()
         return events + _events(self.frontend)
 
-    def _deliver(
+    def _pieces(
         self, sender: FrontendConnection | BackendConnection, receiver: FrontendConnection | BackendConnection
-    ) -> list[Any]:
+    ) -> Iterator[None]:
+        """Deliver piece by piece; before the first, and after each, there may be events."""
         data = sender.data_to_send()
         size = self.chunk or len(data)
-        events = _events(receiver)
+        yield
         for start in range(0, len(data), size or 1):
             receiver.receive_data(data[start : start + size])
-            events += _events(receiver)
-        return events
+            yield
 
 
 def _events(connection: FrontendConnection | BackendConnection) -> list[Any]:

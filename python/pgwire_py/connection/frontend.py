@@ -306,7 +306,7 @@ class FrontendConnection:
             case m.ParameterStatus(name, value):
                 self._parameters[name] = value
             case m.ReadyForQuery():
-                self._transaction_status = message.status
+                self._transaction_status = message.status  # type: ignore[assignment]
             case m.BackendKeyData():
                 self._backend_key = message
             case m.AuthenticationOk():
