@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import re
 from pathlib import Path
@@ -58,3 +59,15 @@ def test_every_limit_is_in_the_reference() -> None:
         module = ".".join(path.relative_to(package).with_suffix("").parts)
         for name in re.findall(r"^(MAX_\w+)\b.* = ", path.read_text(encoding="utf-8"), re.MULTILINE):
             assert f"{module}.{name}" in documented | internal
+
+
+def test_state_is_as_generated() -> None:
+    root = Path(__file__).parents[1]
+    path = root / "tools" / "generate_state_reference.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    stale = "docs/reference/state.md is stale: run python tools/generate_state_reference.py"
+    assert (root / "docs" / "reference" / "state.md").read_text(encoding="utf-8") == tool.render(), stale

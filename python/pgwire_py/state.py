@@ -61,10 +61,14 @@ class Phase(str, Enum):
     """A password was asked for."""
     SASL_INITIAL = "sasl_initial"
     """The choice of a SASL mechanism was asked for."""
+    SASL = "sasl"
+    """The frontend has spoken in a SASL exchange, and the backend's turn."""
     SASL_RESPONSE = "sasl_response"
     """The answer to a SASL challenge was asked for."""
     GSS = "gss"
-    """A GSSAPI or SSPI token was asked for, or sent as the last one."""
+    """The frontend has sent a GSSAPI or SSPI token, and the backend's turn."""
+    GSS_RESPONSE = "gss_response"
+    """A token was asked for, or the last one was given."""
     STARTING = "starting"
     """AuthenticationOk sent; the first ReadyForQuery not sent."""
     IDLE = "idle"
@@ -126,9 +130,11 @@ FRONTEND: Final[dict[Phase, dict[Kind, Phase]]] = {
     Phase.ENCRYPTED: {m.StartupMessage: Phase.AUTHENTICATION, m.CancelRequest: Phase.CLOSED},
     Phase.AUTHENTICATION: {m.Terminate: Phase.CLOSED},
     Phase.PASSWORD: {m.PasswordMessage: Phase.AUTHENTICATION, m.Terminate: Phase.CLOSED},
-    Phase.SASL_INITIAL: {m.SASLInitialResponse: Phase.AUTHENTICATION, m.Terminate: Phase.CLOSED},
-    Phase.SASL_RESPONSE: {m.SASLResponse: Phase.AUTHENTICATION, m.Terminate: Phase.CLOSED},
-    Phase.GSS: {m.GSSResponse: Phase.AUTHENTICATION, m.Terminate: Phase.CLOSED},
+    Phase.SASL_INITIAL: {m.SASLInitialResponse: Phase.SASL, m.Terminate: Phase.CLOSED},
+    Phase.SASL: {m.Terminate: Phase.CLOSED},
+    Phase.SASL_RESPONSE: {m.SASLResponse: Phase.SASL, m.Terminate: Phase.CLOSED},
+    Phase.GSS: {m.Terminate: Phase.CLOSED},
+    Phase.GSS_RESPONSE: {m.GSSResponse: Phase.GSS, m.Terminate: Phase.CLOSED},
     Phase.STARTING: {},
     Phase.IDLE: _BATCH,
     Phase.SIMPLE: {},
@@ -199,11 +205,8 @@ _AUTHENTICATION: Final[dict[Kind, Phase]] = {
     m.AuthenticationCleartextPassword: Phase.PASSWORD,
     m.AuthenticationMD5Password: Phase.PASSWORD,
     m.AuthenticationSASL: Phase.SASL_INITIAL,
-    m.AuthenticationSASLContinue: Phase.SASL_RESPONSE,
-    m.AuthenticationSASLFinal: Phase.AUTHENTICATION,
-    m.AuthenticationGSS: Phase.GSS,
-    m.AuthenticationSSPI: Phase.GSS,
-    m.AuthenticationGSSContinue: Phase.GSS,
+    m.AuthenticationGSS: Phase.GSS_RESPONSE,
+    m.AuthenticationSSPI: Phase.GSS_RESPONSE,
     m.AuthenticationKerberosV5: Phase.CLOSED,  # nobody knows the answer any more
 }
 
@@ -238,8 +241,15 @@ _BACKEND: Final[dict[Phase, dict[Kind, Phase]]] = {
     Phase.AUTHENTICATION: {**_AUTHENTICATION, **_REFUSED},
     Phase.PASSWORD: _REFUSED,
     Phase.SASL_INITIAL: _REFUSED,
+    Phase.SASL: {
+        m.AuthenticationSASLContinue: Phase.SASL_RESPONSE,
+        m.AuthenticationSASLFinal: Phase.AUTHENTICATION,
+        m.AuthenticationOk: Phase.STARTING,
+        **_REFUSED,
+    },
     Phase.SASL_RESPONSE: _REFUSED,
-    Phase.GSS: {m.AuthenticationOk: Phase.STARTING, **_REFUSED},
+    Phase.GSS: {m.AuthenticationGSSContinue: Phase.GSS_RESPONSE, m.AuthenticationOk: Phase.STARTING, **_REFUSED},
+    Phase.GSS_RESPONSE: {m.AuthenticationOk: Phase.STARTING, **_REFUSED},
     Phase.STARTING: {m.BackendKeyData: Phase.STARTING, m.ReadyForQuery: Phase.IDLE, **_REFUSED},
     Phase.IDLE: {},
     Phase.SIMPLE: {

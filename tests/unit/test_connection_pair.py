@@ -162,6 +162,18 @@ def test_newer_protocol_version_than_asked_for(new: ConnectionPair) -> None:
     assert "it names a newer version than was asked for" in str(error)
 
 
+@pytest.mark.parametrize("version", [0x00030000, 0x00030002])
+def test_length_of_the_key(new: ConnectionPair, version: int) -> None:
+    _ask(new, m.StartupMessage(version, {"user": "me"}))
+    key = m.BackendKeyData(1, bytes(32))
+    events = _answer(new, m.AuthenticationOk(), key)
+    if version == 0x00030002:
+        assert new.frontend.backend_key == events[1] == key
+    else:
+        assert "in protocol 3.0 a key has 4 bytes" in str(_error(events[1:]))
+        assert new.frontend.backend_key is None
+
+
 # -- encryption ------------------------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ PASSWORD_KINDS: Final = {
     Phase.PASSWORD: "password",
     Phase.SASL_INITIAL: "sasl_initial",
     Phase.SASL_RESPONSE: "sasl_response",
-    Phase.GSS: "gss",
+    Phase.GSS_RESPONSE: "gss",
 }
 """What tag ``p`` means where the frontend owes an answer to an authentication request."""
 
@@ -137,6 +137,9 @@ class BackendConnection:
 
     def _queue(self, messages: list[Any]) -> None:
         if self._position < len(self._inbox):
+            if self._position > len(self._inbox) // 2:
+                del self._inbox[: self._position]
+                self._position = 0
             self._inbox.extend(messages)
         else:
             self._inbox = messages

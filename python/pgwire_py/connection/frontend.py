@@ -30,6 +30,8 @@ from .limits import MAX_ANSWER_LENGTH_AT_START, MAX_MESSAGE_LENGTH
 
 __all__ = ["FrontendConnection"]
 
+PROTOCOL_3_0: Final = 3 << 16
+
 _STREAMING: Final = (Phase.COPY_IN, Phase.COPY_BOTH, Phase.COPY_BOTH_IN, Phase.EXTENDED_COPY_IN)
 """Phases in which what is sent does not wait behind requests in flight."""
 
@@ -236,6 +238,9 @@ class FrontendConnection:
         """
         messages = self._decoder.feed(data)
         if self._position < len(self._inbox):
+            if self._position > len(self._inbox) // 2:
+                del self._inbox[: self._position]
+                self._position = 0
             self._inbox.extend(messages)
         else:
             self._inbox = messages
@@ -307,6 +312,8 @@ class FrontendConnection:
                 self._parameters[name] = value
             case m.ReadyForQuery():
                 self._transaction_status = message.status  # type: ignore[assignment]
+            case m.BackendKeyData(_, key) if len(key) != 4 and self._protocol_version == PROTOCOL_3_0:
+                return self._unexpected(message, ": in protocol 3.0 a key has 4 bytes", before)
             case m.BackendKeyData():
                 self._backend_key = message
             case m.AuthenticationOk():
