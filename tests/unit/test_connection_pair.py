@@ -583,6 +583,47 @@ def test_other_requests_behind_copy_in_are_an_error(pair: ConnectionPair) -> Non
     assert pair.frontend.phase is Phase.CLOSED
 
 
+def test_only_sync_behind_a_copy_whose_sync_came_early(pair: ConnectionPair) -> None:
+    for message in (m.Execute(), m.Sync()):
+        pair.frontend.send(message)
+    pair.serve(_copying)
+    pair.frontend.send(DONE)
+    with pytest.raises(LocalProtocolError, match="cannot send Query: behind this COPY must come a Sync"):
+        pair.frontend.send(m.Query("select 1"))
+    for message in (m.Sync(), m.Query("select 1")):
+        pair.frontend.send(message)
+    assert [event for event, _ in pair.serve(_copying)] == [m.CommandComplete("COPY 1"), READY]
+
+
+@pytest.mark.parametrize("first", [m.Query("copy"), m.Execute()])
+@pytest.mark.parametrize("fatal", [False, True])
+def test_answers_that_cannot_be_told_apart(pair: ConnectionPair, first: object, fatal: bool) -> None:
+    """COPY FROM STDIN, Sync and Query at once: behind an error nobody knows whether the Sync was dropped."""
+    _ask(pair, first)
+    for message in (m.Sync(), m.Query("select 1")):
+        pair.frontend.send(message)
+    assert _answer(pair, COPY_IN, NOTICE, ERROR) == [COPY_IN, NOTICE, ERROR]
+    if fatal:  # PostgreSQL has read the Query
+        assert _answer(pair, FATAL_ERROR) == [FATAL_ERROR]
+    else:
+        pair.frontend.receive_data(b"Z\0\0\0\5I")
+        assert "what it answers cannot be told" in str(_error(list(pair.frontend.events())))
+
+
+@pytest.mark.parametrize("extended", [False, True])
+def test_request_behind_a_copy_that_fails_at_once(pair: ConnectionPair, extended: bool) -> None:
+    """Without a Sync between the two there is no doubt: the error comes before the request is read."""
+    query = m.Query("select 1")
+    pair.frontend.send(m.Execute() if extended else m.Query("copy"))
+    pair.frontend.send(query)
+    told = [event for event, _ in pair.serve(_failing_at_once)]
+    if extended:
+        assert told == [COPY_IN, ERROR]
+        assert (pair.frontend.requests, _phases(pair)) == ((), (Phase.SKIPPING, Phase.SKIPPING))
+    else:
+        assert told == [COPY_IN, ERROR, READY, DESCRIPTION, SELECT_1, READY]
+
+
 def test_copy_out(pair: ConnectionPair) -> None:
     query = m.Query("copy t to stdout")
     _ask(pair, query)

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 from pgwire_py import messages as m
 from pgwire_py.connection import FrontendConnection
-from pgwire_py.errors import RemoteProtocolError
+from pgwire_py.errors import LocalProtocolError, RemoteProtocolError
 from pgwire_py.state import AHEAD, ANSWERS, ASYNCHRONOUS, BACKEND, FIRST, FRONTEND, IGNORED, Phase, Step, kind_of
 from pgwire_py.testing import ConnectionPair
 from tests.support.phases import BACKEND_SAMPLES
 
 READING = (Phase.COPY_IN, Phase.EXTENDED_COPY_IN, Phase.COPY_BOTH_IN)
 HARMLESS = (m.Sync, m.Flush)
+COPYING = (m.Query, m.Execute, m.Sync, m.Flush, m.CopyData, m.CopyDone, m.CopyFail)
+COPY_RESPONSES = (m.CopyInResponse, m.CopyOutResponse, m.CopyBothResponse)
 
 
 class Conversation:
@@ -24,32 +26,39 @@ class Conversation:
 
     def __init__(self, random: Random) -> None:
         self.random = random
+        self.copying = random.random() < 0.5
         self.pair = ConnectionPair()
         self.pair.start()
         self.sent: list[object] = []
-        self.ready = 0
+        self.open = False
+        self.copies = self.heard = 0
+        self.both = False
         self.step = Step.DONE
         self.wires: dict[str, bytes] = {"to_backend": b"", "to_frontend": b""}
 
     def run(self, turns: int) -> None:
         for _ in range(turns):
-            self.random.choice((self.ask, self.ask, self.take, self.answer, self.deliver, self.deliver))()
+            actions = (self.take, self.take, self.answer, self.answer, self.deliver, self.deliver)
+            self.random.choice((self.ask, *actions) if self.copying else (self.ask, self.ask, self.ask, *actions))()
         self.end()
 
     # -- the frontend ------------------------------------------------------------------------------------------------
 
     def ask(self) -> None:
-        frontend, backend = self.pair.frontend, self.pair.backend
+        frontend = self.pair.frontend
         legal = [
             kind for kind in (*FRONTEND[frontend.phase], *AHEAD.get(frontend.phase, ())) if kind is not m.Terminate
         ]
-        if frontend.phase is not backend.phase and backend.phase in (*READING, Phase.COPY_BOTH):
-            # What it would send if it knew is an error in a COPY, and in PostgreSQL too.
-            legal = [
-                kind for kind in legal if kind in HARMLESS and backend.phase in (Phase.COPY_IN, Phase.EXTENDED_COPY_IN)
-            ]
+        if self.copies != self.heard:  # what it would send if it knew is an error during COPY, in PostgreSQL too
+            legal = [kind for kind in legal if kind in HARMLESS and not self.both]
+        if self.copying:
+            legal = [kind for kind in legal if kind in COPYING]
         if legal:
-            self.send(self.random.choice(legal))
+            try:
+                self.send(self.random.choice(legal))
+            except LocalProtocolError as error:
+                if "behind this COPY must come a Sync" not in str(error):
+                    raise
 
     def send(self, kind: Any) -> None:
         number = len(self.sent)
@@ -81,6 +90,7 @@ class Conversation:
         if event is not None and kind_of(event) in FIRST:
             self.current = event
             self.step = FIRST[kind_of(event)]
+            self.open = self.open or not isinstance(event, HARMLESS)
 
     def answer(self) -> None:
         backend = self.pair.backend
@@ -91,12 +101,21 @@ class Conversation:
                 kinds = [kind for kind in kinds if kind is not m.CopyInResponse]
             if behind:
                 kinds = [kind for kind in kinds if kind is not m.CopyBothResponse]
-        if kinds:
+        if not self.open and self.step is Step.COMMIT:  # there is nothing whose commit could fail
+            kinds.remove(m.ErrorResponse)
+        answers = [kind for kind in kinds if kind not in ASYNCHRONOUS]
+        if answers and self.random.random() < 0.9:
+            copies = [kind for kind in answers if kind in COPY_RESPONSES]
+            self.tell(self.random.choice(copies if self.copying and copies else answers))
+        elif kinds:
             self.tell(self.random.choice(kinds))
 
     def tell(self, kind: Any) -> None:
-        self.ready += kind is m.ReadyForQuery
         self.pair.backend.send(BACKEND_SAMPLES[kind])
+        if kind in (m.CopyInResponse, m.CopyBothResponse):
+            self.copies += 1
+            self.both = kind is m.CopyBothResponse
+        self.open = self.open and kind not in (m.ReadyForQuery, m.ErrorResponse)
         if kind not in ASYNCHRONOUS:
             self.step = ANSWERS[self.step][kind]
 
@@ -118,6 +137,7 @@ class Conversation:
         frontend: FrontendConnection = self.pair.frontend
         for event in frontend.events():
             assert not isinstance(event, RemoteProtocolError), event
+            self.heard += isinstance(event, (m.CopyInResponse, m.CopyBothResponse))
             if type(event) in ASYNCHRONOUS:
                 assert frontend.request is None
             else:
@@ -143,7 +163,7 @@ class Conversation:
                 self.tell(next((kind for kind in ends if kind in kinds), kinds[0]))
             elif backend.pending:
                 self.take()
-            elif frontend.phase in (Phase.EXTENDED, Phase.SKIPPING):
+            elif frontend.phase in (Phase.EXTENDED, Phase.SKIPPING) or backend.phase is Phase.EXTENDED:
                 self.send(m.Sync)
             elif frontend.phase is backend.phase is Phase.IDLE and not frontend.requests:
                 break

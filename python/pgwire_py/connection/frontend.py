@@ -50,6 +50,7 @@ class FrontendConnection:
     """
 
     __slots__ = (
+        "_ambiguous",
         "_backend_key",
         "_decoder",
         "_early_syncs",
@@ -86,6 +87,7 @@ class FrontendConnection:
         self._step = Step.DONE  # of the oldest request in flight
         self._request: object | None = None
         self._early_syncs: list[object] = []
+        self._ambiguous = False
         self._terminated = False
         self._ended = False
         self._eof = False
@@ -194,12 +196,17 @@ class FrontendConnection:
         elif kind in FRONTEND[Phase.IDLE]:
             if kind_of(message) not in FIRST:  # a Describe of neither statement nor portal
                 raise self._not_legal(message)
+            if self._early_syncs and self._step is Step.EXECUTE_COPY and kind is not m.Sync and not self._sync_sent():
+                raise LocalProtocolError(f"cannot send {message.__class__.__name__}: behind this COPY must come a Sync")
             self._requests.append(message)
             if len(self._requests) == 1:
                 self._take_next()
         else:
             assert following is not None
             self._phase = following
+
+    def _sync_sent(self) -> bool:
+        return any(request.__class__ is m.Sync for request in self._requests)
 
     def _not_legal(self, message: object) -> LocalProtocolError:
         name = type(message).__name__
@@ -286,9 +293,13 @@ class FrontendConnection:
             if kind is FATAL and self._requests:
                 self._request = self._requests[0]
             return self._out_of_band(message, before)
+        if self._ambiguous and kind is not m.ErrorResponse:
+            return self._unexpected(
+                message, " behind COPY FROM STDIN, a Sync and other requests: what it answers cannot be told"
+            )
         step = ANSWERS[self._step].get(kind)
         if phase is None or step is None:
-            if self._early_syncs and kind is m.ReadyForQuery:
+            if self._early_syncs and kind in ANSWERS[Step.COMMIT]:
                 return self._late_answer(message)
             return self._unexpected(message)
         self._phase = phase
@@ -331,22 +342,29 @@ class FrontendConnection:
 
     def _set_early_syncs_aside(self) -> None:
         """Syncs sent behind the request that turned out to be COPY FROM STDIN are dropped by the backend (Protocol 55.2.7), unless the
-        COPY fails before it reads the first of them: then they are answered nevertheless, after the error."""
-        request = self._requests.popleft()
+        COPY fails before it reads the first of them: then they are answered nevertheless, after the error.
+
+        Which of the two only the count of ReadyForQuery tells. So nothing but a Sync may follow the COPY, and where other requests were
+        sent behind such a Sync, what comes behind an error cannot be told apart. (PostgreSQL ends the connection when it reads them.)
+        """
         self._early_syncs.clear()
+        request = self._requests.popleft()
         while self._requests and self._requests[0].__class__ in IGNORED[Phase.COPY_IN]:
             early = self._requests.popleft()
             if early.__class__ is m.Sync:
                 self._early_syncs.append(early)
+        self._ambiguous = bool(self._early_syncs and self._requests)
         self._requests.appendleft(request)
 
-    def _late_answer(self, message: m.ReadyForQuery) -> Any:
-        """ReadyForQuery for a Sync that was thought to be dropped."""
-        self._request = self._early_syncs.pop(0)
-        self._transaction_status = message.status  # type: ignore[assignment]
-        if self._phase is Phase.SKIPPING:
-            self._phase = Phase.IDLE
-            self._take_next()
+    def _late_answer(self, message: Any) -> Any:
+        """The answer to a Sync that was thought to be dropped."""
+        self._request = self._early_syncs[0]
+        if message.__class__ is m.ReadyForQuery:
+            del self._early_syncs[0]
+            self._transaction_status = message.status  # type: ignore[assignment]
+            if self._phase is Phase.SKIPPING:
+                self._phase = Phase.IDLE
+                self._take_next()
         return message
 
     def _unexpected(self, message: object, rule: str = "", phase: Phase | None = None) -> RemoteProtocolError:
