@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from pgwire_py.connection import backend, frontend
 from tests.support import DUCKDB
 
 IMPLEMENTATIONS = {"native": "pgwire_py._native", "pure": "pgwire_py._impl.pure"}
@@ -42,3 +43,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def core(request: pytest.FixtureRequest) -> Any:
     """The core module of one implementation; see ``pgwire_py._impl.interface.Core``."""
     return importlib.import_module(IMPLEMENTATIONS[request.param])
+
+
+@pytest.fixture
+def ends(core: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Both connections work with the core of one implementation, whichever the process has chosen."""
+    monkeypatch.setattr(backend, "FrontendDecoder", core.FrontendDecoder)
+    monkeypatch.setattr(frontend, "BackendDecoder", core.BackendDecoder)
+    for module in (backend, frontend):
+        monkeypatch.setattr(module, "encode_message", core.encode_message)
+    return core

@@ -21,8 +21,12 @@ def _python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 NAMES = {
     "IMPLEMENTATION",
+    "BackendConnection",
     "Column",
+    "ConnectionClosed",
     "Description",
+    "DirectTLS",
+    "FrontendConnection",
     "LocalProtocolError",
     "PgWireError",
     "PostgresError",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import messages, oids
 from ._impl import IMPLEMENTATION
 from ._version import __version__
+from .connection import BackendConnection, ConnectionClosed, DirectTLS, FrontendConnection
 from .engines.base import Column, Description
 from .engines.python import PythonEngine
 from .errors import LocalProtocolError, PgWireError, PostgresError, ProtocolError, RemoteProtocolError
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IMPLEMENTATION",
+    "BackendConnection",
     "Column",
+    "ConnectionClosed",
     "Description",
+    "DirectTLS",
+    "FrontendConnection",
     "LocalProtocolError",
     "PgWireError",
     "PostgresError",
