@@ -23,7 +23,10 @@ NAMES = {
     "IMPLEMENTATION",
     "Column",
     "Description",
+    "FrameDecoder",
+    "FrameError",
     "LocalProtocolError",
+    "MessageBuilder",
     "PgWireError",
     "PostgresError",
     "ProtocolError",
@@ -34,6 +37,7 @@ NAMES = {
     "Server",
     "Session",
     "__version__",
+    "frames",
     "messages",
     "serve",
 }

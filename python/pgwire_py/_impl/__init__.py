@@ -32,7 +32,9 @@ IMPLEMENTATION, core = _choose()
 if TYPE_CHECKING:
     from .pure import (
         ArrowEncoder,
+        FrameDecoder,
         FrontendDecoder,
+        MessageBuilder,
         RowEncoder,
         arrow_columns,
         decode_values,
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     )
 else:
     FrontendDecoder = core.FrontendDecoder
+    FrameDecoder = core.FrameDecoder
+    MessageBuilder = core.MessageBuilder
     RowEncoder = core.RowEncoder
     ArrowEncoder = core.ArrowEncoder
     encode_message = core.encode_message
@@ -55,7 +59,9 @@ else:
 __all__ = [
     "IMPLEMENTATION",
     "ArrowEncoder",
+    "FrameDecoder",
     "FrontendDecoder",
+    "MessageBuilder",
     "RowEncoder",
     "arrow_columns",
     "decode_values",

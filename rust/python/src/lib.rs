@@ -3,8 +3,10 @@ use pyo3::prelude::*;
 
 mod arrow;
 mod buffers;
+mod builder;
 mod decoder;
 mod extract;
+mod frames;
 mod lexer;
 mod message;
 mod rows;
@@ -14,6 +16,8 @@ mod values;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::FrontendDecoder>()?;
+    module.add_class::<frames::FrameDecoder>()?;
+    module.add_class::<builder::MessageBuilder>()?;
     module.add_class::<rows::RowEncoder>()?;
     module.add_class::<arrow::ArrowEncoder>()?;
     module.add_function(wrap_pyfunction!(message::encode_message, module)?)?;

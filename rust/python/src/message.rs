@@ -31,7 +31,7 @@ pub fn encode_message<'py>(message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, P
 }
 
 /// Why a message cannot be encoded: it holds what the wire cannot carry, or Python raised something of its own.
-enum Problem {
+pub(crate) enum Problem {
     Unfit(String),
     Raised(PyErr),
 }
@@ -85,6 +85,11 @@ impl Encoders {
             self.local_protocol_error.bind(py).call1((text,))?,
         ))
     }
+}
+
+/// A LocalProtocolError.
+pub(crate) fn local_error(py: Python<'_>, text: String) -> PyResult<PyErr> {
+    Encoders::get(py)?.error(py, text)
 }
 
 /// `let` one variable for each attribute of a message.
@@ -369,7 +374,7 @@ fn row_description(message: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result<(), 
     Ok(BackendMessage::RowDescription { fields }.encode(out)?)
 }
 
-type Pair<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+pub(crate) type Pair<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 fn fields<'py>(message: &Bound<'py, PyAny>) -> Result<Vec<Pair<'py>>, Problem> {
     attributes!(message => fields);
@@ -388,14 +393,14 @@ fn borrowed<'a>(pairs: &'a [Pair<'_>]) -> Result<Vec<(u8, &'a str)>, Problem> {
     Ok(fields)
 }
 
-fn pairs<'py>(dict: &Bound<'py, PyAny>) -> Result<Vec<Pair<'py>>, Problem> {
+pub(crate) fn pairs<'py>(dict: &Bound<'py, PyAny>) -> Result<Vec<Pair<'py>>, Problem> {
     match dict.cast::<PyDict>() {
         Ok(dict) => Ok(dict.iter().collect()),
         Err(_) => Err(expected("a dict", dict)),
     }
 }
 
-fn text<'a>(value: &'a Bound<'_, PyAny>) -> Result<&'a str, Problem> {
+pub(crate) fn text<'a>(value: &'a Bound<'_, PyAny>) -> Result<&'a str, Problem> {
     let Ok(value) = value.cast::<PyString>() else {
         return Err(expected("str", value));
     };
@@ -443,7 +448,7 @@ fn slices<'a>(values: &'a [Option<Bound<'_, PyBytes>>]) -> Vec<Option<&'a [u8]>>
         .collect()
 }
 
-fn integer<T: TryFrom<i64>>(value: &Bound<'_, PyAny>, name: &str) -> Result<T, Problem> {
+pub(crate) fn integer<T: TryFrom<i64>>(value: &Bound<'_, PyAny>, name: &str) -> Result<T, Problem> {
     if !value.is_instance_of::<PyInt>() {
         return Err(expected("int", value));
     }
@@ -454,13 +459,16 @@ fn integer<T: TryFrom<i64>>(value: &Bound<'_, PyAny>, name: &str) -> Result<T, P
         .ok_or_else(|| Problem::Unfit(format!("an integer does not fit {name}")))
 }
 
-fn integers<T: TryFrom<i64>>(values: &Bound<'_, PyAny>, name: &str) -> Result<Vec<T>, Problem> {
+pub(crate) fn integers<T: TryFrom<i64>>(
+    values: &Bound<'_, PyAny>,
+    name: &str,
+) -> Result<Vec<T>, Problem> {
     let values = items(values)?;
     check_count(values.len())?;
     values.iter().map(|value| integer(value, name)).collect()
 }
 
-fn items<'py>(values: &Bound<'py, PyAny>) -> Result<Vec<Bound<'py, PyAny>>, Problem> {
+pub(crate) fn items<'py>(values: &Bound<'py, PyAny>) -> Result<Vec<Bound<'py, PyAny>>, Problem> {
     if let Ok(values) = values.cast::<PyTuple>() {
         Ok(values.iter().collect())
     } else if let Ok(values) = values.cast::<PyList>() {
@@ -482,7 +490,7 @@ fn letter<T>(
     from_byte(byte).ok_or_else(|| Problem::Unfit(format!("expected one of the letters {letters}")))
 }
 
-fn expected(what: &str, value: &Bound<'_, PyAny>) -> Problem {
+pub(crate) fn expected(what: &str, value: &Bound<'_, PyAny>) -> Problem {
     match value.get_type().name() {
         Ok(name) => Problem::Unfit(format!("expected {what}, not {name}")),
         Err(error) => Problem::Raised(error),
