@@ -1,9 +1,10 @@
 //! The frontend's messages written into a buffer without anything in between (Protocol 55.7).
 //!
-//! A message is measured and checked first and then written, so the buffer can be any memory, grows once, and never holds half a message.
+//! A message is appended to a vector, or measured and checked first and then written into memory of its size; what cannot be sent leaves
+//! the vector as it was.
 //! Format codes take the shortest form there is: none where all is text, one where all is binary, else one for each value.
 use crate::messages::{CANCEL_REQUEST_CODE, GSSENC_REQUEST_CODE, Kind, SSL_REQUEST_CODE};
-use crate::wire::{EncodeError, MAX_LENGTH, check_count, check_length, check_text};
+use crate::wire::{EncodeError, check_count, check_length, check_text};
 
 /// What is to be written, borrowed.
 #[derive(Debug, Clone, Copy)]
@@ -88,42 +89,61 @@ type Written = Result<(), EncodeError>;
 
 impl Request<'_> {
     /// Size of the whole message in bytes, or why it cannot be sent.
+    #[inline]
     pub fn size(&self) -> Result<usize, EncodeError> {
         let mut size = Size(4);
         self.body(&mut size)?;
-        if size.0 > MAX_LENGTH {
-            return Err(EncodeError::TooLong);
-        }
+        check_length(size.0)?;
         Ok(size.0 + usize::from(self.tag().is_some()))
     }
 
-    /// Appends the message. On an error `out` is as it was.
-    pub fn append(&self, out: &mut Vec<u8>) -> Written {
-        let size = self.size()?;
-        out.reserve(size);
-        self.put(out, size)
-    }
-
-    /// Fills `out`, which has the message's size.
+    /// Fills `out`, which has the message's size; needs no more checks when that is known.
     ///
     /// # Panics
     /// `out` is smaller than that.
     pub fn write(&self, out: &mut [u8]) -> Written {
-        let size = out.len();
-        self.put(&mut Memory(out), size)
-    }
-
-    fn put(&self, out: &mut impl Target, size: usize) -> Written {
+        let size = out.len() as u32;
+        let mut out = Memory(out);
         match self.tag() {
-            None => out.bytes(&(size as u32).to_be_bytes()),
+            None => out.bytes(&size.to_be_bytes()),
             Some(tag) => {
-                let [a, b, c, d] = (size as u32 - 1).to_be_bytes();
-                out.bytes(&[tag, a, b, c, d]);
+                out.bytes(&[tag]);
+                out.bytes(&(size - 1).to_be_bytes());
             }
         }
-        self.body(out)
+        self.body(&mut out)
     }
 
+    /// Appends the message. On an error `out` is as it was.
+    #[inline(always)]
+    pub fn append(&self, out: &mut Vec<u8>) -> Written {
+        let before = out.len();
+        let start = match self.tag() {
+            None => {
+                out.extend_from_slice(&[0; 4]);
+                before
+            }
+            Some(tag) => {
+                out.extend_from_slice(&[tag, 0, 0, 0, 0]);
+                before + 1
+            }
+        };
+        let length = self
+            .body(out)
+            .and_then(|()| check_length(out.len() - start));
+        match length {
+            Ok(length) => {
+                out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+                Ok(())
+            }
+            Err(error) => {
+                out.truncate(before);
+                Err(error)
+            }
+        }
+    }
+
+    #[inline(always)]
     fn tag(&self) -> Option<u8> {
         Some(match self {
             Request::Startup { .. } | Request::Ssl | Request::GssEnc | Request::Cancel { .. } => {
@@ -146,7 +166,7 @@ impl Request<'_> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn body(&self, out: &mut impl Target) -> Written {
         match *self {
             Request::Startup {
@@ -197,7 +217,11 @@ impl Request<'_> {
                 out.text(statement)?;
                 out.text(query)?;
                 put_count(out, parameter_types.len())?;
-                for oid in parameter_types {
+                let (fours, rest) = parameter_types.as_chunks::<4>();
+                for four in fours {
+                    out.bytes(four.map(u32::to_be_bytes).as_flattened());
+                }
+                for oid in rest {
                     out.bytes(&oid.to_be_bytes());
                 }
             }
@@ -296,12 +320,8 @@ fn put_value(out: &mut impl Target, value: Option<&[u8]>) -> Written {
 trait Target {
     fn bytes(&mut self, bytes: &[u8]);
 
-    /// A text with its terminating NUL; only [`Size`] looks for NULs in it.
-    fn text(&mut self, text: &str) -> Written {
-        self.bytes(text.as_bytes());
-        self.bytes(&[0]);
-        Ok(())
-    }
+    /// A text with its terminating NUL.
+    fn text(&mut self, text: &str) -> Written;
 }
 
 /// Counts, and checks the texts.
@@ -326,9 +346,17 @@ impl Target for Vec<u8> {
     fn bytes(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
     }
+
+    #[inline]
+    fn text(&mut self, text: &str) -> Written {
+        check_text(text)?;
+        self.extend_from_slice(text.as_bytes());
+        self.push(0);
+        Ok(())
+    }
 }
 
-/// Memory that is filled from its beginning.
+/// Memory that is filled from its beginning; [`Size`] has looked at the texts.
 struct Memory<'a>(&'a mut [u8]);
 
 impl Target for Memory<'_> {
@@ -337,6 +365,13 @@ impl Target for Memory<'_> {
         let (now, rest) = std::mem::take(&mut self.0).split_at_mut(bytes.len());
         now.copy_from_slice(bytes);
         self.0 = rest;
+    }
+
+    #[inline]
+    fn text(&mut self, text: &str) -> Written {
+        self.bytes(text.as_bytes());
+        self.bytes(&[0]);
+        Ok(())
     }
 }
 
