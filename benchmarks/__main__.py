@@ -19,6 +19,7 @@ from .codec import CodecOutcome, extended_query, measure_codecs
 from .contenders import ROOT, STARTERS, Contender, Setup, find_postgres, run, scratch_folder
 from .echo import echo_us
 from .errors import BenchmarkError
+from .login import login_workloads
 from .report import Results, machine, print_report, write_json
 from .rust import RustOutcome, measure_rust
 from .workloads import SHORT, WORKLOADS, Outcome, Plan, Tools, Workload, check_results, progress
@@ -73,6 +74,7 @@ def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], par
     codecs: list[CodecOutcome] = []
     rust: list[RustOutcome] = []
     echo: float | None = None
+    logins: list[CodecOutcome] = []
     contenders: dict[str, Contender] = {}
     sizes: dict[str, int] = {}
     with contextlib.ExitStack() as stack:
@@ -96,12 +98,13 @@ def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], par
                 progress(f"{workload.title}: {time.monotonic() - start:.0f} s")
     if CODEC in parts:
         codecs = measure_codecs(plan.codec_seconds)
+        logins = measure_codecs(plan.codec_seconds, login_workloads)
         echo = echo_us(extended_query(), 4 * plan.codec_seconds)
     if RUST in parts:
         start = time.monotonic()
         rust = measure_rust(plan.codec_seconds)
         progress(f"the Rust core beside pg_stream: {time.monotonic() - start:.0f} s")
-    results = Results(outcomes, codecs, rust, echo)
+    results = Results(outcomes, codecs, logins, rust, echo)
     print("\n".join(f"{key}: {value}" for key, value in facts.items()))
     print("\n".join(f"{name}: {contender.version}" for name, contender in contenders.items()))
     print_report(results, sizes)

@@ -14,6 +14,7 @@ import psutil
 
 from .codec import FIVE, ROWS, CodecOutcome
 from .contenders import Contender
+from .login import PBKDF2
 from .rust import PIECES, RustOutcome, pg_stream_version
 from .workloads import WORKLOADS, Outcome, Plan
 
@@ -34,11 +35,13 @@ class Results:
         self,
         outcomes: Sequence[Outcome],
         codecs: Sequence[CodecOutcome],
+        logins: Sequence[CodecOutcome] = (),
         rust: Sequence[RustOutcome] = (),
         echo_us: float | None = None,
     ) -> None:
         self.outcomes = outcomes
         self.codecs = codecs
+        self.logins = logins
         self.rust = rust
         self.echo_us = echo_us
         self._cpu = {(outcome.workload, outcome.label): outcome.cpu_us for outcome in outcomes}
@@ -142,6 +145,11 @@ def slowest_rust(kind: str) -> Callable[[Results], float | None]:
     return lambda results: min((rust.ratio for rust in results.rust if rust.name.startswith(kind)), default=None)
 
 
+def pbkdf2(results: Results) -> float | None:
+    """How much faster than hashlib the native PBKDF2 is."""
+    return next((outcome.ratio for outcome in results.logins if outcome.name == PBKDF2), None)
+
+
 OURS = "native-uvloop"
 TARGETS: tuple[Target, ...] = (
     *(
@@ -180,6 +188,8 @@ TARGETS: tuple[Target, ...] = (
     Target("framing a CopyData in pieces of 1 kB, Rust", 0.5, gigabytes(1), "GB/s"),
     Target("reading messages / pg_stream (Rust), the smallest", 1, slowest_rust("read")),
     Target("building messages / pg_stream (Rust), the smallest", 1, slowest_rust("build")),
+    Target("native / pure, the smallest of the codec workloads", 5, slowest_codec),
+    Target("PBKDF2, native / hashlib", 1, pbkdf2),
 )
 
 
@@ -250,17 +260,16 @@ def print_report(results: Results, sizes: Mapping[str, int]) -> None:
                 print(f"    {outcome.label}: {notes}")
     if sizes:
         print("\nBytes of each result\n" + table([["", "bytes"], *([key, f"{size:,}"] for key, size in sizes.items())]))
-    if results.codecs:
-        lines = [["", "native us", "pure us", "pure / native"]]
-        lines += [
-            [codec.name, number(codec.native_us), number(codec.pure_us), number(codec.ratio)]
-            for codec in results.codecs
-        ]
-        print(f"\nCodecs\n{table(lines)}")
-        if results.echo_us is not None:
-            print(
-                f"    asyncio's bare echo of the five-message buffer: {number(results.echo_us)} us of CPU per round trip"
-            )
+    for title, timed_calls in (("Codecs", results.codecs), ("Login arithmetic", results.logins)):
+        if timed_calls:
+            lines = [["", "native us", "pure us", "pure / native"]]
+            lines += [
+                [codec.name, number(codec.native_us), number(codec.pure_us), number(codec.ratio)]
+                for codec in timed_calls
+            ]
+            print(f"\n{title}\n{table(lines)}")
+    if results.echo_us is not None:
+        print(f"    asyncio's bare echo of the five-message buffer: {number(results.echo_us)} us of CPU per round trip")
     if results.rust:
         lines = [["", "ours ns", "pg_stream ns", "pg_stream / ours"]]
         lines += [
@@ -296,6 +305,7 @@ def write_json(
         "echo_us": results.echo_us,
         "rust": [{**asdict(rust), "ratio": rust.ratio} for rust in results.rust],
         "codecs": [{**asdict(codec), "ratio": codec.ratio} for codec in results.codecs],
+        "logins": [{**asdict(login), "ratio": login.ratio} for login in results.logins],
         "targets": [
             {"target": target.text, "wanted": target.wanted, "unit": target.unit, "at_most": target.at_most}
             | dict(zip(("measured", "verdict"), target.judge(results), strict=True))

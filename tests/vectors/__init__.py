@@ -12,12 +12,13 @@ from typing import Any, cast
 from pgwire_py import messages
 
 STARTUP_CLASSES = frozenset({"StartupMessage", "SSLRequest", "GSSENCRequest", "CancelRequest"})
-PASSWORD_KINDS = {"SASLInitialResponse": "sasl_initial", "SASLResponse": "sasl_response"}
+PASSWORD_KINDS = {"SASLInitialResponse": "sasl_initial", "SASLResponse": "sasl_response", "GSSResponse": "gss"}
 
 
-def load(section: str) -> list[dict[str, Any]]:
-    """One section of messages.json: ``frontend``, ``backend`` or ``errors``."""
-    text = Path(__file__).with_name("messages.json").read_text(encoding="utf-8")
+def load(section: str, file: str = "messages.json") -> list[dict[str, Any]]:
+    """One section of messages.json (``frontend``, ``backend``, ``errors`` of a frontend, ``backend_errors``) or
+    auth.json (``pbkdf2``, ``scram``, ``saslprep``, ``md5``)."""
+    text = Path(__file__).with_name(file).read_text(encoding="utf-8")
     return cast(list[dict[str, Any]], json.loads(text)[section])
 
 
@@ -34,6 +35,13 @@ def decoder_for(core: Any, class_name: str) -> Any:
     decoder = core.FrontendDecoder()
     decoder.startup = class_name in STARTUP_CLASSES
     decoder.password_kind = PASSWORD_KINDS.get(class_name, "password")
+    return decoder
+
+
+def backend_decoder_for(core: Any, class_name: str) -> Any:
+    """A backend's decoder in the state in which a message of this class may come."""
+    decoder = core.BackendDecoder()
+    decoder.encryption_response = class_name == "EncryptionResponse"
     return decoder
 
 

@@ -9,7 +9,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyString};
 
-use crate::message::{Problem, expected, integer, integers, items, local_error, pairs, text};
+use crate::message::fields::{expected, integer, integers, items, pairs, text};
+use crate::message::{Problem, local_error};
 
 /// See `pgwire_py._impl.interface.MessageBuilder`.
 #[pyclass(frozen, module = "pgwire_py._native")]
