@@ -11,7 +11,7 @@ LAYERS = (
     {"_version", "errors", "enums", "oids", "sql"},
     {"messages"},
     {"_impl"},
-    {"auth", "events", "state"},
+    {"auth", "events", "frames", "state"},
     {"connection"},
     {"testing"},
     {"engines.base"},

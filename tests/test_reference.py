@@ -31,12 +31,12 @@ def test_parameters_of_server() -> None:
         assert shown == repr(parameter.default), parameter.name
 
 
-LIMITS = ("server.md", "authentication.md")
+LIMITS = ("server.md", "authentication.md", "frames.md")
 
 
 def test_limits() -> None:
     rows = _rows(4, *LIMITS)
-    assert len(rows) >= 25
+    assert len(rows) >= 33
     for name, value, _, where in rows:
         module, _, constant = where.strip("`").rpartition(".")
         number = re.match(r"[\d,]+", value)
@@ -53,6 +53,8 @@ def test_every_limit_is_in_the_reference() -> None:
         *(package / "catalog").glob("*.py"),
         *(package / "auth").glob("*.py"),
         package / "connection" / "limits.py",
+        package / "frames.py",
+        package / "_impl" / "pure" / "frames.py",
     ]
     documented = {row[3].strip("`") for row in _rows(4, *LIMITS)}
     internal = {
