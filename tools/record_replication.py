@@ -27,6 +27,12 @@ TARGET = Path(__file__).parents[1] / "tests/vectors/replication.json"
 LARGEST = 1_500
 """Payloads of more bytes are left out of the file."""
 
+CHANGES = (
+    "insert into t values (100, 'é')",
+    "update t set word = 'two' where n = 1",
+    "delete from t where n >= 2",
+)
+
 LAYOUTS: dict[tuple[str, str], tuple[str, str, tuple[str, ...]]] = {
     ("primary", "w"): ("XLogData", "!QQq", ("start_lsn", "end_lsn", "server_time")),
     ("primary", "k"): ("PrimaryKeepalive", "!Qq?", ("end_lsn", "server_time", "reply_requested")),
@@ -119,7 +125,7 @@ def _record(cluster: Cluster, folder: Path) -> Iterator[dict[str, Any]]:
     tablespace = cluster.directory / "tablespace"
     tablespace.mkdir()
     run.give(tablespace)
-    run.sql(f"create tablespace other location '{tablespace}'", "create table t (n int, word text)")
+    run.sql(f"create tablespace other location '{tablespace}'", "create table t (n int primary key, word text)")
 
     relay = Relay((cluster.host, cluster.port))
     uri = f"host=127.0.0.1 port={relay.port} user=postgres dbname=postgres sslmode=disable"
@@ -130,20 +136,20 @@ def _record(cluster: Cluster, folder: Path) -> Iterator[dict[str, Any]]:
     relay = Relay((cluster.host, cluster.port))
     uri = f"host=127.0.0.1 port={relay.port} user=postgres dbname=postgres sslmode=disable"
     mapping = ["-T", f"{tablespace}={folder / 'moved'}"]
-    run.program(
-        "pg_basebackup", "-d", uri, "-X", "none", "-c", "fast", "-R", "-D", str(folder / "standby"), *mapping
-    )
+    run.program("pg_basebackup", "-d", uri, "-X", "none", "-c", "fast", "-R", "-D", str(folder / "standby"), *mapping)
     relay.connections.clear()
     standby = run.start(
         "postgres", "-D", str(folder / "standby"), "-c", f"port={free_port()}", "-c", "hot_standby=on",
         "-c", "hot_standby_feedback=on", "-c", "wal_receiver_status_interval=1", "-c", "listen_addresses=127.0.0.1",
         "-c", f"unix_socket_directories={folder}",
     )  # fmt: skip
-    for n in range(8):
-        time.sleep(1)
-        run.sql(f"insert into t values ({n}, 'standby')")
-    standby.terminate()
-    standby.wait(30)
+    try:
+        for n in range(8):
+            time.sleep(1)
+            run.sql(f"insert into t values ({n}, 'standby')")
+    finally:
+        standby.terminate()
+        standby.wait(30)
     yield from _chosen(f"a hot standby, {version}", relay, 3)
 
     for plugin, options in (
@@ -158,10 +164,12 @@ def _record(cluster: Cluster, folder: Path) -> Iterator[dict[str, Any]]:
         reader = run.start(
             "pg_recvlogical", "-d", uri, "--slot", plugin, "--start", "-f", str(folder / plugin), "-s", "1", *options
         )
-        run.sql("insert into t values (100, 'é')", "update t set word = 'two' where n = 1", "delete from t where n = 2")
-        time.sleep(4)
-        reader.terminate()
-        reader.wait(30)
+        try:
+            run.sql(*CHANGES)
+            time.sleep(4)
+        finally:
+            reader.terminate()
+            reader.wait(30)
         yield from _chosen(f"pg_recvlogical with {plugin}, {version}", relay, 8)
 
 

@@ -34,7 +34,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix=f"pgwire-py-{name}-") as folder:
             if _test(name, wheels[name], Path(folder), arguments) != 0:
                 failed.append(name)
-        print(f"{name} wheel: {'failed' if name in failed else 'passed'}, {time.monotonic() - started:.0f} s", flush=True)
+        print(
+            f"{name} wheel: {'failed' if name in failed else 'passed'}, {time.monotonic() - started:.0f} s", flush=True
+        )
     return 1 if failed else 0
 
 
