@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,7 +117,7 @@ def _vector(source: str, stream: str, payload: bytes) -> dict[str, Any]:
         fields["data"] = {"hex": rest.hex()}
     else:
         assert rest == b"", (name, rest)
-    return {"source": source, "stream": stream, "class": name, "hex": payload.hex(), "fields": fields}
+    return {"name": "", "source": source, "stream": stream, "class": name, "hex": payload.hex(), "fields": fields}
 
 
 def _record(cluster: Cluster, folder: Path) -> Iterator[dict[str, Any]]:
@@ -225,6 +226,11 @@ def main() -> None:
         running_cluster(find_programs(), hba=hba, settings=settings) as cluster,
     ):
         captured = list(_record(cluster, Path(folder)))
+    counts = Counter[str]()
+    for vector in captured:
+        counts[vector["class"]] += 1
+        count = counts[vector["class"]]
+        vector["name"] = f"{vector['stream']}/{vector['class']}" + (f"-{count}" if count > 1 else "")
     sections = {"payloads": captured, "errors": kept}
     lines = {
         name: ",\n".join(json.dumps(vector, ensure_ascii=False) for vector in section)

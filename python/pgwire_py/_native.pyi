@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from typing import Any, final
 
 from ._impl.interface import Buffer
+from .messages.replication import ReplicationStream
 from .sql import Statement, Token
 
 __all__ = [
@@ -10,8 +11,10 @@ __all__ = [
     "FrontendDecoder",
     "RowEncoder",
     "arrow_columns",
+    "decode_replication",
     "decode_values",
     "encode_message",
+    "encode_replication",
     "encode_value",
     "split_statements",
     "tokenize",
@@ -57,5 +60,7 @@ def decode_values(
 ) -> tuple[object, ...]: ...
 def encode_value(type_oid: int, format: int, value: object) -> bytes | None: ...
 def encode_message(message: object) -> bytes: ...
+def encode_replication(payload: object) -> bytes: ...
+def decode_replication(data: Buffer, stream: ReplicationStream) -> Any: ...
 def split_statements(sql: str) -> list[Statement]: ...
 def tokenize(sql: str) -> list[Token]: ...

@@ -36,8 +36,10 @@ if TYPE_CHECKING:
         FrontendDecoder,
         RowEncoder,
         arrow_columns,
+        decode_replication,
         decode_values,
         encode_message,
+        encode_replication,
         encode_value,
         split_statements,
         tokenize,
@@ -48,6 +50,8 @@ else:
     RowEncoder = core.RowEncoder
     ArrowEncoder = core.ArrowEncoder
     encode_message = core.encode_message
+    encode_replication = core.encode_replication
+    decode_replication = core.decode_replication
     arrow_columns = core.arrow_columns
     decode_values = core.decode_values
     encode_value = core.encode_value
@@ -61,8 +65,10 @@ __all__ = [
     "FrontendDecoder",
     "RowEncoder",
     "arrow_columns",
+    "decode_replication",
     "decode_values",
     "encode_message",
+    "encode_replication",
     "encode_value",
     "split_statements",
     "tokenize",

@@ -8,6 +8,7 @@ pub mod arrow;
 pub mod framing;
 pub mod lexer;
 pub mod messages;
+pub mod replication;
 pub mod rows;
 pub mod types;
 pub mod wire;

@@ -7,7 +7,9 @@ mod buffers;
 mod decoder;
 mod extract;
 mod lexer;
+#[macro_use]
 mod message;
+mod replication;
 mod rows;
 mod shape;
 mod values;
@@ -19,6 +21,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<rows::RowEncoder>()?;
     module.add_class::<arrow::ArrowEncoder>()?;
     module.add_function(wrap_pyfunction!(message::encode_message, module)?)?;
+    module.add_function(wrap_pyfunction!(replication::encode_replication, module)?)?;
+    module.add_function(wrap_pyfunction!(replication::decode_replication, module)?)?;
     module.add_function(wrap_pyfunction!(arrow::arrow_columns, module)?)?;
     module.add_function(wrap_pyfunction!(values::decode_values, module)?)?;
     module.add_function(wrap_pyfunction!(values::encode_value, module)?)?;

@@ -21,7 +21,7 @@ macro_rules! constant {
 }
 
 mod backend;
-mod fields;
+pub(crate) mod fields;
 mod frontend;
 
 /// See `pgwire_py._impl.interface.Core.encode_message`.
@@ -44,8 +44,13 @@ pub fn encode_message<'py>(message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, P
     }
 }
 
+/// A LocalProtocolError.
+pub(crate) fn local_error(py: Python<'_>, text: String) -> PyResult<PyErr> {
+    Encoders::get(py)?.error(py, text)
+}
+
 /// Why a message cannot be encoded: it holds what the wire cannot carry, or Python raised something of its own.
-enum Problem {
+pub(crate) enum Problem {
     Unfit(String),
     Raised(PyErr),
 }

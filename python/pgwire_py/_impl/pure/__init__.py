@@ -7,6 +7,8 @@ from .framing import FrontendDecoder as FrontendDecoder
 from .lexer import split_statements as split_statements
 from .lexer import tokenize as tokenize
 from .messages import encode_message as encode_message
+from .replication import decode_replication as decode_replication
+from .replication import encode_replication as encode_replication
 from .rows import RowEncoder as RowEncoder
 from .values import decode_values as decode_values
 from .values import encode_value as encode_value
