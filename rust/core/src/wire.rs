@@ -25,6 +25,27 @@ pub struct RemoteError {
 }
 
 impl RemoteError {
+    /// SQLSTATE 08P01 about no message in particular.
+    #[cold]
+    pub fn violation(message: impl Into<Cow<'static, str>>) -> Self {
+        RemoteError {
+            message: message.into(),
+            sqlstate: "08P01",
+            fatal: false,
+            tag: None,
+            message_name: "",
+            offset: 0,
+        }
+    }
+
+    /// The same error as the last one of its stream.
+    pub fn into_fatal(self) -> Self {
+        RemoteError {
+            fatal: true,
+            ..self
+        }
+    }
+
     /// The same error with message and offset in its text: about a backend's message nobody is answered.
     #[cold]
     pub fn explained(mut self) -> Self {
@@ -65,12 +86,11 @@ impl Malformed {
     #[cold]
     pub fn of(self, tag: Option<u8>, message_name: &'static str, size: usize) -> RemoteError {
         RemoteError {
-            message: self.rule,
             sqlstate: self.sqlstate,
-            fatal: false,
             tag,
             message_name,
             offset: size - self.left,
+            ..RemoteError::violation(self.rule)
         }
     }
 
