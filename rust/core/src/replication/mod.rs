@@ -61,12 +61,15 @@ pub enum Payload<'a> {
 /// The payload of CopyData's bytes.
 pub fn decode(payload: &[u8], stream: Stream) -> Result<Payload<'_>, RemoteError> {
     let Some((&tag, body)) = payload.split_first() else {
-        return Err(Malformed::new(NO_DATA, 0).of(None, "", 0));
+        return Err(RemoteError::violation(NO_DATA));
     };
     let name = name(tag, stream);
     if name.is_empty() {
         let rule = format!("invalid replication message type {tag}");
-        return Err(Malformed::new(rule, payload.len()).of(Some(tag), "", payload.len()));
+        return Err(RemoteError {
+            tag: Some(tag),
+            ..RemoteError::violation(rule)
+        });
     }
     decode_body(tag, body).map_err(|error| {
         let error = error.of(Some(tag), name, payload.len());
