@@ -37,7 +37,7 @@ def pytest_configure() -> None:
     package = Path(pgwire_py.__file__).parent
     if WHEEL and pgwire_py.IMPLEMENTATION != WHEEL:
         raise pytest.UsageError(f"the {WHEEL} wheel runs on the {pgwire_py.IMPLEMENTATION} implementation")
-    if WHEEL and package.parent != Path(sysconfig.get_path("platlib")):
+    if WHEEL and str(package.parent) not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
         raise pytest.UsageError(f"the {WHEEL} wheel is to be tested, but pgwire_py comes from {package}")
 
 

@@ -20,6 +20,8 @@ from pathlib import Path
 from check_wheels import find
 
 ROOT = Path(__file__).parents[1]
+LEFT_BEHIND = ("python", "target", "dist", "results", "__pycache__")
+"""The sources, and what was built or measured."""
 
 
 def main() -> int:
@@ -51,20 +53,11 @@ def _test(name: str, wheel: Path, folder: Path, arguments: list[str]) -> int:
         [python, "-m", "pip", "install", "-q", f"{wheel}[duckdb,uvloop]", "--group", group], check=True, cwd=folder
     )
     tree = folder / "tree"
-    _copy_all_but_the_sources(tree)
+    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".*", *LEFT_BEHIND))
     variables = {key: value for key, value in os.environ.items() if key not in ("PGWIRE_PY_IMPL", "PYTHONPATH")}
     variables["PGWIRE_PY_WHEEL"] = name
-    command = [python, "-m", "pytest", *arguments]
+    command = [str(python), "-m", "pytest", *arguments]
     return subprocess.run(command, check=False, cwd=tree, env=variables).returncode
-
-
-def _copy_all_but_the_sources(target: Path) -> None:
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ".", ":!python"]
-    listed = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target / name)
 
 
 if __name__ == "__main__":
