@@ -134,7 +134,9 @@ class Core(Protocol):
         """
 
     def decode_replication(self, data: Buffer, stream: ReplicationStream) -> Any:
-        """The payload in CopyData's ``data``, one of :mod:`pgwire_py.messages.replication`, exactly: nothing may be left over.
+        """The payload in CopyData's ``data``, one of :mod:`pgwire_py.messages.replication`, exactly.
+
+        Nothing may be left over, where PostgreSQL 15 ignores bytes behind the last field of a standby's payload.
 
         ``stream`` says who sent it and after which command: each has tags of its own. Any byte but 0 is a true ``reply_requested``, as for
         PostgreSQL.
