@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pgwire_py import frames
 from pgwire_py._impl import pure
 from pgwire_py.errors import FrameError, LocalProtocolError, RemoteProtocolError
-from tests.support import IMPLEMENTATIONS, core_module
 from tests import vectors
+from tests.support import IMPLEMENTATIONS, core_module
 
 STARTUP = bytes.fromhex("00000011000300007573657200 6d65 0000")
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
