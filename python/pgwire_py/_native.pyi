@@ -24,7 +24,6 @@ __all__ = [
     "md5_password",
     "md5_response",
     "prepare_password",
-    "read_statement",
     "scram_check_proof",
     "scram_client_proof",
     "scram_keys",
@@ -135,20 +134,22 @@ class ArrowEncoder:
 
 @final
 class Responder:
-    outcome: Any
     def __new__(
         cls,
-        function: Callable[[Any], Any],
-        query_class: type,
-        result_class: type,
-        session: object,
-        context: Context,
-        event_loop: AbstractEventLoop,
-        task: Task[Any],
+        handler: tuple[Callable[[Any], Any], object],
+        classes: tuple[type, type, type, type],
+        decoder: FrontendDecoder,
+        plans: dict[str, Any],
+        current: tuple[Context, AbstractEventLoop, Task[Any]],
         tails: tuple[bytes, ...],
         max_bytes: int,
     ) -> Responder: ...
-    def answer(
+    @property
+    def begun(self) -> bool: ...
+    @property
+    def outcome(self) -> Any: ...
+    def answer(self, data: Buffer) -> bytes | memoryview | Batch | None: ...
+    def answer_batch(
         self,
         sql: str,
         parameters: tuple[object, ...],
@@ -164,7 +165,6 @@ def decode_values(
 ) -> tuple[object, ...]: ...
 def encode_value(type_oid: int, format: int, value: object) -> bytes | None: ...
 def encode_message(message: object) -> bytes: ...
-def read_statement(decoder: FrontendDecoder, data: Buffer) -> str | Batch | None: ...
 def encode_replication(payload: object) -> bytes: ...
 def decode_replication(data: Buffer, stream: ReplicationStream) -> Any: ...
 def split_statements(sql: str) -> list[Statement]: ...

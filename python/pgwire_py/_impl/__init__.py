@@ -47,7 +47,6 @@ if TYPE_CHECKING:
         md5_password,
         md5_response,
         prepare_password,
-        read_statement,
         scram_check_proof,
         scram_client_proof,
         scram_keys,
@@ -70,7 +69,6 @@ else:
     arrow_columns = core.arrow_columns
     decode_values = core.decode_values
     encode_value = core.encode_value
-    read_statement = core.read_statement
     split_statements = core.split_statements
     tokenize = core.tokenize
     prepare_password = core.prepare_password
@@ -100,7 +98,6 @@ __all__ = [
     "md5_password",
     "md5_response",
     "prepare_password",
-    "read_statement",
     "scram_check_proof",
     "scram_client_proof",
     "scram_keys",

@@ -287,18 +287,39 @@ class ArrowEncoder(Protocol):
 
 
 class Responder(Protocol):
-    """Calls a handler's coroutine function and encodes what it returns, in one step where it ends at once with a short result.
+    """Answers one statement that came in one piece by calling a handler's coroutine function, where its coroutine ends at once with a
+    short result.
 
-    ``Responder(function, query_class, result_class, session, context, event_loop, task, tails, max_bytes)``: the function gets a
-    ``query_class`` (slots ``sql``, ``parameters``, ``parameter_types``, ``session`` and ``describing``, which is False) and returns a
-    ``result_class`` (slots ``columns``, ``rows`` and ``tag``); ``context`` and ``task`` are current while the
-    coroutine runs; ``tails`` is what follows 0, 1, 2 … rows.
+    ``Responder((function, session), (Query, Result, Plan, Shape), decoder, plans, (context, event_loop, task), tails, max_bytes)``: the
+    function gets a ``Query`` (slots ``sql``, ``parameters``, ``parameter_types``, ``session``, ``describing``) and returns a ``Result``
+    (slots ``columns``, ``rows``, ``tag``). ``plans`` has a ``Plan`` (slots ``text``, ``parameters``: how many it takes, ``shapes``: by
+    format codes) for each query string that may be answered; a ``Shape`` has the slots ``columns``, ``encoder`` and
+    ``row_description``. ``context`` and ``task`` are current while the coroutine runs; ``tails`` is what follows 0, 1, 2 … rows.
     """
 
-    outcome: Any
-    """What the function returned last, where it was not answered; taking it leaves None."""
+    begun: bool
+    """Whether the function was called for a statement that was not answered."""
 
-    def answer(
+    outcome: Any
+    """What it returned then, or a :class:`~pgwire_py._impl.suspended.Suspended` where its coroutine has not ended. To be taken once."""
+
+    def answer(self, data: Buffer) -> bytes | memoryview | Batch | None:
+        """Answer a Query: RowDescription, DataRow for each row, and the tail for their number.
+
+        Returns:
+            The answer; or a :data:`Batch`, for :meth:`answer_batch`, where ``data`` is [Parse] Bind [Describe portal] Execute Sync with the
+            unnamed portal, no row limit and, where Parse is there, the same statement name in Bind. None for anything else: if something
+            stands before ``data`` in the decoder, ``data`` is more or less than one statement or malformed, its text is not in ``plans``
+            or takes parameters; and, with :attr:`begun`, if the coroutine did not end, or returned anything but a ``Result`` with a
+            list of rows, with the columns of the plan's shape, no tag, a tail, fewer than ``max_bytes`` bytes before its last row, and
+            rows that can be encoded. ``data`` is never taken: what is to be handled in another way goes to
+            :meth:`FrontendDecoder.feed`.
+
+        Raises:
+            BaseException: whatever the function or its coroutine raised.
+        """
+
+    def answer_batch(
         self,
         sql: str,
         parameters: tuple[object, ...],
@@ -307,15 +328,7 @@ class Responder(Protocol):
         encoder: RowEncoder | None,
         head: bytes,
     ) -> bytes | memoryview | None:
-        """``head``, DataRow for each row, and the tail for their number.
-
-        None where the function's coroutine did not end, or returned anything but a ``result_class`` with a list of rows, with these
-        ``columns``, no tag, a tail, fewer than ``max_bytes`` bytes before its last row, and rows that can be encoded. Then
-        :attr:`outcome` is what it returned; a :class:`~pgwire_py._impl.suspended.Suspended` where it did not end.
-
-        Raises:
-            BaseException: whatever the function or its coroutine raised.
-        """
+        """The same for a Batch: ``head``, the rows, and the tail; None, with :attr:`begun`, as above."""
 
 
 class Core(Protocol):
@@ -371,15 +384,6 @@ class Core(Protocol):
 
     def encode_value(self, type_oid: int, format: int, value: object) -> bytes | None:
         """One value in text (0) or binary (1) format, without a length; None stays None."""
-
-    def read_statement(self, decoder: Any, data: Buffer) -> str | Batch | None:
-        """One statement, where ``data`` holds exactly that, in one piece, with nothing before it in ``decoder``.
-
-        Returns:
-            A Query's string; or a :data:`Batch` for [Parse] Bind [Describe portal] Execute Sync with the unnamed portal, no row limit
-            and, where Parse is there, the same statement name in Bind; None for anything else, malformed messages included. Nothing is
-            taken: what is to be handled in another way goes to :meth:`FrontendDecoder.feed`.
-        """
 
     def split_statements(self, sql: str) -> list[Statement]:
         """The statements of a query string, empty ones left out.

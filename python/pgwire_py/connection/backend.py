@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from .. import messages as m
-from .._impl import FrontendDecoder, encode_message, read_statement
-from .._impl.interface import Batch
+from .._impl import FrontendDecoder, encode_message
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..events import ConnectionClosed, DirectTLS
 from ..state import ANSWERING, BACKEND, FRONTEND, IGNORED, START_UP, TAGS, Kind, Phase, kind_of
@@ -43,8 +42,6 @@ for _phase, _row in FRONTEND.items():
     _ROWS[_phase].update({_kind: (_next, _ROWS[_next]) for _kind, _next in _row.items()})
 
 _IDLE_ROW: Final = _ROWS[_IDLE]  # looked up once: hashing an Enum's member takes a call of Python code
-_SIMPLE_ROW: Final = _ROWS[_SIMPLE]
-_SYNC_ROW: Final = _ROWS[_SYNC]
 
 
 class BackendConnection:
@@ -56,6 +53,9 @@ class BackendConnection:
         max_auth_message_length: largest tagged message accepted before authentication, in bytes.
         direct_tls: whether a frontend may begin with TLS at once. Then :class:`DirectTLS` is the first event if it does; otherwise its
             bytes are an error like any other packet of impossible length.
+
+    Attributes:
+        phase: where the connection stands; not to be set.
 
     Give it what the socket delivers with :meth:`receive_data`, take events with :meth:`next_event`, answer with :meth:`send`, and write
     what :meth:`data_to_send` returns.
@@ -70,9 +70,9 @@ class BackendConnection:
         "_inbox",
         "_max_message_length",
         "_out",
-        "_phase",
         "_position",
         "_row",
+        "phase",
     )
 
     def __init__(
@@ -95,13 +95,13 @@ class BackendConnection:
         self._enter(Phase.STARTUP)
 
     def _enter(self, phase: Phase) -> None:
-        self._phase = phase
+        self.phase = phase
         self._row = _ROWS[phase]
 
     @property
-    def phase(self) -> Phase:
-        """Where the connection stands."""
-        return self._phase
+    def decoder(self) -> FrontendDecoder:
+        """What cuts the stream into messages, for an owner that reads statements on its own."""
+        return self._decoder
 
     @property
     def buffered(self) -> int:
@@ -146,45 +146,17 @@ class BackendConnection:
         if len(messages) == 1 and self._position == len(self._inbox):
             entry = self._row.get(messages[0].__class__)
             if entry is not None:
-                self._phase, self._row = entry
+                self.phase, self._row = entry
                 return messages[0]
         self._queue(messages)
         return self.next_event()
 
-    def receive_statement(self, data: bytes | bytearray | memoryview) -> str | Batch | None:
-        """Take bytes that are one whole statement as one event, where nothing else is under way.
-
-        Returns:
-            A query string or a :data:`~pgwire_py._impl.interface.Batch`, which :meth:`finish_statement` answers up to ReadyForQuery. None
-            where ``data`` is anything else: nothing was taken then.
+    def send_around(self, answer: bytes | memoryview) -> bytes | memoryview:
+        """All that is to be sent where ``answer``, up to ReadyForQuery, answers a statement that an owner read on its own, in phase IDLE;
+        nothing where the connection was closed meanwhile.
         """
-        if self._phase is not _IDLE or self._position != len(self._inbox):
-            return None
-        statement: str | Batch | None = read_statement(self._decoder, data)
-        if statement is not None:
-            if type(statement) is str:
-                self._phase = _SIMPLE
-                self._row = _SIMPLE_ROW
-            else:
-                self._phase = _SYNC
-                self._row = _SYNC_ROW
-        return statement
-
-    def give_back_statement(self) -> None:
-        """Undo :meth:`receive_statement`: the same bytes come again by :meth:`receive_data`."""
-        if self._phase is not _CLOSED:
-            self._enter(_IDLE)
-
-    def finish_statement(self, answer: bytes | memoryview) -> bytes | memoryview:
-        """Answer what :meth:`receive_statement` gave; ``answer`` ends with ReadyForQuery.
-
-        Returns:
-            All that is to be sent: nothing where the connection was closed meanwhile.
-        """
-        if self._phase is _CLOSED:
+        if self.phase is _CLOSED:
             return b""
-        self._phase = _IDLE
-        self._row = _IDLE_ROW
         if self._out:
             self._out.append(answer)
             return self.data_to_send()
@@ -203,13 +175,13 @@ class BackendConnection:
         """
         while self._position < len(self._inbox):
             row = self._row
-            if not row and self._phase is not _CLOSED:
+            if not row and self.phase is not _CLOSED:
                 return None
             message = self._inbox[self._position]
             self._position += 1
             entry = row.get(message.__class__)
             if entry is not None:
-                self._phase, self._row = entry
+                self.phase, self._row = entry
                 return message
             event = self._not_in_table(message)
             if event is not None:
@@ -220,7 +192,7 @@ class BackendConnection:
         """What becomes of a malformed message, or of one that has no place here; None: nothing, it is dropped."""
         if self._ended:
             return None
-        phase = self._phase
+        phase = self.phase
         malformed = message.__class__ is RemoteProtocolError
         kind: Kind = TAGS.get(message.tag, RemoteProtocolError) if malformed else message.__class__
         if malformed and message.fatal:
@@ -230,7 +202,7 @@ class BackendConnection:
         if malformed:
             entry = self._row.get(kind)
             if phase not in START_UP and entry is not None and entry[0] is not _CLOSED:
-                self._phase, self._row = entry
+                self.phase, self._row = entry
                 return message  # type: ignore[no-any-return]
             message.fatal = True
             return self._broken(message)
@@ -248,7 +220,7 @@ class BackendConnection:
         return error
 
     def _end(self) -> ConnectionClosed | RemoteProtocolError | None:
-        phase = self._phase
+        phase = self.phase
         if not self._row and phase is not _CLOSED:
             return None
         self._eof = False
@@ -288,7 +260,7 @@ class BackendConnection:
         Raises:
             LocalProtocolError: the message is not legal in this phase, or cannot be encoded; nothing was queued.
         """
-        before = self._phase
+        before = self.phase
         phase = BACKEND[before].get(kind_of(message))
         if phase is None:
             raise LocalProtocolError(f"cannot send {type(message).__name__} in phase {before.value}")
@@ -322,16 +294,16 @@ class BackendConnection:
         Raises:
             LocalProtocolError: no command is being answered.
         """
-        if self._phase not in ANSWERING:
-            raise LocalProtocolError(f"cannot send results in phase {self._phase.value}")
+        if self.phase not in ANSWERING:
+            raise LocalProtocolError(f"cannot send results in phase {self.phase.value}")
         self._out.append(data)
 
     def send_ready(self, status: str, results: bytes = b"") -> None:
         """Queue ReadyForQuery with status ``I``, ``T`` or ``E`` behind ``results``, the bytes of complete backend messages."""
-        if self._phase is not _SIMPLE and self._phase is not _SYNC and self._phase not in _STARTING:
-            raise LocalProtocolError(f"cannot send ReadyForQuery in phase {self._phase.value}")
+        if self.phase is not _SIMPLE and self.phase is not _SYNC and self.phase not in _STARTING:
+            raise LocalProtocolError(f"cannot send ReadyForQuery in phase {self.phase.value}")
         self._out.append(results + READY[status])
-        self._phase = _IDLE
+        self.phase = _IDLE
         self._row = _IDLE_ROW
 
     def data_to_send(self) -> bytes | memoryview:

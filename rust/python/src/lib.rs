@@ -36,7 +36,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(values::encode_value, module)?)?;
     module.add_function(wrap_pyfunction!(lexer::split_statements, module)?)?;
     module.add_function(wrap_pyfunction!(lexer::tokenize, module)?)?;
-    module.add_function(wrap_pyfunction!(statement::read_statement, module)?)?;
     module.add_function(wrap_pyfunction!(auth::prepare_password, module)?)?;
     module.add_function(wrap_pyfunction!(auth::md5_password, module)?)?;
     module.add_function(wrap_pyfunction!(auth::md5_response, module)?)?;
