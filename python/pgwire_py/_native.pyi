@@ -6,6 +6,7 @@ from .sql import Statement, Token
 
 __all__ = [
     "ArrowEncoder",
+    "BackendDecoder",
     "FrontendDecoder",
     "RowEncoder",
     "arrow_columns",
@@ -23,6 +24,15 @@ class FrontendDecoder:
     max_message_length: int
     password_kind: str
     def __new__(cls, max_startup_length: int = 10_000, max_message_length: int = 65_535) -> FrontendDecoder: ...
+    @property
+    def buffered(self) -> int: ...
+    def feed(self, data: Buffer) -> list[Any]: ...
+
+@final
+class BackendDecoder:
+    max_message_length: int
+    encryption_response: bool
+    def __new__(cls, max_message_length: int = 30_000) -> BackendDecoder: ...
     @property
     def buffered(self) -> int: ...
     def feed(self, data: Buffer) -> list[Any]: ...

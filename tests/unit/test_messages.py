@@ -30,7 +30,11 @@ def test_frontend_message(core: Any, vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", vectors.load("backend"), ids=_ids("backend"))
 def test_backend_message(core: Any, vector: dict[str, Any]) -> None:
-    assert core.encode_message(vectors.message(vector)) == bytes.fromhex(vector["hex"])
+    raw, expected = bytes.fromhex(vector["hex"]), vectors.message(vector)
+    decoder = vectors.backend_decoder_for(core, vector["class"])
+    assert decoder.feed(raw) == [expected]
+    assert decoder.buffered == 0
+    assert core.encode_message(expected) == raw
 
 
 @pytest.mark.parametrize("vector", vectors.load("errors"), ids=_ids("errors"))
@@ -38,12 +42,31 @@ def test_malformed_bytes(core: Any, vector: dict[str, Any]) -> None:
     decoder = core.FrontendDecoder()
     decoder.startup = vector["startup"]
     decoder.password_kind = vector["password_kind"]
-    expected = RemoteProtocolError(vector["message"], vector["sqlstate"], vector["fatal"], vector["tag"])
+    expected = _error(vector)
     items = decoder.feed(bytes.fromhex(vector["hex"]))
     assert items == [expected]
     assert repr(items[0]) == repr(expected)
     sync = b"S\0\0\0\4"
     assert decoder.feed(sync) == ([] if vector["fatal"] else [m.Sync()])
+
+
+@pytest.mark.parametrize("vector", vectors.load("backend_errors"), ids=_ids("backend_errors"))
+def test_malformed_bytes_of_a_backend(core: Any, vector: dict[str, Any]) -> None:
+    decoder = core.BackendDecoder()
+    decoder.encryption_response = vector["encryption_response"]
+    expected = _error(vector)
+    items = decoder.feed(bytes.fromhex(vector["hex"]))
+    assert items == [expected]
+    assert repr(items[0]) == repr(expected)
+    if vector["message_name"]:
+        assert str(items[0]).startswith(f"{vector['message_name']}: offset {vector['offset']}: ")
+    no_data = b"n\0\0\0\4"
+    assert decoder.feed(no_data) == ([] if vector["fatal"] else [m.NoData()])
+
+
+def _error(vector: dict[str, Any]) -> RemoteProtocolError:
+    fields = ("message", "sqlstate", "fatal", "tag", "message_name", "offset")
+    return RemoteProtocolError(*[vector[field] for field in fields])
 
 
 def test_every_class_has_a_vector() -> None:
@@ -52,8 +75,10 @@ def test_every_class_has_a_vector() -> None:
 
 
 def test_decoded_messages_are_the_shared_classes(core: Any) -> None:
-    for vector in vectors.load("frontend"):
-        [item] = vectors.decoder_for(core, vector["class"]).feed(bytes.fromhex(vector["hex"]))
+    decoders = [(vectors.decoder_for, vector) for vector in vectors.load("frontend")]
+    decoders += [(vectors.backend_decoder_for, vector) for vector in vectors.load("backend")]
+    for decoder_for, vector in decoders:
+        [item] = decoder_for(core, vector["class"]).feed(bytes.fromhex(vector["hex"]))
         expected = vectors.message(vector)
         assert type(item) is type(expected)
         assert repr(item) == repr(expected)
@@ -86,6 +111,15 @@ def test_decoded_messages_are_the_shared_classes(core: Any) -> None:
         (m.Execute("", 10**400), "Execute: an integer does not fit Int32"),
         (m.Describe("X"), "Describe: expected one of the letters SP"),
         (m.Close(""), "Close: expected one of the letters SP"),
+        (m.GSSResponse("x"), "GSSResponse: expected bytes, not str"),  # type: ignore[arg-type]
+        (m.EncryptionResponse("E"), "EncryptionResponse: expected one of the letters SGN"),
+        (m.AuthenticationMD5Password(b"abc"), "AuthenticationMD5Password: the salt must have 4 bytes"),
+        (m.AuthenticationSASL(("A", "")), "AuthenticationSASL: a mechanism has no name"),
+        (m.CopyInResponse(2, ()), "CopyInResponse: the COPY format must be 0 or 1"),
+        (m.CopyOutResponse(-1, ()), "CopyOutResponse: the COPY format must be 0 or 1"),
+        (m.CopyBothResponse(1 << 15, ()), "CopyBothResponse: an integer does not fit Int16"),
+        (m.CopyInResponse(0, (32_768,)), "CopyInResponse: an integer does not fit Int16"),
+        (m.FunctionCallResponse("x"), "FunctionCallResponse: expected bytes, not str"),  # type: ignore[arg-type]
         (m.ReadyForQuery("IT"), "ReadyForQuery: expected one of the letters ITE"),
         (m.ErrorResponse({"MM": "x"}), "ErrorResponse: a field code must be one ASCII character"),
         (m.NoticeResponse({"M": "a\0"}), "NoticeResponse: a text holds a NUL"),

@@ -12,11 +12,11 @@ from typing import Any, cast
 from pgwire_py import messages
 
 STARTUP_CLASSES = frozenset({"StartupMessage", "SSLRequest", "GSSENCRequest", "CancelRequest"})
-PASSWORD_KINDS = {"SASLInitialResponse": "sasl_initial", "SASLResponse": "sasl_response"}
+PASSWORD_KINDS = {"SASLInitialResponse": "sasl_initial", "SASLResponse": "sasl_response", "GSSResponse": "gss"}
 
 
 def load(section: str) -> list[dict[str, Any]]:
-    """One section of messages.json: ``frontend``, ``backend`` or ``errors``."""
+    """One section of messages.json: ``frontend``, ``backend``, ``errors`` (of a frontend's bytes) or ``backend_errors``."""
     text = Path(__file__).with_name("messages.json").read_text(encoding="utf-8")
     return cast(list[dict[str, Any]], json.loads(text)[section])
 
@@ -34,6 +34,13 @@ def decoder_for(core: Any, class_name: str) -> Any:
     decoder = core.FrontendDecoder()
     decoder.startup = class_name in STARTUP_CLASSES
     decoder.password_kind = PASSWORD_KINDS.get(class_name, "password")
+    return decoder
+
+
+def backend_decoder_for(core: Any, class_name: str) -> Any:
+    """A backend's decoder in the state in which a message of this class may come."""
+    decoder = core.BackendDecoder()
+    decoder.encryption_response = class_name == "EncryptionResponse"
     return decoder
 
 

@@ -32,6 +32,7 @@ IMPLEMENTATION, core = _choose()
 if TYPE_CHECKING:
     from .pure import (
         ArrowEncoder,
+        BackendDecoder,
         FrontendDecoder,
         RowEncoder,
         arrow_columns,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     )
 else:
     FrontendDecoder = core.FrontendDecoder
+    BackendDecoder = core.BackendDecoder
     RowEncoder = core.RowEncoder
     ArrowEncoder = core.ArrowEncoder
     encode_message = core.encode_message
@@ -55,6 +57,7 @@ else:
 __all__ = [
     "IMPLEMENTATION",
     "ArrowEncoder",
+    "BackendDecoder",
     "FrontendDecoder",
     "RowEncoder",
     "arrow_columns",

@@ -30,7 +30,7 @@ class FrontendDecoder(Protocol):
     """Largest length field accepted for a tagged message, in bytes (settable; raised by the owner after authentication)."""
 
     password_kind: str
-    """What tag ``p`` decodes to (settable): ``"password"`` (default), ``"sasl_initial"`` or ``"sasl_response"``."""
+    """What tag ``p`` decodes to (settable): ``"password"`` (default), ``"sasl_initial"``, ``"sasl_response"`` or ``"gss"``."""
 
     buffered: int
     """Bytes received and not yet returned as messages (read-only)."""
@@ -42,6 +42,33 @@ class FrontendDecoder(Protocol):
         decoding goes on behind it. When the stream cannot be followed (bad length, unknown tag) the error has ``fatal`` True, is the last
         item, and every later feed returns an empty list. Nothing is allocated for a length before its bytes have come.
         """
+
+
+class BackendDecoder(Protocol):
+    """Turns the bytes a backend sends into messages, in any chunking (Protocol 55.7).
+
+    ``BackendDecoder(max_message_length=30_000)``.
+
+    Messages that have no reason to be long have bounds of their own as in libpq: 2,000 bytes for authentication requests and
+    NegotiateProtocolVersion, 30,000 for all but RowDescription, DataRow, CopyData, ErrorResponse, NoticeResponse, NotificationResponse,
+    FunctionCallResponse, and ParameterDescription, which may be as long as 65,535 parameters make it.
+    """
+
+    max_message_length: int
+    """Largest length field accepted, in bytes (settable; raised by the owner after authentication). The default is libpq's MAX_ERRLEN."""
+
+    encryption_response: bool
+    """Whether the next byte answers SSLRequest or GSSENCRequest (settable; False in a new decoder).
+
+    ``S``, ``G`` or ``N`` comes out as EncryptionResponse; then the flag is False, the feed ends, and what follows is kept for the next
+    one: ``buffered`` tells the owner that there were bytes behind the answer. An ``E`` begins an ErrorResponse; any other byte is fatal.
+    """
+
+    buffered: int
+    """Bytes received and not yet returned as messages (read-only)."""
+
+    def feed(self, data: Buffer) -> list[Any]:
+        """As :meth:`FrontendDecoder.feed`. A DataRow's values are bytes, or None for NULL."""
 
 
 class RowEncoder(Protocol):
@@ -87,6 +114,7 @@ class Core(Protocol):
     """The module itself."""
 
     FrontendDecoder: type[FrontendDecoder]
+    BackendDecoder: type[BackendDecoder]
     RowEncoder: type[RowEncoder]
     ArrowEncoder: type[ArrowEncoder]
 
@@ -123,4 +151,4 @@ class Core(Protocol):
         """Tokens of one statement, comments left out; raises as split_statements."""
 
 
-__all__ = ["ArrowEncoder", "Buffer", "Core", "FrontendDecoder", "RemoteProtocolError", "RowEncoder"]
+__all__ = ["ArrowEncoder", "BackendDecoder", "Buffer", "Core", "FrontendDecoder", "RemoteProtocolError", "RowEncoder"]

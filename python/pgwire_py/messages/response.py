@@ -60,6 +60,36 @@ class CommandComplete:
 
     command_tag: str
 
+    @property
+    def command(self) -> str:
+        """The tag without its numbers, such as ``INSERT`` or ``CREATE TABLE``."""
+        return _parts(self.command_tag)[0]
+
+    @property
+    def oid(self) -> int | None:
+        """The OID of the inserted row, which only INSERT's tag has; 0 from every server that is still alive. Else None."""
+        return _parts(self.command_tag)[1]
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows the statement returned, changed, moved over or copied; None where the tag does not say."""
+        return _parts(self.command_tag)[2]
+
+
+def _parts(command_tag: str) -> tuple[str, int | None, int | None]:
+    """Command, OID and number of rows, such as ``("INSERT", 0, 5)``."""
+    command, _, last = command_tag.rpartition(" ")
+    if not command or not _is_number(last):
+        return command_tag, None, None
+    before, _, middle = command.rpartition(" ")
+    if before == "INSERT" and _is_number(middle):
+        return before, int(middle), int(last)
+    return command, None, int(last)
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) <= 20  # PostgreSQL counts in 64 bits
+
 
 @dataclass(slots=True)
 class EmptyQueryResponse:
@@ -115,7 +145,12 @@ class ReadyForQuery:
 
 @dataclass(slots=True)
 class ErrorResponse:
-    """An error, tag ``E``; ``fields`` maps the one-letter field code to its text in the order sent (Protocol 55.8)."""
+    """An error, tag ``E`` (Protocol 55.8).
+
+    ``fields`` maps the one-letter field code to its text in the order sent, codes that nobody knows included; of a repeated code the last
+    text is kept. A server may say why it refuses a connection before it knows the client's encoding, so a text that is not UTF-8 is no
+    error: what cannot be decoded becomes U+FFFD, the replacement character.
+    """
 
     fields: dict[str, str]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FunctionCall", "Query", "Terminate"]
+__all__ = ["FunctionCall", "FunctionCallResponse", "Query", "Terminate"]
 
 
 @dataclass(slots=True)
@@ -22,6 +22,13 @@ class FunctionCall:
     argument_formats: tuple[int, ...]
     arguments: tuple[bytes | None, ...]
     result_format: int
+
+
+@dataclass(slots=True)
+class FunctionCallResponse:
+    """The result of a FunctionCall as bytes in the format asked for, or None for NULL, tag ``V`` (B)."""
+
+    value: bytes | None
 
 
 @dataclass(slots=True)

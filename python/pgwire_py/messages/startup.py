@@ -1,10 +1,13 @@
-"""Messages of connection start-up that carry no tag byte (Protocol 55.7: StartupMessage, SSLRequest, GSSENCRequest, CancelRequest)."""
+"""Messages of connection start-up that carry no tag byte (Protocol 55.7).
+
+The frontend's StartupMessage, SSLRequest, GSSENCRequest and CancelRequest; the backend's one-byte answer to the requests for encryption.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["CancelRequest", "GSSENCRequest", "SSLRequest", "StartupMessage"]
+__all__ = ["CancelRequest", "EncryptionResponse", "GSSENCRequest", "SSLRequest", "StartupMessage"]
 
 
 @dataclass(slots=True)
@@ -41,3 +44,13 @@ class CancelRequest:
 
     process_id: int
     secret_key: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class EncryptionResponse:
+    """The backend's one-byte answer to SSLRequest or GSSENCRequest, without tag and length (Protocol 55.2.10, 55.2.11).
+
+    ``answer`` is ``"S"`` (go on with TLS), ``"G"`` (go on with GSSAPI encryption) or ``"N"`` (no).
+    """
+
+    answer: str

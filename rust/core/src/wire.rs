@@ -18,37 +18,60 @@ pub struct RemoteError {
     pub fatal: bool,
     /// The tag of the message at fault; `None` for a start-up packet.
     pub tag: Option<u8>,
+    /// Its class; empty where no message is known by these bytes.
+    pub message_name: &'static str,
+    /// How many bytes of the message, tag and length counted, stand before the field that breaks the rule.
+    pub offset: usize,
 }
 
 impl RemoteError {
-    /// A malformed body, SQLSTATE 08P01; decoding goes on behind it.
-    pub fn violation(message: impl Into<Cow<'static, str>>) -> Self {
-        RemoteError {
-            message: message.into(),
+    /// The same error with message and offset in its text: about a backend's message nobody is answered.
+    pub fn explained(mut self) -> Self {
+        self.message = format!(
+            "{}: offset {}: {}",
+            self.message_name, self.offset, self.message
+        )
+        .into();
+        self
+    }
+}
+
+/// A body that breaks a rule, before anyone said which message's body it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Malformed {
+    rule: Cow<'static, str>,
+    sqlstate: &'static str,
+    /// Bytes of the body from the field at fault to the end.
+    left: usize,
+}
+
+impl Malformed {
+    /// SQLSTATE 08P01 at the field that begins `left` bytes before the end of the body.
+    #[cold]
+    pub fn new(rule: impl Into<Cow<'static, str>>, left: usize) -> Self {
+        Malformed {
+            rule: rule.into(),
             sqlstate: "08P01",
+            left,
+        }
+    }
+
+    /// The error about a message of `size` bytes, header included.
+    #[cold]
+    pub fn of(self, tag: Option<u8>, message_name: &'static str, size: usize) -> RemoteError {
+        RemoteError {
+            message: self.rule,
+            sqlstate: self.sqlstate,
             fatal: false,
-            tag: None,
-        }
-    }
-
-    /// The same error, about a message with this tag.
-    pub fn of(self, tag: u8) -> Self {
-        RemoteError {
-            tag: Some(tag),
-            ..self
-        }
-    }
-
-    /// The same error as the last one of its stream.
-    pub fn into_fatal(self) -> Self {
-        RemoteError {
-            fatal: true,
-            ..self
+            tag,
+            message_name,
+            offset: size - self.left,
         }
     }
 
     /// PostgreSQL's error about the invalid sequence that begins at `start`: it prints as many bytes as the first one announces.
-    fn invalid_utf8(raw: &[u8], start: usize) -> Self {
+    #[cold]
+    fn invalid_utf8(raw: &[u8], start: usize, left: usize) -> Self {
         let size = match raw[start] {
             first if first & 0xe0 == 0xc0 => 2,
             first if first & 0xf0 == 0xe0 => 3,
@@ -60,15 +83,11 @@ impl RemoteError {
             .iter()
             .map(|byte| format!("0x{byte:02x}"))
             .collect();
-        RemoteError {
-            message: format!(
-                "invalid byte sequence for encoding \"UTF8\": {}",
-                shown.join(" ")
-            )
-            .into(),
+        let shown = shown.join(" ");
+        Malformed {
+            rule: format!("invalid byte sequence for encoding \"UTF8\": {shown}").into(),
             sqlstate: "22021",
-            fatal: false,
-            tag: None,
+            left: left - start,
         }
     }
 }
@@ -80,7 +99,9 @@ pub enum EncodeError {
     TooMany(usize),
     TooLong,
     SecretKey,
+    CopyFormat,
     UnnamedParameter,
+    UnnamedMechanism,
     FieldCode,
 }
 
@@ -91,7 +112,9 @@ impl fmt::Display for EncodeError {
             EncodeError::TooMany(count) => write!(f, "{count} values, at most {MAX_COUNT} fit"),
             EncodeError::TooLong => write!(f, "longer than {MAX_LENGTH} bytes"),
             EncodeError::SecretKey => f.write_str("the secret key must have 4 to 256 bytes"),
+            EncodeError::CopyFormat => f.write_str("the COPY format must be 0 or 1"),
             EncodeError::UnnamedParameter => f.write_str("a parameter has no name"),
+            EncodeError::UnnamedMechanism => f.write_str("a mechanism has no name"),
             EncodeError::FieldCode => f.write_str("a field code must be one ASCII character"),
         }
     }
@@ -99,14 +122,17 @@ impl fmt::Display for EncodeError {
 
 impl std::error::Error for EncodeError {}
 
-type Read<T> = Result<T, RemoteError>;
+type Read<T> = Result<T, Malformed>;
 
-/// The text of UTF-8 bytes; 22021 for anything else.
-pub fn decode_text(raw: &[u8]) -> Read<&str> {
-    std::str::from_utf8(raw).map_err(|error| RemoteError::invalid_utf8(raw, error.valid_up_to()))
+/// The text of UTF-8 bytes that begin `left` bytes before the end of the body; 22021 for anything else.
+pub fn decode_text(raw: &[u8], left: usize) -> Read<&str> {
+    std::str::from_utf8(raw)
+        .map_err(|error| Malformed::invalid_utf8(raw, error.valid_up_to(), left))
 }
 
 /// Takes the primitive values of one message body in order.
+///
+/// The offset of an error is where the value begins that could not be taken, with the length or count in front of it.
 pub struct Reader<'a> {
     rest: &'a [u8],
 }
@@ -118,18 +144,32 @@ impl<'a> Reader<'a> {
 
     /// A NUL-terminated text.
     pub fn text(&mut self) -> Read<&'a str> {
+        let left = self.remaining();
+        decode_text(self.text_bytes()?, left)
+    }
+
+    /// A NUL-terminated text; what is not UTF-8 becomes U+FFFD.
+    pub fn lossy_text(&mut self) -> Read<Cow<'a, str>> {
+        self.text_bytes().map(String::from_utf8_lossy)
+    }
+
+    /// The bytes of a NUL-terminated text, without the NUL.
+    fn text_bytes(&mut self) -> Read<&'a [u8]> {
         let Some(end) = find_nul(self.rest) else {
-            return Err(RemoteError::violation("invalid string in message"));
+            return Err(Malformed::new(
+                "invalid string in message",
+                self.remaining(),
+            ));
         };
         let raw = &self.rest[..end];
         self.rest = &self.rest[end + 1..];
-        decode_text(raw)
+        Ok(raw)
     }
 
     /// One byte.
     pub fn byte(&mut self) -> Read<u8> {
         let Some((&byte, rest)) = self.rest.split_first() else {
-            return Err(RemoteError::violation("no data left in message"));
+            return Err(Malformed::new("no data left in message", 0));
         };
         self.rest = rest;
         Ok(byte)
@@ -157,8 +197,9 @@ impl<'a> Reader<'a> {
 
     /// A count and that many Int16.
     pub fn int16s(&mut self) -> Read<Vec<i16>> {
+        let left = self.remaining();
         let count = usize::from(self.uint16()?);
-        let raw = self.take(2 * count)?;
+        let raw = self.take(2 * count, left)?;
         Ok(raw
             .chunks_exact(2)
             .map(|pair| i16::from_be_bytes([pair[0], pair[1]]))
@@ -167,28 +208,49 @@ impl<'a> Reader<'a> {
 
     /// A count and that many OIDs.
     pub fn uint32s(&mut self) -> Read<Vec<u32>> {
+        let left = self.remaining();
         let count = usize::from(self.uint16()?);
-        let raw = self.take(4 * count)?;
+        let raw = self.take(4 * count, left)?;
         Ok(raw
             .chunks_exact(4)
             .map(|four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]))
             .collect())
     }
 
-    /// Bytes with their length in front, `None` for length -1 (NULL).
-    pub fn value(&mut self) -> Read<Option<&'a [u8]>> {
+    /// Bytes with their length in front, `None` for length -1 (NULL); `negative` words the error about another negative length.
+    #[inline]
+    pub fn value(&mut self, negative: fn(i32) -> Cow<'static, str>) -> Read<Option<&'a [u8]>> {
+        let left = self.remaining();
         match self.int32()? {
             -1 => Ok(None),
-            size => self.sized(size).map(Some),
+            size => match usize::try_from(size) {
+                Ok(size) => self.take(size, left).map(Some),
+                Err(_) => Err(Malformed::new(negative(size), left)),
+            },
         }
     }
 
-    /// `size` bytes; a negative size is an error.
-    pub fn sized(&mut self, size: i32) -> Read<&'a [u8]> {
-        match usize::try_from(size) {
-            Ok(size) => self.take(size),
-            Err(_) => Err(insufficient()),
+    /// A count and that many values. No more room is taken than the body can fill.
+    #[inline]
+    pub fn values(
+        &mut self,
+        negative: fn(i32) -> Cow<'static, str>,
+    ) -> Read<Vec<Option<&'a [u8]>>> {
+        let count = usize::from(self.uint16()?);
+        let mut values = Vec::with_capacity(count.min(self.remaining() / 4));
+        for _ in 0..count {
+            values.push(self.value(negative)?);
         }
+        Ok(values)
+    }
+
+    /// Exactly so many bytes.
+    pub fn array<const N: usize>(&mut self) -> Read<[u8; N]> {
+        let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else {
+            return Err(insufficient(self.remaining()));
+        };
+        self.rest = rest;
+        Ok(*taken)
     }
 
     /// How many bytes are left.
@@ -206,29 +268,29 @@ impl<'a> Reader<'a> {
         if self.rest.is_empty() {
             Ok(())
         } else {
-            Err(RemoteError::violation("invalid message format"))
+            Err(Malformed::new("invalid message format", self.remaining()))
         }
     }
 
-    fn take(&mut self, size: usize) -> Read<&'a [u8]> {
+    /// `size` bytes of a field that began `left` bytes before the end.
+    fn take(&mut self, size: usize, left: usize) -> Read<&'a [u8]> {
         let Some((taken, rest)) = self.rest.split_at_checked(size) else {
-            return Err(insufficient());
+            return Err(insufficient(left));
         };
         self.rest = rest;
         Ok(taken)
     }
-
-    fn array<const N: usize>(&mut self) -> Read<[u8; N]> {
-        let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else {
-            return Err(insufficient());
-        };
-        self.rest = rest;
-        Ok(*taken)
-    }
 }
 
-fn insufficient() -> RemoteError {
-    RemoteError::violation("insufficient data left in message")
+const INSUFFICIENT: &str = "insufficient data left in message";
+
+fn insufficient(left: usize) -> Malformed {
+    Malformed::new(INSUFFICIENT, left)
+}
+
+/// PostgreSQL's words for a length below -1 where it has no other.
+pub fn negative_is_insufficient(_: i32) -> Cow<'static, str> {
+    INSUFFICIENT.into()
 }
 
 /// Index of the first NUL.

@@ -1,8 +1,6 @@
 //! The vectors that the Python tests read too: bytes ⇄ message, and what malformed bytes answer.
-use pgwire_py_core::framing::FrontendDecoder;
-use pgwire_py_core::messages::{
-    BackendMessage, FieldDescription, FrontendMessage, PasswordKind, TransactionStatus,
-};
+use pgwire_py_core::framing::{BackendDecoder, FrontendDecoder};
+use pgwire_py_core::messages::{BackendMessage, FrontendMessage, PasswordKind};
 use pgwire_py_core::wire::RemoteError;
 use serde_json::{Value, json};
 
@@ -42,11 +40,26 @@ fn frontend_messages_decode_and_encode() {
 }
 
 #[test]
-fn backend_messages_encode() {
+fn backend_messages_decode_and_encode() {
     for vector in vectors("backend") {
-        let mut encoded = Vec::new();
-        encode_backend(&vector, &mut encoded);
-        assert_eq!(encoded, unhex(&vector["hex"]), "{vector}");
+        let bytes = unhex(&vector["hex"]);
+        let class = vector["class"].as_str().unwrap();
+        let mut decoder = BackendDecoder::new(30_000);
+        decoder.encryption_response = class == "EncryptionResponse";
+        let mut seen = 0;
+        let fed: Result<(), String> = decoder.feed(&bytes, |item| {
+            let message = item.map_err(|error| error.message.into_owned())?;
+            let (name, fields) = described_answer(&message);
+            assert_eq!((name, &fields), (class, &vector["fields"]));
+            let mut encoded = Vec::new();
+            message
+                .encode(&mut encoded)
+                .map_err(|error| error.to_string())?;
+            assert_eq!(encoded, bytes, "{vector}");
+            seen += 1;
+            Ok(())
+        });
+        assert_eq!((fed, seen, decoder.buffered()), (Ok(()), 1, 0), "{vector}");
     }
 }
 
@@ -62,15 +75,40 @@ fn malformed_bytes_answer_their_error() {
             Ok(())
         });
         assert_eq!(fed, Ok(()));
-        let [error] = &errors[..] else {
-            panic!("{vector}: {errors:?}");
-        };
-        assert_eq!(json!(error.message), vector["message"]);
-        assert_eq!(json!(error.sqlstate), vector["sqlstate"], "{vector}");
-        assert_eq!(json!(error.fatal), vector["fatal"], "{vector}");
-        let tag: String = error.tag.map(char::from).into_iter().collect();
-        assert_eq!(json!(tag), vector["tag"], "{vector}");
+        compare(&errors, &vector);
     }
+}
+
+#[test]
+fn malformed_bytes_of_a_backend_answer_their_error() {
+    for vector in vectors("backend_errors") {
+        let mut decoder = BackendDecoder::new(30_000);
+        decoder.encryption_response = vector["encryption_response"].as_bool().unwrap();
+        let mut errors: Vec<RemoteError> = Vec::new();
+        let fed: Result<(), ()> = decoder.feed(&unhex(&vector["hex"]), |item| {
+            errors.push(item.expect_err("malformed"));
+            Ok(())
+        });
+        assert_eq!(fed, Ok(()));
+        compare(&errors, &vector);
+    }
+}
+
+fn compare(errors: &[RemoteError], vector: &Value) {
+    let [error] = errors else {
+        panic!("{vector}: {errors:?}");
+    };
+    assert_eq!(json!(error.message), vector["message"]);
+    assert_eq!(json!(error.sqlstate), vector["sqlstate"], "{vector}");
+    assert_eq!(json!(error.fatal), vector["fatal"], "{vector}");
+    let tag: String = error.tag.map(char::from).into_iter().collect();
+    assert_eq!(json!(tag), vector["tag"], "{vector}");
+    assert_eq!(
+        json!(error.message_name),
+        vector["message_name"],
+        "{vector}"
+    );
+    assert_eq!(json!(error.offset), vector["offset"], "{vector}");
 }
 
 fn decoder(class: &str) -> FrontendDecoder {
@@ -85,6 +123,7 @@ fn decoder(class: &str) -> FrontendDecoder {
     decoder.password_kind = password_kind(match class {
         "SASLInitialResponse" => "sasl_initial",
         "SASLResponse" => "sasl_response",
+        "GSSResponse" => "gss",
         _ => "password",
     });
     decoder
@@ -95,6 +134,7 @@ fn password_kind(name: &str) -> PasswordKind {
         "password" => PasswordKind::Password,
         "sasl_initial" => PasswordKind::SaslInitial,
         "sasl_response" => PasswordKind::SaslResponse,
+        "gss" => PasswordKind::Gss,
         _ => panic!("unknown password kind {name}"),
     }
 }
@@ -133,6 +173,7 @@ fn described(message: &FrontendMessage<'_>) -> (&'static str, Value) {
             json!({"mechanism": mechanism, "data": value(*data)}),
         ),
         SASLResponse { data } => ("SASLResponse", json!({"data": value(Some(data))})),
+        GSSResponse { data } => ("GSSResponse", json!({"data": value(Some(data))})),
         Query { query } => ("Query", json!({"query": query})),
         FunctionCall {
             function_oid,
@@ -192,112 +233,118 @@ fn described(message: &FrontendMessage<'_>) -> (&'static str, Value) {
     }
 }
 
-fn encode_backend(vector: &Value, out: &mut Vec<u8>) {
-    let fields = &vector["fields"];
-    let text = |name: &str| fields[name].as_str().expect("a text");
-    let number = |name: &str| fields[name].as_i64().expect("a number");
-    let list = |name: &str| fields[name].as_array().expect("a list").clone();
-    let texts = |name: &str| -> Vec<&str> {
-        let values = fields[name].as_array().expect("a list").iter();
-        values.map(|it| it.as_str().unwrap()).collect()
+/// Class and fields of a backend's message, as the vectors write them.
+fn described_answer(message: &BackendMessage<'_>) -> (&'static str, Value) {
+    use BackendMessage::*;
+    let bytes = |raw: &[u8]| value(Some(raw));
+    let letter = |byte: u8| char::from(byte).to_string();
+    let texts = |fields: &[(u8, std::borrow::Cow<'_, str>)]| {
+        let pairs = fields
+            .iter()
+            .map(|(code, text)| (letter(*code), json!(text)));
+        json!({"fields": pairs.collect::<serde_json::Map<_, _>>()})
     };
-    let pairs = || -> Vec<(u8, &str)> {
-        let map = fields["fields"].as_object().expect("an object").iter();
-        map.map(|(code, it)| (code.as_bytes()[0], it.as_str().unwrap()))
-            .collect()
-    };
-    let bytes = |name: &str| unhex(&fields[name]["hex"]);
-    let class = vector["class"].as_str().unwrap();
-    let encoded = match class {
-        "AuthenticationOk" => BackendMessage::AuthenticationOk.encode(out),
-        "AuthenticationSASL" => BackendMessage::AuthenticationSASL {
-            mechanisms: texts("mechanisms"),
+    let copy = |format: u8, formats: &[i16]| json!({"format": format, "column_formats": formats});
+    match message {
+        EncryptionResponse { answer } => (
+            "EncryptionResponse",
+            json!({"answer": letter(answer.byte())}),
+        ),
+        AuthenticationOk => ("AuthenticationOk", json!({})),
+        AuthenticationKerberosV5 => ("AuthenticationKerberosV5", json!({})),
+        AuthenticationCleartextPassword => ("AuthenticationCleartextPassword", json!({})),
+        AuthenticationMD5Password { salt } => {
+            ("AuthenticationMD5Password", json!({"salt": bytes(salt)}))
         }
-        .encode(out),
-        "AuthenticationSASLContinue" => BackendMessage::AuthenticationSASLContinue {
-            data: &bytes("data"),
+        AuthenticationGSS => ("AuthenticationGSS", json!({})),
+        AuthenticationGSSContinue { data } => {
+            ("AuthenticationGSSContinue", json!({"data": bytes(data)}))
         }
-        .encode(out),
-        "AuthenticationSASLFinal" => BackendMessage::AuthenticationSASLFinal {
-            data: &bytes("data"),
+        AuthenticationSSPI => ("AuthenticationSSPI", json!({})),
+        AuthenticationSASL { mechanisms } => {
+            ("AuthenticationSASL", json!({"mechanisms": mechanisms}))
         }
-        .encode(out),
-        "BackendKeyData" => BackendMessage::BackendKeyData {
-            process_id: number("process_id") as i32,
-            secret_key: &bytes("secret_key"),
+        AuthenticationSASLContinue { data } => {
+            ("AuthenticationSASLContinue", json!({"data": bytes(data)}))
         }
-        .encode(out),
-        "NegotiateProtocolVersion" => BackendMessage::NegotiateProtocolVersion {
-            newest_version: number("newest_version") as u32,
-            unknown_options: texts("unknown_options"),
+        AuthenticationSASLFinal { data } => {
+            ("AuthenticationSASLFinal", json!({"data": bytes(data)}))
         }
-        .encode(out),
-        "RowDescription" => {
-            let list = list("fields");
-            let field = |it: usize, column: &Value| column[it].as_i64().expect("a number");
-            let fields = list
-                .iter()
-                .map(|column| FieldDescription {
-                    name: column[0].as_str().expect("a name"),
-                    table_oid: field(1, column) as u32,
-                    column_number: field(2, column) as i16,
-                    type_oid: field(3, column) as u32,
-                    type_size: field(4, column) as i16,
-                    type_modifier: field(5, column) as i32,
-                    format: field(6, column) as i16,
-                })
-                .collect();
-            BackendMessage::RowDescription { fields }.encode(out)
+        BackendKeyData {
+            process_id,
+            secret_key,
+        } => (
+            "BackendKeyData",
+            json!({"process_id": process_id, "secret_key": bytes(secret_key)}),
+        ),
+        NegotiateProtocolVersion {
+            newest_version,
+            unknown_options,
+        } => (
+            "NegotiateProtocolVersion",
+            json!({"newest_version": newest_version, "unknown_options": unknown_options}),
+        ),
+        RowDescription { fields } => {
+            let fields = fields.iter().map(|it| {
+                json!([
+                    it.name,
+                    it.table_oid,
+                    it.column_number,
+                    it.type_oid,
+                    it.type_size,
+                    it.type_modifier,
+                    it.format
+                ])
+            });
+            (
+                "RowDescription",
+                json!({"fields": Value::from_iter(fields)}),
+            )
         }
-        "DataRow" => {
-            let list = list("values");
-            let raw: Vec<Option<Vec<u8>>> = list
-                .iter()
-                .map(|it| (!it.is_null()).then(|| unhex(&it["hex"])))
-                .collect();
-            let values = raw.iter().map(Option::as_deref).collect();
-            BackendMessage::DataRow { values }.encode(out)
+        DataRow { values } => {
+            let values = Value::from_iter(values.iter().map(|it| value(*it)));
+            ("DataRow", json!({"values": values}))
         }
-        "CommandComplete" => BackendMessage::CommandComplete {
-            command_tag: text("command_tag"),
+        CommandComplete { command_tag } => ("CommandComplete", json!({"command_tag": command_tag})),
+        EmptyQueryResponse => ("EmptyQueryResponse", json!({})),
+        ParseComplete => ("ParseComplete", json!({})),
+        BindComplete => ("BindComplete", json!({})),
+        CloseComplete => ("CloseComplete", json!({})),
+        FunctionCallResponse { value: result } => {
+            ("FunctionCallResponse", json!({"value": value(*result)}))
         }
-        .encode(out),
-        "EmptyQueryResponse" => BackendMessage::EmptyQueryResponse.encode(out),
-        "ParseComplete" => BackendMessage::ParseComplete.encode(out),
-        "BindComplete" => BackendMessage::BindComplete.encode(out),
-        "CloseComplete" => BackendMessage::CloseComplete.encode(out),
-        "NoData" => BackendMessage::NoData.encode(out),
-        "PortalSuspended" => BackendMessage::PortalSuspended.encode(out),
-        "ParameterDescription" => {
-            let list = list("types");
-            let types = list.iter().map(|it| it.as_u64().unwrap() as u32).collect();
-            BackendMessage::ParameterDescription { types }.encode(out)
+        CopyInResponse {
+            format,
+            column_formats,
+        } => ("CopyInResponse", copy(*format, column_formats)),
+        CopyOutResponse {
+            format,
+            column_formats,
+        } => ("CopyOutResponse", copy(*format, column_formats)),
+        CopyBothResponse {
+            format,
+            column_formats,
+        } => ("CopyBothResponse", copy(*format, column_formats)),
+        CopyData { data } => ("CopyData", json!({"data": bytes(data)})),
+        CopyDone => ("CopyDone", json!({})),
+        NoData => ("NoData", json!({})),
+        PortalSuspended => ("PortalSuspended", json!({})),
+        ParameterDescription { types } => ("ParameterDescription", json!({"types": types})),
+        ParameterStatus { name, value } => {
+            ("ParameterStatus", json!({"name": name, "value": value}))
         }
-        "ParameterStatus" => BackendMessage::ParameterStatus {
-            name: text("name"),
-            value: text("value"),
-        }
-        .encode(out),
-        "ReadyForQuery" => BackendMessage::ReadyForQuery {
-            status: TransactionStatus::from_byte(text("status").as_bytes()[0]).unwrap(),
-        }
-        .encode(out),
-        "ErrorResponse" => BackendMessage::ErrorResponse { fields: pairs() }.encode(out),
-        "NoticeResponse" => BackendMessage::NoticeResponse { fields: pairs() }.encode(out),
-        "NotificationResponse" => BackendMessage::NotificationResponse {
-            process_id: number("process_id") as i32,
-            channel: text("channel"),
-            payload: text("payload"),
-        }
-        .encode(out),
-        "CopyData" => FrontendMessage::CopyData {
-            data: &bytes("data"),
-        }
-        .encode(out),
-        "CopyDone" => FrontendMessage::CopyDone.encode(out),
-        _ => panic!("unknown class {class}"),
-    };
-    assert_eq!(encoded, Ok(()), "{vector}");
+        ReadyForQuery { status } => ("ReadyForQuery", json!({"status": letter(status.byte())})),
+        ErrorResponse { fields } => ("ErrorResponse", texts(fields)),
+        NoticeResponse { fields } => ("NoticeResponse", texts(fields)),
+        NotificationResponse {
+            process_id,
+            channel,
+            payload,
+        } => (
+            "NotificationResponse",
+            json!({"process_id": process_id, "channel": channel, "payload": payload}),
+        ),
+    }
 }
 
 fn value(value: Option<&[u8]>) -> Value {

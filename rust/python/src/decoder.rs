@@ -62,6 +62,7 @@ impl FrontendDecoder {
             PasswordKind::Password => "password",
             PasswordKind::SaslInitial => "sasl_initial",
             PasswordKind::SaslResponse => "sasl_response",
+            PasswordKind::Gss => "gss",
         }
     }
 
@@ -71,9 +72,10 @@ impl FrontendDecoder {
             "password" => PasswordKind::Password,
             "sasl_initial" => PasswordKind::SaslInitial,
             "sasl_response" => PasswordKind::SaslResponse,
+            "gss" => PasswordKind::Gss,
             _ => {
                 return Err(PyValueError::new_err(
-                    "password_kind must be 'password', 'sasl_initial' or 'sasl_response'",
+                    "password_kind must be 'password', 'sasl_initial', 'sasl_response' or 'gss'",
                 ));
             }
         };
@@ -92,19 +94,7 @@ impl FrontendDecoder {
     ) -> PyResult<Bound<'py, PyList>> {
         let classes = Classes::get(py)?;
         let items = PyList::empty(py);
-        let copied;
-        let data = match data.cast::<PyBytes>() {
-            Ok(data) => data,
-            Err(_) => {
-                // Anything else could change under our hands while messages are made.
-                let view = PyMemoryView::from(data)?;
-                copied = py
-                    .get_type::<PyBytes>()
-                    .call1((view,))?
-                    .cast_into::<PyBytes>()?;
-                &copied
-            }
-        };
+        let data = unchanging(data)?;
         self.inner.feed(data.as_bytes(), |item| {
             items.append(classes.item(py, item)?)
         })?;
@@ -112,14 +102,47 @@ impl FrontendDecoder {
     }
 }
 
+/// The same bytes in an object that cannot change under our hands while messages are made.
+pub fn unchanging<'py>(data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    if let Ok(data) = data.cast::<PyBytes>() {
+        return Ok(data.clone());
+    }
+    let view = PyMemoryView::from(data)?;
+    let copy = data.py().get_type::<PyBytes>().call1((view,))?;
+    Ok(copy.cast_into::<PyBytes>()?)
+}
+
+/// The class RemoteProtocolError.
+pub struct ErrorClass(Py<PyAny>);
+
+impl ErrorClass {
+    pub fn load(py: Python<'_>) -> PyResult<Self> {
+        let errors = py.import("pgwire_py.errors")?;
+        Ok(ErrorClass(errors.getattr("RemoteProtocolError")?.unbind()))
+    }
+
+    pub fn make<'py>(&self, py: Python<'py>, error: &RemoteError) -> PyResult<Bound<'py, PyAny>> {
+        let tag: String = error.tag.map(char::from).into_iter().collect();
+        self.0.bind(py).call1((
+            error.message.as_ref(),
+            error.sqlstate,
+            error.fatal,
+            tag,
+            error.message_name,
+            error.offset,
+        ))
+    }
+}
+
 /// The classes of what a feed returns.
 struct Classes {
-    error: Py<PyAny>,
+    error: ErrorClass,
     startup_message: Shape<2>,
     cancel_request: Shape<2>,
     password_message: Shape<1>,
     sasl_initial_response: Shape<2>,
     sasl_response: Shape<1>,
+    gss_response: Shape<1>,
     query: Shape<1>,
     function_call: Shape<4>,
     parse: Shape<3>,
@@ -149,10 +172,7 @@ impl Classes {
         let module = &py.import("pgwire_py.messages")?;
         let single = |name: &str| PyResult::Ok(module.getattr(name)?.call0()?.unbind());
         Ok(Classes {
-            error: py
-                .import("pgwire_py.errors")?
-                .getattr("RemoteProtocolError")?
-                .unbind(),
+            error: ErrorClass::load(py)?,
             startup_message: Shape::load(
                 module,
                 "StartupMessage",
@@ -166,6 +186,7 @@ impl Classes {
                 ["mechanism", "data"],
             )?,
             sasl_response: Shape::load(module, "SASLResponse", ["data"])?,
+            gss_response: Shape::load(module, "GSSResponse", ["data"])?,
             query: Shape::load(module, "Query", ["query"])?,
             function_call: Shape::load(
                 module,
@@ -206,19 +227,8 @@ impl Classes {
     fn item<'py>(&self, py: Python<'py>, item: Item<'_>) -> PyResult<Bound<'py, PyAny>> {
         match item {
             Ok(message) => self.message(py, message),
-            Err(error) => self.error(py, &error),
+            Err(error) => self.error.make(py, &error),
         }
-    }
-
-    fn error<'py>(&self, py: Python<'py>, error: &RemoteError) -> PyResult<Bound<'py, PyAny>> {
-        self.error.bind(py).call1((
-            error.message.as_ref(),
-            error.sqlstate,
-            error.fatal,
-            error
-                .tag
-                .map_or_else(String::new, |tag| char::from(tag).to_string()),
-        ))
     }
 
     fn message<'py>(
@@ -263,6 +273,7 @@ impl Classes {
                 .sasl_initial_response
                 .make(py, [text(mechanism), value(data)]),
             FrontendMessage::SASLResponse { data } => self.sasl_response.make(py, [bytes(data)]),
+            FrontendMessage::GSSResponse { data } => self.gss_response.make(py, [bytes(data)]),
             FrontendMessage::Query { query } => self.query.make(py, [text(query)]),
             FrontendMessage::FunctionCall {
                 function_oid,
@@ -322,7 +333,8 @@ impl Classes {
     }
 }
 
-fn tuple<'py, T: IntoPyObject<'py>>(
+/// A tuple as what a slot of a message takes.
+pub fn tuple<'py, T: IntoPyObject<'py>>(
     py: Python<'py>,
     values: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
 ) -> PyResult<Bound<'py, PyAny>> {

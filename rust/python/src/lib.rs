@@ -2,6 +2,7 @@
 use pyo3::prelude::*;
 
 mod arrow;
+mod backend_decoder;
 mod buffers;
 mod decoder;
 mod extract;
@@ -14,6 +15,7 @@ mod values;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::FrontendDecoder>()?;
+    module.add_class::<backend_decoder::BackendDecoder>()?;
     module.add_class::<rows::RowEncoder>()?;
     module.add_class::<arrow::ArrowEncoder>()?;
     module.add_function(wrap_pyfunction!(message::encode_message, module)?)?;

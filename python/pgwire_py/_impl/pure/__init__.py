@@ -2,6 +2,7 @@
 
 from .arrow import ArrowEncoder as ArrowEncoder
 from .arrow import arrow_columns as arrow_columns
+from .framing import BackendDecoder as BackendDecoder
 from .framing import FrontendDecoder as FrontendDecoder
 from .lexer import split_statements as split_statements
 from .lexer import tokenize as tokenize

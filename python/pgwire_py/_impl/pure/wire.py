@@ -24,16 +24,21 @@ MAX_LENGTH: Final = 2**31 - 1
 """Largest length field of a message, in bytes."""
 
 
-def invalid_utf8(raw: bytes, start: int) -> RemoteProtocolError:
+def malformed(rule: str, offset: int, sqlstate: str = "08P01") -> RemoteProtocolError:
+    """A body that breaks a rule at ``offset``, in bytes of the body; whoever knows which message it is puts its name and header in."""
+    return RemoteProtocolError(rule, sqlstate, offset=offset)
+
+
+def _invalid_utf8(raw: bytes, start: int, offset: int) -> RemoteProtocolError:
     """PostgreSQL's error about the invalid sequence that begins at ``start``: it prints as many bytes as the first one announces."""
     first = raw[start]
     size = 2 if first & 0xE0 == 0xC0 else 3 if first & 0xF0 == 0xE0 else 4 if first & 0xF8 == 0xF0 else 1
     shown = " ".join(f"0x{byte:02x}" for byte in raw[start : start + size])
-    return RemoteProtocolError(f'invalid byte sequence for encoding "UTF8": {shown}', "22021")
+    return malformed(f'invalid byte sequence for encoding "UTF8": {shown}', offset + start, "22021")
 
 
-def decode_text(raw: bytes) -> str:
-    """The text of UTF-8 bytes.
+def decode_text(raw: bytes, offset: int) -> str:
+    """The text of UTF-8 bytes that stand at ``offset`` in a body.
 
     Raises:
         RemoteProtocolError: 22021, not UTF-8.
@@ -42,36 +47,46 @@ def decode_text(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError as error:
         start = error.start
-    raise invalid_utf8(raw, start)
+    raise _invalid_utf8(raw, start, offset)
 
 
 class Reader:
     """Takes the primitive values of one message body in order.
 
-    Every method raises RemoteProtocolError (08P01, not fatal) when the body does not hold what it asks for.
+    Every method raises RemoteProtocolError (08P01, not fatal) when the body does not hold what it asks for. Its offset is where the
+    value begins that could not be taken, with the length or count in front of it.
     """
 
-    __slots__ = ("_body", "_position")
+    __slots__ = ("_body", "position")
 
     def __init__(self, body: bytes) -> None:
         self._body = body
-        self._position = 0
+        self.position = 0
 
     def text(self) -> str:
         """A NUL-terminated text."""
-        end = self._body.find(0, self._position)
+        start = self.position
+        return decode_text(self.text_bytes(), start)
+
+    def lossy_text(self) -> str:
+        """A NUL-terminated text; what is not UTF-8 becomes U+FFFD."""
+        return self.text_bytes().decode(errors="replace")
+
+    def text_bytes(self) -> bytes:
+        """The bytes of a NUL-terminated text, without the NUL."""
+        start = self.position
+        end = self._body.find(0, start)
         if end < 0:
-            raise RemoteProtocolError("invalid string in message")
-        raw = self._body[self._position : end]
-        self._position = end + 1
-        return decode_text(raw)
+            raise malformed("invalid string in message", start)
+        self.position = end + 1
+        return self._body[start:end]
 
     def byte(self) -> int:
         """One byte."""
-        if self._position >= len(self._body):
-            raise RemoteProtocolError("no data left in message")
-        self._position += 1
-        return self._body[self._position - 1]
+        if self.position >= len(self._body):
+            raise malformed("no data left in message", self.position)
+        self.position += 1
+        return self._body[self.position - 1]
 
     def uint16(self) -> int:
         """An Int16 read without sign, as PostgreSQL reads counts."""
@@ -87,38 +102,50 @@ class Reader:
 
     def int16s(self) -> tuple[int, ...]:
         """A count and that many Int16."""
+        start = self.position
         count = self.uint16()
-        return struct.unpack_from(f"!{count}h", self._body, self._advance(2 * count)) if count else ()
+        return struct.unpack_from(f"!{count}h", self._body, self._advance(2 * count, start)) if count else ()
 
     def uint32s(self) -> tuple[int, ...]:
         """A count and that many OIDs."""
+        start = self.position
         count = self.uint16()
-        return struct.unpack_from(f"!{count}I", self._body, self._advance(4 * count)) if count else ()
+        return struct.unpack_from(f"!{count}I", self._body, self._advance(4 * count, start)) if count else ()
 
     def uint32(self) -> int:
         """An Int32 read without sign."""
         return int(UINT32.unpack_from(self._body, self._advance(4))[0])
 
-    def take(self, size: int) -> bytes:
-        """``size`` bytes; a negative size is an error."""
-        start = self._advance(size)
-        return self._body[start : start + size]
+    def value(self, negative: str = "insufficient data left in message") -> bytes | None:
+        """Bytes with their length in front, None for length -1 (NULL); ``negative`` is what another negative length (``{}``) answers."""
+        start = self.position
+        size = self.int32()
+        if size == -1:
+            return None
+        if size < 0:
+            raise malformed(negative.format(size), start)
+        return self.take(size, start)
+
+    def take(self, size: int, start: int | None = None) -> bytes:
+        """``size`` bytes, which belong to a field that began at ``start``."""
+        begin = self._advance(size, start)
+        return self._body[begin : begin + size]
 
     def rest(self) -> bytes:
         """All bytes that are left."""
-        return self.take(len(self._body) - self._position)
+        return self.take(len(self._body) - self.position)
 
     def end(self) -> None:
         """Nothing may be left."""
-        if self._position != len(self._body):
-            raise RemoteProtocolError("invalid message format")
+        if self.position != len(self._body):
+            raise malformed("invalid message format", self.position)
 
-    def _advance(self, size: int) -> int:
-        start = self._position
-        if size < 0 or size > len(self._body) - start:
-            raise RemoteProtocolError("insufficient data left in message")
-        self._position = start + size
-        return start
+    def _advance(self, size: int, start: int | None = None) -> int:
+        begin = self.position
+        if size > len(self._body) - begin:
+            raise malformed("insufficient data left in message", begin if start is None else start)
+        self.position = begin + size
+        return begin
 
 
 def put_text(value: object) -> bytes:
@@ -192,16 +219,17 @@ def put_uint32s(values: object) -> bytes:
 def put_values(values: object) -> bytes:
     """A count and that many values, each with its length; None is NULL, length -1."""
     count, checked = put_count(values)
-    pieces = [count]
-    for value in checked:
-        if value is None:
-            pieces.append(b"\xff\xff\xff\xff")
-        else:
-            raw = put_bytes(value)
-            if len(raw) > MAX_LENGTH:
-                raise too_long()
-            pieces += (UINT32.pack(len(raw)), raw)
-    return b"".join(pieces)
+    return count + b"".join(map(put_value, checked))
+
+
+def put_value(value: object) -> bytes:
+    """Bytes with their length in front; None is NULL, length -1."""
+    if value is None:
+        return b"\xff\xff\xff\xff"
+    raw = put_bytes(value)
+    if len(raw) > MAX_LENGTH:
+        raise too_long()
+    return UINT32.pack(len(raw)) + raw
 
 
 def put_pairs(pairs: object) -> list[tuple[object, object]]:

@@ -2,12 +2,12 @@
 //!
 //! A body is decoded exactly: nothing missing, nothing left over. Fields are checked in the order PostgreSQL reads them, so that a
 //! message with several faults gets the same error.
-use super::{
-    CANCEL_REQUEST_CODE, FrontendMessage, GSSENC_REQUEST_CODE, Kind, SSL_REQUEST_CODE, Value,
-};
-use crate::wire::{Reader, RemoteError, decode_text, find_nul};
+use std::borrow::Cow;
 
-type Decoded<'a> = Result<FrontendMessage<'a>, RemoteError>;
+use super::{CANCEL_REQUEST_CODE, FrontendMessage, GSSENC_REQUEST_CODE, Kind, SSL_REQUEST_CODE};
+use crate::wire::{Malformed, Reader, decode_text, find_nul, negative_is_insufficient};
+
+type Decoded<'a> = Result<FrontendMessage<'a>, Malformed>;
 
 /// What tag `p` decodes to: the tag alone does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,7 @@ pub enum PasswordKind {
     Password,
     SaslInitial,
     SaslResponse,
+    Gss,
 }
 
 /// Whether a frontend may send this tag.
@@ -22,21 +23,55 @@ pub fn is_frontend_tag(tag: u8) -> bool {
     b"QPBDECHSXFdcfp".contains(&tag)
 }
 
-/// An untagged packet, without its length field. Every error is fatal, for there is no way to go on.
-pub fn decode_startup(packet: &[u8]) -> Decoded<'_> {
-    decode_untagged(packet).map_err(RemoteError::into_fatal)
+/// The class of a tag that [`is_frontend_tag`] accepts; empty for any other.
+pub fn frontend_name(tag: u8, password_kind: PasswordKind) -> &'static str {
+    match tag {
+        b'Q' => "Query",
+        b'P' => "Parse",
+        b'B' => "Bind",
+        b'D' => "Describe",
+        b'E' => "Execute",
+        b'C' => "Close",
+        b'H' => "Flush",
+        b'S' => "Sync",
+        b'X' => "Terminate",
+        b'F' => "FunctionCall",
+        b'd' => "CopyData",
+        b'c' => "CopyDone",
+        b'f' => "CopyFail",
+        b'p' => match password_kind {
+            PasswordKind::Password => "PasswordMessage",
+            PasswordKind::SaslInitial => "SASLInitialResponse",
+            PasswordKind::SaslResponse => "SASLResponse",
+            PasswordKind::Gss => "GSSResponse",
+        },
+        _ => "",
+    }
 }
 
-fn decode_untagged(packet: &[u8]) -> Decoded<'_> {
+/// The class of an untagged packet, given without its length field.
+pub fn startup_name(packet: &[u8]) -> &'static str {
+    match packet.first_chunk().map(|code| u32::from_be_bytes(*code)) {
+        Some(CANCEL_REQUEST_CODE) => "CancelRequest",
+        Some(SSL_REQUEST_CODE) => "SSLRequest",
+        Some(GSSENC_REQUEST_CODE) => "GSSENCRequest",
+        _ => "StartupMessage",
+    }
+}
+
+/// An untagged packet, without its length field.
+pub fn decode_startup(packet: &[u8]) -> Decoded<'_> {
     let mut reader = Reader::new(packet);
     let code = reader.uint32()?;
     match code {
         SSL_REQUEST_CODE | GSSENC_REQUEST_CODE if packet.len() != 4 => {
-            Err(invalid_startup_length())
+            Err(invalid_startup_length(packet))
         }
         SSL_REQUEST_CODE => Ok(FrontendMessage::SSLRequest),
         GSSENC_REQUEST_CODE => Ok(FrontendMessage::GSSENCRequest),
-        CANCEL_REQUEST_CODE if !(12..=264).contains(&packet.len()) => Err(invalid_startup_length()),
+        CANCEL_REQUEST_CODE if !(12..=264).contains(&packet.len()) => {
+            Err(invalid_startup_length(packet))
+        }
         CANCEL_REQUEST_CODE => Ok(FrontendMessage::CancelRequest {
             process_id: reader.int32()?,
             secret_key: reader.rest(),
@@ -55,12 +90,13 @@ fn decode_untagged(packet: &[u8]) -> Decoded<'_> {
     }
 }
 
-fn invalid_startup_length() -> RemoteError {
-    RemoteError::violation("invalid length of startup packet")
+/// The field at fault is the length, which stands in front of the packet.
+fn invalid_startup_length(packet: &[u8]) -> Malformed {
+    Malformed::new("invalid length of startup packet", packet.len() + 4)
 }
 
 /// Name and value pairs behind the version, ended by an empty name that is the packet's last byte.
-fn startup_parameters(packet: &[u8]) -> Result<Vec<(&str, &str)>, RemoteError> {
+fn startup_parameters(packet: &[u8]) -> Result<Vec<(&str, &str)>, Malformed> {
     let mut parameters = Vec::new();
     let mut rest = &packet[4..];
     loop {
@@ -78,17 +114,19 @@ fn startup_parameters(packet: &[u8]) -> Result<Vec<(&str, &str)>, RemoteError> {
         let value_end = name_end + 1 + value_size;
         // As PostgreSQL: a pair that takes the last byte leaves no room for the terminator.
         parameters.push((
-            decode_text(&rest[..name_end])?,
-            decode_text(&rest[name_end + 1..value_end])?,
+            decode_text(&rest[..name_end], rest.len())?,
+            decode_text(&rest[name_end + 1..value_end], rest.len() - name_end - 1)?,
         ));
         rest = &rest[value_end + 1..];
     }
-    Err(RemoteError::violation(
+    Err(Malformed::new(
         "invalid startup packet layout: expected terminator as last byte",
+        rest.len(),
     ))
 }
 
 /// The message of a tag that [`is_frontend_tag`] accepts.
+#[inline]
 pub fn decode(tag: u8, body: &[u8], password_kind: PasswordKind) -> Decoded<'_> {
     let mut reader = Reader::new(body);
     let message = match tag {
@@ -104,7 +142,7 @@ pub fn decode(tag: u8, body: &[u8], password_kind: PasswordKind) -> Decoded<'_> 
             portal: reader.text()?,
             statement: reader.text()?,
             parameter_formats: reader.int16s()?,
-            parameters: values(&mut reader, Reader::value)?,
+            parameters: reader.values(negative_is_insufficient)?,
             result_formats: reader.int16s()?,
         },
         b'D' => {
@@ -125,7 +163,7 @@ pub fn decode(tag: u8, body: &[u8], password_kind: PasswordKind) -> Decoded<'_> 
         b'F' => FrontendMessage::FunctionCall {
             function_oid: reader.uint32()?,
             argument_formats: reader.int16s()?,
-            arguments: values(&mut reader, argument)?,
+            arguments: reader.values(invalid_argument)?,
             result_format: reader.int16()?,
         },
         b'd' => return Ok(FrontendMessage::CopyData { data: body }),
@@ -137,53 +175,34 @@ pub fn decode(tag: u8, body: &[u8], password_kind: PasswordKind) -> Decoded<'_> 
             PasswordKind::Password => return password(body),
             PasswordKind::SaslInitial => FrontendMessage::SASLInitialResponse {
                 mechanism: reader.text()?,
-                data: reader.value()?,
+                data: reader.value(negative_is_insufficient)?,
             },
             PasswordKind::SaslResponse => return Ok(FrontendMessage::SASLResponse { data: body }),
+            PasswordKind::Gss => return Ok(FrontendMessage::GSSResponse { data: body }),
         },
         _ => {
             let text = format!("invalid frontend message type {tag}");
-            return Err(RemoteError::violation(text).into_fatal());
+            return Err(Malformed::new(text, body.len() + 5));
         }
     };
     reader.end()?;
     Ok(message)
 }
 
-/// A count and that many values. No more room is taken than the body can fill.
-fn values<'a>(
-    reader: &mut Reader<'a>,
-    read: impl Fn(&mut Reader<'a>) -> Result<Value<'a>, RemoteError>,
-) -> Result<Vec<Value<'a>>, RemoteError> {
-    let count = usize::from(reader.uint16()?);
-    let mut values = Vec::with_capacity(count.min(reader.remaining() / 4));
-    for _ in 0..count {
-        values.push(read(reader)?);
-    }
-    Ok(values)
+fn invalid_argument(size: i32) -> Cow<'static, str> {
+    format!("invalid argument size {size} in function call message").into()
 }
 
-fn argument<'a>(reader: &mut Reader<'a>) -> Result<Value<'a>, RemoteError> {
-    match reader.int32()? {
-        -1 => Ok(None),
-        size if size < 0 => Err(RemoteError::violation(format!(
-            "invalid argument size {size} in function call message"
-        ))),
-        size => reader.sized(size).map(Some),
-    }
-}
-
-fn kind_and_name<'a>(
-    mut reader: Reader<'a>,
-    command: &str,
-) -> Result<(Kind, &'a str), RemoteError> {
+fn kind_and_name<'a>(mut reader: Reader<'a>, command: &str) -> Result<(Kind, &'a str), Malformed> {
+    let left = reader.remaining();
     let (byte, name) = (reader.byte()?, reader.text()?);
     reader.end()?;
     match Kind::from_byte(byte) {
         Some(kind) => Ok((kind, name)),
-        None => Err(RemoteError::violation(format!(
-            "invalid {command} message subtype {byte}"
-        ))),
+        None => Err(Malformed::new(
+            format!("invalid {command} message subtype {byte}"),
+            left,
+        )),
     }
 }
 
@@ -192,6 +211,6 @@ fn password(body: &[u8]) -> Decoded<'_> {
         Some((0, password)) if find_nul(password).is_none() => {
             Ok(FrontendMessage::PasswordMessage { password })
         }
-        _ => Err(RemoteError::violation("invalid password packet size")),
+        _ => Err(Malformed::new("invalid password packet size", body.len())),
     }
 }

@@ -23,7 +23,8 @@ impl FrontendMessage<'_> {
             | FrontendMessage::CancelRequest { .. } => return None,
             FrontendMessage::PasswordMessage { .. }
             | FrontendMessage::SASLInitialResponse { .. }
-            | FrontendMessage::SASLResponse { .. } => b'p',
+            | FrontendMessage::SASLResponse { .. }
+            | FrontendMessage::GSSResponse { .. } => b'p',
             FrontendMessage::Query { .. } => b'Q',
             FrontendMessage::FunctionCall { .. } => b'F',
             FrontendMessage::Terminate => b'X',
@@ -76,7 +77,9 @@ impl FrontendMessage<'_> {
                 put_text(out, mechanism)?;
                 put_value(out, *data)?;
             }
-            FrontendMessage::SASLResponse { data } | FrontendMessage::CopyData { data } => {
+            FrontendMessage::SASLResponse { data }
+            | FrontendMessage::GSSResponse { data }
+            | FrontendMessage::CopyData { data } => {
                 out.extend_from_slice(data);
             }
             FrontendMessage::Query { query } => put_text(out, query)?,
@@ -134,12 +137,23 @@ impl FrontendMessage<'_> {
 impl BackendMessage<'_> {
     /// Appends the message, tag and length included. On an error `out` is as it was.
     pub fn encode(&self, out: &mut Vec<u8>) -> Written {
+        if let BackendMessage::EncryptionResponse { answer } = self {
+            out.push(answer.byte());
+            return Ok(());
+        }
         framed(Some(self.tag()), out, |out| self.write_body(out))
     }
 
     fn tag(&self) -> u8 {
         match self {
+            BackendMessage::EncryptionResponse { answer } => answer.byte(),
             BackendMessage::AuthenticationOk
+            | BackendMessage::AuthenticationKerberosV5
+            | BackendMessage::AuthenticationCleartextPassword
+            | BackendMessage::AuthenticationMD5Password { .. }
+            | BackendMessage::AuthenticationGSS
+            | BackendMessage::AuthenticationGSSContinue { .. }
+            | BackendMessage::AuthenticationSSPI
             | BackendMessage::AuthenticationSASL { .. }
             | BackendMessage::AuthenticationSASLContinue { .. }
             | BackendMessage::AuthenticationSASLFinal { .. } => b'R',
@@ -152,6 +166,12 @@ impl BackendMessage<'_> {
             BackendMessage::ParseComplete => b'1',
             BackendMessage::BindComplete => b'2',
             BackendMessage::CloseComplete => b'3',
+            BackendMessage::FunctionCallResponse { .. } => b'V',
+            BackendMessage::CopyInResponse { .. } => b'G',
+            BackendMessage::CopyOutResponse { .. } => b'H',
+            BackendMessage::CopyBothResponse { .. } => b'W',
+            BackendMessage::CopyData { .. } => b'd',
+            BackendMessage::CopyDone => b'c',
             BackendMessage::NoData => b'n',
             BackendMessage::PortalSuspended => b's',
             BackendMessage::ParameterDescription { .. } => b't',
@@ -166,9 +186,26 @@ impl BackendMessage<'_> {
     fn write_body(&self, out: &mut Vec<u8>) -> Written {
         match self {
             BackendMessage::AuthenticationOk => put_int32(out, 0),
+            BackendMessage::AuthenticationKerberosV5 => put_int32(out, 2),
+            BackendMessage::AuthenticationCleartextPassword => put_int32(out, 3),
+            BackendMessage::AuthenticationMD5Password { salt } => {
+                put_int32(out, 5);
+                out.extend_from_slice(salt);
+            }
+            BackendMessage::AuthenticationGSS => put_int32(out, 7),
+            BackendMessage::AuthenticationGSSContinue { data } => {
+                put_int32(out, 8);
+                out.extend_from_slice(data);
+            }
+            BackendMessage::AuthenticationSSPI => put_int32(out, 9),
             BackendMessage::AuthenticationSASL { mechanisms } => {
                 put_int32(out, 10);
-                mechanisms.iter().try_for_each(|name| put_text(out, name))?;
+                for name in mechanisms {
+                    put_text(out, name)?;
+                    if name.is_empty() {
+                        return Err(EncodeError::UnnamedMechanism);
+                    }
+                }
                 out.push(0);
             }
             BackendMessage::AuthenticationSASLContinue { data } => {
@@ -207,6 +244,26 @@ impl BackendMessage<'_> {
             }
             BackendMessage::DataRow { values } => put_values(out, values)?,
             BackendMessage::CommandComplete { command_tag } => put_text(out, command_tag)?,
+            BackendMessage::FunctionCallResponse { value } => put_value(out, *value)?,
+            BackendMessage::CopyInResponse {
+                format,
+                column_formats,
+            }
+            | BackendMessage::CopyOutResponse {
+                format,
+                column_formats,
+            }
+            | BackendMessage::CopyBothResponse {
+                format,
+                column_formats,
+            } => {
+                if *format > 1 {
+                    return Err(EncodeError::CopyFormat);
+                }
+                out.push(*format);
+                put_int16s(out, column_formats)?;
+            }
+            BackendMessage::CopyData { data } => out.extend_from_slice(data),
             BackendMessage::ParameterDescription { types } => put_uint32s(out, types)?,
             BackendMessage::ParameterStatus { name, value } => {
                 put_text(out, name)?;
@@ -233,7 +290,9 @@ impl BackendMessage<'_> {
                 put_text(out, channel)?;
                 put_text(out, payload)?;
             }
-            BackendMessage::EmptyQueryResponse
+            BackendMessage::EncryptionResponse { .. }
+            | BackendMessage::CopyDone
+            | BackendMessage::EmptyQueryResponse
             | BackendMessage::ParseComplete
             | BackendMessage::BindComplete
             | BackendMessage::CloseComplete

@@ -2,9 +2,15 @@
 //!
 //! Names and fields are those of the Python classes in `pgwire_py.messages`; see there for what they mean.
 mod decode;
+mod decode_backend;
 mod encode;
 
-pub use decode::{PasswordKind, decode, decode_startup, is_frontend_tag};
+use std::borrow::Cow;
+
+pub use decode::{
+    PasswordKind, decode, decode_startup, frontend_name, is_frontend_tag, startup_name,
+};
+pub use decode_backend::{backend_name, decode_backend, is_backend_tag};
 
 pub const CANCEL_REQUEST_CODE: u32 = 80_877_102;
 pub const SSL_REQUEST_CODE: u32 = 80_877_103;
@@ -33,6 +39,9 @@ pub enum FrontendMessage<'a> {
         data: Value<'a>,
     },
     SASLResponse {
+        data: &'a [u8],
+    },
+    GSSResponse {
         data: &'a [u8],
     },
     Query {
@@ -80,10 +89,24 @@ pub enum FrontendMessage<'a> {
     },
 }
 
-/// What a backend sends (CopyData and CopyDone, which both send, stand in [`FrontendMessage`]).
+/// What a backend sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackendMessage<'a> {
+    /// One byte without tag and length.
+    EncryptionResponse {
+        answer: EncryptionAnswer,
+    },
     AuthenticationOk,
+    AuthenticationKerberosV5,
+    AuthenticationCleartextPassword,
+    AuthenticationMD5Password {
+        salt: [u8; 4],
+    },
+    AuthenticationGSS,
+    AuthenticationGSSContinue {
+        data: &'a [u8],
+    },
+    AuthenticationSSPI,
     AuthenticationSASL {
         mechanisms: Vec<&'a str>,
     },
@@ -114,6 +137,25 @@ pub enum BackendMessage<'a> {
     ParseComplete,
     BindComplete,
     CloseComplete,
+    FunctionCallResponse {
+        value: Value<'a>,
+    },
+    CopyInResponse {
+        format: u8,
+        column_formats: Vec<i16>,
+    },
+    CopyOutResponse {
+        format: u8,
+        column_formats: Vec<i16>,
+    },
+    CopyBothResponse {
+        format: u8,
+        column_formats: Vec<i16>,
+    },
+    CopyData {
+        data: &'a [u8],
+    },
+    CopyDone,
     NoData,
     PortalSuspended,
     ParameterDescription {
@@ -127,10 +169,10 @@ pub enum BackendMessage<'a> {
         status: TransactionStatus,
     },
     ErrorResponse {
-        fields: Vec<(u8, &'a str)>,
+        fields: Vec<(u8, Cow<'a, str>)>,
     },
     NoticeResponse {
-        fields: Vec<(u8, &'a str)>,
+        fields: Vec<(u8, Cow<'a, str>)>,
     },
     NotificationResponse {
         process_id: i32,
@@ -202,6 +244,35 @@ impl TransactionStatus {
             TransactionStatus::Idle => b'I',
             TransactionStatus::InTransaction => b'T',
             TransactionStatus::Failed => b'E',
+        }
+    }
+}
+
+/// What answers SSLRequest and GSSENCRequest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EncryptionAnswer {
+    Tls,
+    Gss,
+    No,
+}
+
+impl EncryptionAnswer {
+    pub const LETTERS: &'static str = "SGN";
+
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            b'S' => Some(EncryptionAnswer::Tls),
+            b'G' => Some(EncryptionAnswer::Gss),
+            b'N' => Some(EncryptionAnswer::No),
+            _ => None,
+        }
+    }
+
+    pub fn byte(self) -> u8 {
+        match self {
+            EncryptionAnswer::Tls => b'S',
+            EncryptionAnswer::Gss => b'G',
+            EncryptionAnswer::No => b'N',
         }
     }
 }

@@ -22,6 +22,7 @@ from ....messages import (
     Flush,
     FunctionCall,
     GSSENCRequest,
+    GSSResponse,
     Parse,
     PasswordMessage,
     Query,
@@ -32,11 +33,18 @@ from ....messages import (
     Sync,
     Terminate,
 )
-from ..wire import UINT32, Reader, decode_text
+from ..wire import UINT32, Reader, decode_text, malformed
 
 CANCEL_REQUEST_CODE: Final = 80877102
 SSL_REQUEST_CODE: Final = 80877103
 GSSENC_REQUEST_CODE: Final = 80877104
+
+STARTUP_NAMES: Final = {
+    CANCEL_REQUEST_CODE: "CancelRequest",
+    SSL_REQUEST_CODE: "SSLRequest",
+    GSSENC_REQUEST_CODE: "GSSENCRequest",
+}
+"""Request code → class; any other code is the version of a StartupMessage."""
 
 
 def decode_startup(packet: bytes) -> StartupMessage | SSLRequest | GSSENCRequest | CancelRequest:
@@ -46,26 +54,37 @@ def decode_startup(packet: bytes) -> StartupMessage | SSLRequest | GSSENCRequest
         RemoteProtocolError: always fatal, for there is no way to go on.
     """
     (code,) = UINT32.unpack_from(packet)
+    try:
+        return _untagged(code, packet)
+    except RemoteProtocolError as error:
+        located = located_error(error, STARTUP_NAMES.get(code, "StartupMessage"), 4)
+    located.fatal = True
+    raise located
+
+
+def located_error(error: RemoteProtocolError, name: str, header: int) -> RemoteProtocolError:
+    """The same error with the name of its message, and its offset counted from the first byte of the message's header."""
+    error.message_name = name
+    error.offset = header + (error.offset or 0)
+    return error.with_traceback(None)
+
+
+def _untagged(code: int, packet: bytes) -> StartupMessage | SSLRequest | GSSENCRequest | CancelRequest:
     if code in {SSL_REQUEST_CODE, GSSENC_REQUEST_CODE}:
         if len(packet) != 4:
-            raise _invalid_startup_length()
+            raise malformed("invalid length of startup packet", -4)
         return SSLRequest() if code == SSL_REQUEST_CODE else GSSENCRequest()
     if code == CANCEL_REQUEST_CODE:
         if not 12 <= len(packet) <= 264:
-            raise _invalid_startup_length()
+            raise malformed("invalid length of startup packet", -4)
         reader = Reader(packet[4:])
         return CancelRequest(reader.int32(), reader.rest())
     try:
         return StartupMessage(code, _startup_parameters(packet))
-    except RemoteProtocolError as error:
+    except RemoteProtocolError:
         if code >> 16 == 3:
-            error.fatal = True
             raise
-        return StartupMessage(code, {})
-
-
-def _invalid_startup_length() -> RemoteProtocolError:
-    return RemoteProtocolError("invalid length of startup packet", fatal=True)
+        return StartupMessage(code, {})  # only version 3 is known to look like this; the owner answers the others
 
 
 def _startup_parameters(packet: bytes) -> dict[str, str]:
@@ -78,11 +97,11 @@ def _startup_parameters(packet: bytes) -> dict[str, str]:
         value_end = packet.find(0, name_end + 1) if name_end >= 0 else -1
         if value_end < 0:
             break
-        name = decode_text(packet[position:name_end])
-        parameters[name] = decode_text(packet[name_end + 1 : value_end])
+        name = decode_text(packet[position:name_end], position)
+        parameters[name] = decode_text(packet[name_end + 1 : value_end], name_end + 1)
         position = value_end + 1
     if position != terminator or packet[position]:
-        raise RemoteProtocolError("invalid startup packet layout: expected terminator as last byte")
+        raise malformed("invalid startup packet layout: expected terminator as last byte", position)
     return parameters
 
 
@@ -104,15 +123,10 @@ def _bind(body: bytes) -> Bind:
     reader = Reader(body)
     portal, statement = reader.text(), reader.text()
     formats = reader.int16s()
-    parameters = tuple([_parameter(reader) for _ in range(reader.uint16())])
+    parameters = tuple([reader.value() for _ in range(reader.uint16())])
     message = Bind(portal, statement, formats, parameters, reader.int16s())
     reader.end()
     return message
-
-
-def _parameter(reader: Reader) -> bytes | None:
-    size = reader.int32()
-    return None if size == -1 else reader.take(size)
 
 
 def _describe(body: bytes) -> Describe:
@@ -128,7 +142,7 @@ def _kind_and_name(body: bytes, command: str) -> tuple[str, str]:
     kind, name = reader.byte(), reader.text()
     reader.end()
     if kind not in b"SP":
-        raise RemoteProtocolError(f"invalid {command} message subtype {kind}")
+        raise malformed(f"invalid {command} message subtype {kind}", 0)
     return chr(kind), name
 
 
@@ -142,17 +156,13 @@ def _execute(body: bytes) -> Execute:
 def _function_call(body: bytes) -> FunctionCall:
     reader = Reader(body)
     oid, formats = reader.uint32(), reader.int16s()
-    arguments = tuple([_argument(reader) for _ in range(reader.uint16())])
+    arguments = tuple([reader.value(_INVALID_ARGUMENT) for _ in range(reader.uint16())])
     message = FunctionCall(oid, formats, arguments, reader.int16())
     reader.end()
     return message
 
 
-def _argument(reader: Reader) -> bytes | None:
-    size = reader.int32()
-    if size < -1:
-        raise RemoteProtocolError(f"invalid argument size {size} in function call message")
-    return None if size == -1 else reader.take(size)
+_INVALID_ARGUMENT: Final = "invalid argument size {} in function call message"
 
 
 def _copy_fail(body: bytes) -> CopyFail:
@@ -162,7 +172,9 @@ def _copy_fail(body: bytes) -> CopyFail:
     return message
 
 
-def _without_body(cls: type[Any]) -> Callable[[bytes], Any]:
+def without_body(cls: type[Any]) -> Callable[[bytes], Any]:
+    """Decoder of a message without fields."""
+
     def decode(body: bytes) -> Any:
         Reader(body).end()
         return cls()
@@ -172,37 +184,41 @@ def _without_body(cls: type[Any]) -> Callable[[bytes], Any]:
 
 def _password(body: bytes) -> PasswordMessage:
     if body.find(0) != len(body) - 1 or not body:
-        raise RemoteProtocolError("invalid password packet size")
+        raise malformed("invalid password packet size", 0)
     return PasswordMessage(body[:-1])
 
 
 def _sasl_initial(body: bytes) -> SASLInitialResponse:
     reader = Reader(body)
-    message = SASLInitialResponse(reader.text(), _parameter(reader))
+    message = SASLInitialResponse(reader.text(), reader.value())
     reader.end()
     return message
 
 
-DECODERS: Final[dict[int, Callable[[bytes], Any]]] = {
-    ord("Q"): _query,
-    ord("P"): _parse,
-    ord("B"): _bind,
-    ord("D"): _describe,
-    ord("E"): _execute,
-    ord("C"): _close,
-    ord("H"): _without_body(Flush),
-    ord("S"): _without_body(Sync),
-    ord("X"): _without_body(Terminate),
-    ord("F"): _function_call,
-    ord("d"): CopyData,
-    ord("c"): _without_body(CopyDone),
-    ord("f"): _copy_fail,
-}
-"""Tag → decoder of its body; tag ``p`` is in :data:`PASSWORD_DECODERS`."""
+Decoder = tuple[str, Callable[[bytes], Any]]
+"""Name of a message's class, and what makes the message of its body."""
 
-PASSWORD_DECODERS: Final[dict[str, Callable[[bytes], Any]]] = {
-    "password": _password,
-    "sasl_initial": _sasl_initial,
-    "sasl_response": SASLResponse,
+DECODERS: Final[dict[int, Decoder]] = {
+    ord("Q"): ("Query", _query),
+    ord("P"): ("Parse", _parse),
+    ord("B"): ("Bind", _bind),
+    ord("D"): ("Describe", _describe),
+    ord("E"): ("Execute", _execute),
+    ord("C"): ("Close", _close),
+    ord("H"): ("Flush", without_body(Flush)),
+    ord("S"): ("Sync", without_body(Sync)),
+    ord("X"): ("Terminate", without_body(Terminate)),
+    ord("F"): ("FunctionCall", _function_call),
+    ord("d"): ("CopyData", CopyData),
+    ord("c"): ("CopyDone", without_body(CopyDone)),
+    ord("f"): ("CopyFail", _copy_fail),
 }
-"""``password_kind`` → decoder of tag ``p``."""
+"""By tag; tag ``p`` is in :data:`PASSWORD_DECODERS`."""
+
+PASSWORD_DECODERS: Final[dict[str, Decoder]] = {
+    "password": ("PasswordMessage", _password),
+    "sasl_initial": ("SASLInitialResponse", _sasl_initial),
+    "sasl_response": ("SASLResponse", SASLResponse),
+    "gss": ("GSSResponse", GSSResponse),
+}
+"""What tag ``p`` is, by ``password_kind``."""

@@ -21,6 +21,7 @@ from ..wire import (
     put_text,
     put_uint32,
     put_uint32s,
+    put_value,
     put_values,
     too_long,
 )
@@ -43,6 +44,8 @@ def encode_message(message: object) -> bytes:
     except LocalProtocolError as error:
         reason = str(error)
     else:
+        if tag is None:
+            return body
         return tag + UINT32.pack(len(body) + 4) + body
     raise LocalProtocolError(f"{name}: {reason}")
 
@@ -72,17 +75,21 @@ def _password(message: m.PasswordMessage) -> bytes:
 
 
 def _sasl_initial(message: m.SASLInitialResponse) -> bytes:
-    mechanism = put_text(message.mechanism)
-    if message.data is None:
-        return mechanism + b"\xff\xff\xff\xff"
-    data = put_bytes(message.data)
-    if len(data) > MAX_LENGTH:
-        raise too_long()
-    return mechanism + UINT32.pack(len(data)) + data
+    return put_text(message.mechanism) + put_value(message.data)
+
+
+def _md5(message: m.AuthenticationMD5Password) -> bytes:
+    salt = put_bytes(message.salt)
+    if len(salt) != 4:
+        raise LocalProtocolError("the salt must have 4 bytes")
+    return b"\0\0\0\5" + salt
 
 
 def _sasl(message: m.AuthenticationSASL) -> bytes:
-    return b"\0\0\0\n" + b"".join(map(put_text, put_sequence(message.mechanisms))) + b"\0"
+    mechanisms = list(map(put_text, put_sequence(message.mechanisms)))
+    if b"\0" in mechanisms:
+        raise LocalProtocolError("a mechanism has no name")
+    return b"\0\0\0\n" + b"".join(mechanisms) + b"\0"
 
 
 def _negotiate(message: m.NegotiateProtocolVersion) -> bytes:
@@ -117,6 +124,13 @@ def _function_call(message: m.FunctionCall) -> bytes:
     )
 
 
+def _copy_response(message: m.CopyInResponse | m.CopyOutResponse | m.CopyBothResponse) -> bytes:
+    format = put_int16(message.format)
+    if message.format not in (0, 1):
+        raise LocalProtocolError("the COPY format must be 0 or 1")
+    return format[1:] + put_int16s(message.column_formats)
+
+
 def _row_description(message: m.RowDescription) -> bytes:
     count, fields = put_count(message.fields)
     pieces = [count]
@@ -149,7 +163,7 @@ def _empty(message: object) -> bytes:
     return b""
 
 
-_ENCODERS: Final[dict[type[Any], tuple[bytes, Body]]] = {
+_ENCODERS: Final[dict[type[Any], tuple[bytes | None, Body]]] = {
     # start-up, without a tag
     m.StartupMessage: (b"", _startup),
     m.SSLRequest: (b"", lambda _: UINT32.pack(SSL_REQUEST_CODE)),
@@ -159,6 +173,7 @@ _ENCODERS: Final[dict[type[Any], tuple[bytes, Body]]] = {
     m.PasswordMessage: (b"p", _password),
     m.SASLInitialResponse: (b"p", _sasl_initial),
     m.SASLResponse: (b"p", lambda x: put_bytes(x.data)),
+    m.GSSResponse: (b"p", lambda x: put_bytes(x.data)),
     m.Query: (b"Q", lambda x: put_text(x.query)),
     m.FunctionCall: (b"F", _function_call),
     m.Terminate: (b"X", _empty),
@@ -174,7 +189,14 @@ _ENCODERS: Final[dict[type[Any], tuple[bytes, Body]]] = {
     m.CopyData: (b"d", lambda x: put_bytes(x.data)),
     m.CopyDone: (b"c", _empty),
     # backend
+    m.EncryptionResponse: (None, lambda x: _one_of(x.answer, "SGN")),
     m.AuthenticationOk: (b"R", lambda _: b"\0\0\0\0"),
+    m.AuthenticationKerberosV5: (b"R", lambda _: b"\0\0\0\2"),
+    m.AuthenticationCleartextPassword: (b"R", lambda _: b"\0\0\0\3"),
+    m.AuthenticationMD5Password: (b"R", _md5),
+    m.AuthenticationGSS: (b"R", lambda _: b"\0\0\0\7"),
+    m.AuthenticationGSSContinue: (b"R", lambda x: b"\0\0\0\x08" + put_bytes(x.data)),
+    m.AuthenticationSSPI: (b"R", lambda _: b"\0\0\0\t"),
     m.AuthenticationSASL: (b"R", _sasl),
     m.AuthenticationSASLContinue: (b"R", lambda x: b"\0\0\0\x0b" + put_bytes(x.data)),
     m.AuthenticationSASLFinal: (b"R", lambda x: b"\0\0\0\x0c" + put_bytes(x.data)),
@@ -187,6 +209,10 @@ _ENCODERS: Final[dict[type[Any], tuple[bytes, Body]]] = {
     m.ParseComplete: (b"1", _empty),
     m.BindComplete: (b"2", _empty),
     m.CloseComplete: (b"3", _empty),
+    m.FunctionCallResponse: (b"V", lambda x: put_value(x.value)),
+    m.CopyInResponse: (b"G", _copy_response),
+    m.CopyOutResponse: (b"H", _copy_response),
+    m.CopyBothResponse: (b"W", _copy_response),
     m.NoData: (b"n", _empty),
     m.PortalSuspended: (b"s", _empty),
     m.ParameterDescription: (b"t", lambda x: put_uint32s(x.types)),
@@ -196,4 +222,4 @@ _ENCODERS: Final[dict[type[Any], tuple[bytes, Body]]] = {
     m.NoticeResponse: (b"N", _fields),
     m.NotificationResponse: (b"A", lambda x: put_int32(x.process_id) + put_text(x.channel) + put_text(x.payload)),
 }
-"""Class → tag and encoder of the body."""
+"""Class → tag, empty where there is only a length and None where there is neither, and encoder of the body."""
