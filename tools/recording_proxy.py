@@ -1,7 +1,7 @@
 """A proxy that forwards a PostgreSQL connection byte for byte and writes down what passed, in which direction and in what order.
 
-A piece is recorded before it is forwarded, so what answers it stands behind it. Nothing is decoded but what two rules need: the one byte
-that answers SSLRequest or GSSENCRequest is no message and gets a direction of its own, and the bulk of a base backup can be left out.
+A piece is recorded before it is forwarded, so what answers it stands behind it. Nothing is decoded, except where the bulk of a base
+backup is to be left out.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FRONTEND, BACKEND, ANSWER = "F", "B", "A"
-"""Directions: from the frontend, from the backend, and the backend's one byte behind SSLRequest or GSSENCRequest."""
-
-_ENCRYPTION_REQUESTS = {struct.pack("!ii", 8, code) for code in (80877103, 80877104)}
+FRONTEND, BACKEND = "F", "B"
+"""Whose bytes a piece holds."""
 
 
 @dataclass
@@ -35,7 +33,7 @@ class Session:
         pieces: list[tuple[str, bytes]] = []
         rest = b""
         for direction, data in self.pieces:
-            if direction != BACKEND:
+            if direction == FRONTEND:
                 pieces.append((direction, data))
                 continue
             rest += data
@@ -120,8 +118,7 @@ class Proxy:
 def _forward(source: socket.socket, target: socket.socket, session: Session, direction: str) -> None:
     with suppress(OSError):  # the other end has gone: what it would have got has been recorded
         while data := source.recv(1 << 16):
-            asked = session.pieces and session.pieces[-1][1] in _ENCRYPTION_REQUESTS
-            session.pieces.append((ANSWER if asked and direction == BACKEND else direction, data))
+            session.pieces.append((direction, data))
             target.sendall(data)
     for end, how in ((target, socket.SHUT_WR), (source, socket.SHUT_RD)):
         with suppress(OSError):

@@ -354,12 +354,40 @@ def raw_unknown_protocol(place: Place) -> None:
 
 
 def raw_violations(place: Place) -> None:
-    """A raw socket: malformed bodies that PostgreSQL answers, then a message type that it does not know."""
+    """A raw socket: malformed messages, one at a time, and the error that PostgreSQL answers each with; the last one ends the session."""
+    empty, one = raw.text(""), struct.pack("!h", 1)
     with place.raw() as client:
         client.login("trusted", "postgres")
-        client.exchange(raw.message("B", raw.text("") + raw.text("") + struct.pack("!h", 3)), raw.SYNC)
-        client.exchange(raw.message("D", b"X" + raw.text("")), raw.SYNC)
-        client.exchange(raw.message("Q", b"select '\xff'\0"))
+        client.exchange(raw.query("create temp table t (a int)"))
+        client.exchange(raw.parse("insert into t values ($1)", types=[23]), raw.SYNC)
+        for tag, body in (
+            ("B", empty + empty + struct.pack("!h", 3)),
+            ("B", empty + b"unterminated"),
+            ("B", empty + empty + raw.int16s([]) + one + struct.pack("!i", 7) + b"short"),
+            ("B", empty + empty + raw.int16s([]) + one + struct.pack("!i", -2) + raw.int16s([])),
+            ("B", empty + empty + raw.int16s([]) + one + struct.pack("!i", 1) + b"1" + raw.int16s([]) + b"more"),
+            ("P", b"unterminated"),
+            ("P", empty + b"select '\xc3'\0" + struct.pack("!h", 0)),
+            ("P", empty + raw.text("select 1") + struct.pack("!h", 2) + bytes(7)),
+            ("P", empty + raw.text("select 1")),
+            ("D", b""),
+            ("D", b"X" + empty),
+            ("C", b"X" + empty),
+            ("C", b"S" + empty + b"more"),
+            ("E", empty),
+            ("E", empty + struct.pack("!ii", 1, 1)),
+        ):
+            client.exchange(raw.message(tag, body), raw.SYNC)
+        function = struct.pack("!i", 1397) + raw.int16s([])
+        for tag, body in (
+            ("F", function + one + struct.pack("!i", -2)),
+            ("F", function + one + struct.pack("!i", 5) + b"1"),
+            ("Q", b"select '\xff'\0"),
+            ("Q", b"select 1"),
+            ("Q", b"select 1\0more"),
+            ("S", b"more"),
+        ):
+            client.exchange(raw.message(tag, body))
         client.send(raw.message("y"))
         client.to_end()
 
