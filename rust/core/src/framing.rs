@@ -186,9 +186,10 @@ impl Framing for FrontendDecoder {
     #[inline]
     fn decode<'a>(&mut self, frame: &'a [u8]) -> (Item<'a>, bool) {
         if self.startup {
-            let item = decode_startup(&frame[4..]).map_err(|error| RemoteError {
-                fatal: true,
-                ..error.of(None, startup_name(&frame[4..]), frame.len())
+            let packet = &frame[4..];
+            let item = decode_startup(packet).map_err(|error| {
+                let name = startup_name(packet);
+                error.of(None, name, frame.len()).into_fatal()
             });
             self.startup = !matches!(item, Ok(FrontendMessage::StartupMessage { .. }));
             return (item, !self.startup);
@@ -318,11 +319,9 @@ fn length_field(rest: &[u8]) -> Option<u32> {
 #[cold]
 fn fatal(rule: String, tag: Option<u8>, message_name: &'static str, offset: usize) -> RemoteError {
     RemoteError {
-        message: rule.into(),
-        sqlstate: "08P01",
-        fatal: true,
         tag,
         message_name,
         offset,
+        ..RemoteError::violation(rule).into_fatal()
     }
 }

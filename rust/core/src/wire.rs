@@ -25,13 +25,39 @@ pub struct RemoteError {
 }
 
 impl RemoteError {
+    /// SQLSTATE 08P01 about no message in particular.
+    #[cold]
+    pub fn violation(message: impl Into<Cow<'static, str>>) -> Self {
+        RemoteError {
+            message: message.into(),
+            sqlstate: "08P01",
+            fatal: false,
+            tag: None,
+            message_name: "",
+            offset: 0,
+        }
+    }
+
+    /// The same error as the last one of its stream.
+    pub fn into_fatal(self) -> Self {
+        RemoteError {
+            fatal: true,
+            ..self
+        }
+    }
+
     /// The same error with message and offset in its text: about a backend's message nobody is answered.
+    #[cold]
     pub fn explained(mut self) -> Self {
-        self.message = format!(
-            "{}: offset {}: {}",
-            self.message_name, self.offset, self.message
-        )
-        .into();
+        // PostgreSQL's words about a frontend's bodies, said more plainly about a backend's.
+        let rule = match self.message.as_ref() {
+            NO_DATA => "the message ends where a field is due",
+            INSUFFICIENT => "the message ends within this field",
+            INVALID_STRING => "this text has no terminating NUL",
+            INVALID_FORMAT => "bytes follow the last field",
+            rule => rule,
+        };
+        self.message = format!("{}: offset {}: {rule}", self.message_name, self.offset).into();
         self
     }
 }
@@ -60,12 +86,11 @@ impl Malformed {
     #[cold]
     pub fn of(self, tag: Option<u8>, message_name: &'static str, size: usize) -> RemoteError {
         RemoteError {
-            message: self.rule,
             sqlstate: self.sqlstate,
-            fatal: false,
             tag,
             message_name,
             offset: size - self.left,
+            ..RemoteError::violation(self.rule)
         }
     }
 
@@ -156,10 +181,7 @@ impl<'a> Reader<'a> {
     /// The bytes of a NUL-terminated text, without the NUL.
     fn text_bytes(&mut self) -> Read<&'a [u8]> {
         let Some(end) = find_nul(self.rest) else {
-            return Err(Malformed::new(
-                "invalid string in message",
-                self.remaining(),
-            ));
+            return Err(Malformed::new(INVALID_STRING, self.remaining()));
         };
         let raw = &self.rest[..end];
         self.rest = &self.rest[end + 1..];
@@ -169,7 +191,7 @@ impl<'a> Reader<'a> {
     /// One byte.
     pub fn byte(&mut self) -> Read<u8> {
         let Some((&byte, rest)) = self.rest.split_first() else {
-            return Err(Malformed::new("no data left in message", 0));
+            return Err(Malformed::new(NO_DATA, 0));
         };
         self.rest = rest;
         Ok(byte)
@@ -268,7 +290,7 @@ impl<'a> Reader<'a> {
         if self.rest.is_empty() {
             Ok(())
         } else {
-            Err(Malformed::new("invalid message format", self.remaining()))
+            Err(Malformed::new(INVALID_FORMAT, self.remaining()))
         }
     }
 
@@ -282,7 +304,10 @@ impl<'a> Reader<'a> {
     }
 }
 
+const NO_DATA: &str = "no data left in message";
 const INSUFFICIENT: &str = "insufficient data left in message";
+const INVALID_STRING: &str = "invalid string in message";
+const INVALID_FORMAT: &str = "invalid message format";
 
 fn insufficient(left: usize) -> Malformed {
     Malformed::new(INSUFFICIENT, left)

@@ -21,7 +21,7 @@ macro_rules! constant {
 }
 
 mod backend;
-mod fields;
+pub(crate) mod fields;
 mod frontend;
 
 /// See `pgwire_py._impl.interface.Core.encode_message`.
@@ -45,7 +45,7 @@ pub fn encode_message<'py>(message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, P
 }
 
 /// Why a message cannot be encoded: it holds what the wire cannot carry, or Python raised something of its own.
-enum Problem {
+pub(crate) enum Problem {
     Unfit(String),
     Raised(PyErr),
 }

@@ -34,6 +34,15 @@ _ANSWER_LIMITS: Final = {
 }
 
 
+_PLAIN_WORDS: Final = {
+    "no data left in message": "the message ends where a field is due",
+    "insufficient data left in message": "the message ends within this field",
+    "invalid string in message": "this text has no terminating NUL",
+    "invalid message format": "bytes follow the last field",
+}
+"""PostgreSQL's words about a frontend's bodies, said more plainly about a backend's."""
+
+
 class _StreamDecoder:
     """What both decoders do with a stream; a subclass knows where a packet ends and what it is."""
 
@@ -216,5 +225,6 @@ class BackendDecoder(_StreamDecoder):
 
 def _explained(error: RemoteProtocolError) -> RemoteProtocolError:
     """The same error with message and offset in its text: about a backend's message nobody is answered."""
-    error.args = (f"{error.message_name}: offset {error.offset}: {error.args[0]}",)
+    rule = error.args[0]
+    error.args = (f"{error.message_name}: offset {error.offset}: {_PLAIN_WORDS.get(rule, rule)}",)
     return error

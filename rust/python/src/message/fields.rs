@@ -103,7 +103,7 @@ pub fn letter<T>(
     from_byte(byte).ok_or_else(|| Problem::Unfit(format!("expected one of the letters {letters}")))
 }
 
-fn expected(what: &str, value: &Bound<'_, PyAny>) -> Problem {
+pub fn expected(what: &str, value: &Bound<'_, PyAny>) -> Problem {
     match value.get_type().name() {
         Ok(name) => Problem::Unfit(format!("expected {what}, not {name}")),
         Err(error) => Problem::Raised(error),
