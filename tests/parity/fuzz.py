@@ -20,6 +20,7 @@ from typing import Any
 
 from pgwire_py import _native
 from pgwire_py._impl import pure
+from tests.vectors.recorded import frames
 
 from .fuzz_targets import TARGETS, Target, target
 
@@ -77,7 +78,7 @@ def differ(native: Any, other: Any) -> bool:
 
 
 def reduced(case: Case, seconds: float = 20.0) -> Case:
-    """A smaller case that still differs: pieces are left out and bytes made plain as long as that keeps the difference."""
+    """A smaller case that still differs: messages and bytes are left out, and bytes made plain, where that keeps the difference."""
     deadline = time.monotonic() + seconds
 
     def still(data: bytes, choices: int = case.choices) -> bool:
@@ -85,9 +86,14 @@ def reduced(case: Case, seconds: float = 20.0) -> Case:
 
     choices = next((choices for choices in range(20) if still(case.data, choices)), case.choices)
     case = replace(case, choices=choices)
-    data = case.data
+    parts = list(frames(case.data, case.data[:1] == b"\0"))
+    while (
+        at := next((at for at in range(len(parts)) if still(b"".join(parts[:at] + parts[at + 1 :]), choices)), None)
+    ) is not None:
+        del parts[at]
+    data = b"".join(parts)
     size = max(len(data) // 2, 1)
-    while True:
+    while size:
         at = 0
         while at < len(data):
             shorter = data[:at] + data[at + size :]
@@ -95,8 +101,6 @@ def reduced(case: Case, seconds: float = 20.0) -> Case:
                 data = shorter
             else:
                 at += size
-        if size == 1:
-            break
         size //= 2
     for at in range(len(data)):
         plainer = data[:at] + b"\0" + data[at + 1 :]
