@@ -5,9 +5,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+SECONDS := 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build serve test lint format bench bench-short clean
+.PHONY: help build serve test fuzz lint format bench bench-short clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +41,9 @@ test: build $(VENV)/.test ## run every test; ARGS go to pytest
 	cargo test -q --workspace --exclude pgwire-py-native
 	$(BIN)/python -m pytest $(ARGS)
 	PGWIRE_PY_IMPL=pure $(BIN)/python -m pytest tests/unit $(ARGS)
+
+fuzz: build $(VENV)/.test ## compare native with pure on mutated captures for SECONDS=60
+	$(BIN)/python -m tests.parity.fuzz --seconds $(SECONDS) $(ARGS)
 
 lint: build $(VENV)/.lint ## check style, types and stubs
 	$(BIN)/ruff check .
