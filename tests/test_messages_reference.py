@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pgwire_py import messages
-from pgwire_py._impl import encode_message
+from pgwire_py._impl import BackendDecoder, FrontendDecoder, encode_message
+from pgwire_py._impl.pure import framing
 from tests import vectors
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "messages.md"
@@ -71,6 +72,20 @@ def test_tags_of_the_table() -> None:
         assert raw[:1] == tag[1].encode(), row
         if tag[2]:
             assert int.from_bytes(raw[5:9], "big") == int(tag[2]), row
+
+
+def test_bounds() -> None:
+    text = REFERENCE.read_text(encoding="utf-8")
+    for line in (
+        f"`FrontendDecoder.max_startup_length`, {FrontendDecoder().max_startup_length:,} |",
+        f"`FrontendDecoder.max_message_length`, {FrontendDecoder().max_message_length:,};",
+        f"CopyDone and CopyFail {framing.SMALL_MESSAGE_LIMIT:,} at most |",
+        f"`BackendDecoder.max_message_length`, {BackendDecoder().max_message_length:,} |",
+        f"NegotiateProtocolVersion | {framing.AUTHENTICATION_LIMIT:,} at most |",
+        f"other messages | {framing.SMALL_ANSWER_LIMIT:,} at most |",
+        f"{6 + 4 * 65_535:,} at most: 65,535 parameters |",
+    ):
+        assert line in text
 
 
 def test_every_vector_has_the_name_of_its_class() -> None:

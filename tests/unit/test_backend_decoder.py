@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pgwire_py import messages as m
-from pgwire_py._impl import pure
 from pgwire_py.errors import RemoteProtocolError
 from tests import vectors
 
@@ -162,6 +162,30 @@ def test_malformed_body_does_not_end_the_stream(core: Any) -> None:
     assert decoder.feed(b"D\0\0\0\n\0\1\xff\xff\xff\xfen\0\0\0\4") == [bad, m.NoData()]
 
 
+@pytest.mark.parametrize(("size", "right"), [(0, False), (3, False), (4, True), (32, True), (256, True), (257, False)])
+def test_size_of_a_cancel_key(core: Any, size: int, right: bool) -> None:
+    """4 bytes in protocol 3.0, 4 to 256 in 3.2; both ends of the session judge it."""
+    head = (7).to_bytes(4, "big")
+    key_data = b"K" + (8 + size).to_bytes(4, "big") + head + bytes(size)
+    request = (12 + size).to_bytes(4, "big") + (80877102).to_bytes(4, "big") + head + bytes(size)
+    [answer], [cancel] = core.BackendDecoder().feed(key_data), core.FrontendDecoder().feed(request)
+    assert isinstance(answer, m.BackendKeyData) is right
+    assert isinstance(cancel, m.CancelRequest) is right
+    if right:
+        assert (answer, cancel) == (m.BackendKeyData(7, bytes(size)), m.CancelRequest(7, bytes(size)))
+    else:
+        assert (answer.message_name, answer.offset, answer.fatal) == ("BackendKeyData", 9, False)
+        assert (cancel.message_name, cancel.offset, cancel.fatal) == ("CancelRequest", 0, True)
+
+
+def test_error_survives_pickling(core: Any) -> None:
+    [error] = core.BackendDecoder().feed(b"Z\0\0\0\5X")
+    assert (error.message_name, error.offset) == ("ReadyForQuery", 5)
+    copy = pickle.loads(pickle.dumps(error))
+    assert copy == error
+    assert repr(copy) == repr(error)
+
+
 def test_nothing_after_a_fatal_error(core: Any) -> None:
     decoder = core.BackendDecoder()
     fatal = RemoteProtocolError("invalid backend message type 0", fatal=True, tag="\0", offset=0)
@@ -170,18 +194,18 @@ def test_nothing_after_a_fatal_error(core: Any) -> None:
     assert decoder.buffered == 0
 
 
-@given(st.binary(max_size=200), st.booleans())
-def test_hostile_bytes_raise_nothing(data: bytes, encryption: bool) -> None:
-    from pgwire_py import _native
-
-    for core in (_native, pure):
-        whole, chopped = core.BackendDecoder(), core.BackendDecoder()
-        whole.encryption_response = chopped.encryption_response = encryption
-        items = whole.feed(data)
-        while rest := whole.feed(b""):
-            items += rest
-        assert [item for at in range(len(data)) for item in chopped.feed(data[at : at + 1])] == items
-        assert [item.fatal for item in items if isinstance(item, RemoteProtocolError)][:-1].count(True) == 0
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture]
+)  # ``core`` is a module: the same in every example
+@given(data=st.binary(max_size=200), encryption=st.booleans())
+def test_hostile_bytes_raise_nothing(core: Any, data: bytes, encryption: bool) -> None:
+    whole, chopped = core.BackendDecoder(), core.BackendDecoder()
+    whole.encryption_response = chopped.encryption_response = encryption
+    items = whole.feed(data)
+    while rest := whole.feed(b""):
+        items += rest
+    assert [item for at in range(len(data)) for item in chopped.feed(data[at : at + 1])] == items
+    assert [item.fatal for item in items if isinstance(item, RemoteProtocolError)][:-1].count(True) == 0
 
 
 def test_mutated_messages_raise_nothing(core: Any) -> None:
