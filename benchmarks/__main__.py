@@ -18,6 +18,7 @@ from pathlib import Path
 from .codec import CodecOutcome, measure_codecs
 from .contenders import ROOT, STARTERS, Contender, Setup, find_postgres, run, scratch_folder
 from .errors import BenchmarkError
+from .login import login_workloads
 from .report import Results, machine, print_report, write_json
 from .workloads import SHORT, WORKLOADS, Outcome, Plan, Tools, Workload, check_results, progress
 
@@ -69,6 +70,7 @@ def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], cod
     """Start the servers, run the workloads, report."""
     outcomes: list[Outcome] = []
     codecs: list[CodecOutcome] = []
+    logins: list[CodecOutcome] = []
     contenders: dict[str, Contender] = {}
     sizes: dict[str, int] = {}
     with contextlib.ExitStack() as stack:
@@ -92,7 +94,8 @@ def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], cod
                 progress(f"{workload.title}: {time.monotonic() - start:.0f} s")
     if codec:
         codecs = measure_codecs(plan.codec_seconds)
-    results = Results(outcomes, codecs)
+        logins = measure_codecs(plan.codec_seconds, login_workloads)
+    results = Results(outcomes, codecs, logins)
     print("\n".join(f"{key}: {value}" for key, value in facts.items()))
     print("\n".join(f"{name}: {contender.version}" for name, contender in contenders.items()))
     print_report(results, sizes)

@@ -33,15 +33,18 @@ class CodecOutcome:
         return self.pure_us / self.native_us
 
 
-def measure_codecs(seconds: float) -> list[CodecOutcome]:
-    """Every codec workload on both implementations, in turns; ``seconds`` per implementation and workload."""
+Workloads = Callable[[Any], dict[str, Callable[[], object]]]
+
+
+def measure_codecs(seconds: float, make: Workloads | None = None) -> list[CodecOutcome]:
+    """Every workload (``codec_workloads`` unless told) on both implementations, in turns; ``seconds`` for each of the two."""
     cores = []
     for module in ("pgwire_py._native", "pgwire_py._impl.pure"):
         try:
             cores.append(import_module(module))
         except ImportError as error:
             raise BenchmarkError(f"codec: {module} cannot be loaded: {error} (run `make build`)") from error
-    workloads = [codec_workloads(core) for core in cores]
+    workloads = [(make or codec_workloads)(core) for core in cores]
     outcomes = []
     for name in workloads[0]:
         calls = [workload[name] for workload in workloads]

@@ -14,6 +14,7 @@ import psutil
 
 from .codec import CodecOutcome
 from .contenders import Contender
+from .login import PBKDF2
 from .workloads import WORKLOADS, Outcome, Plan
 
 PEER_COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -29,9 +30,12 @@ PEER_COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
 class Results:
     """All figures of a run."""
 
-    def __init__(self, outcomes: Sequence[Outcome], codecs: Sequence[CodecOutcome]) -> None:
+    def __init__(
+        self, outcomes: Sequence[Outcome], codecs: Sequence[CodecOutcome], logins: Sequence[CodecOutcome]
+    ) -> None:
         self.outcomes = outcomes
         self.codecs = codecs
+        self.logins = logins
         self._cpu = {(outcome.workload, outcome.label): outcome.cpu_us for outcome in outcomes}
         self._values = {(outcome.workload, outcome.label): outcome.value for outcome in outcomes}
 
@@ -99,6 +103,11 @@ def slowest_codec(results: Results) -> float | None:
     return min((outcome.ratio for outcome in results.codecs), default=None)
 
 
+def pbkdf2(results: Results) -> float | None:
+    """How much faster than hashlib the native PBKDF2 is."""
+    return next((outcome.ratio for outcome in results.logins if outcome.name == PBKDF2), None)
+
+
 OURS = "native-uvloop"
 TARGETS: tuple[Target, ...] = (
     *(
@@ -129,6 +138,7 @@ TARGETS: tuple[Target, ...] = (
         at_most=True,
     ),
     Target("native / pure, the smallest of the codec workloads", 5, slowest_codec),
+    Target("PBKDF2, native / hashlib", 1, pbkdf2),
 )
 
 
@@ -199,13 +209,14 @@ def print_report(results: Results, sizes: Mapping[str, int]) -> None:
                 print(f"    {outcome.label}: {notes}")
     if sizes:
         print("\nBytes of each result\n" + table([["", "bytes"], *([key, f"{size:,}"] for key, size in sizes.items())]))
-    if results.codecs:
-        lines = [["", "native us", "pure us", "pure / native"]]
-        lines += [
-            [codec.name, number(codec.native_us), number(codec.pure_us), number(codec.ratio)]
-            for codec in results.codecs
-        ]
-        print(f"\nCodecs\n{table(lines)}")
+    for title, timed_calls in (("Codecs", results.codecs), ("Login arithmetic", results.logins)):
+        if timed_calls:
+            lines = [["", "native us", "pure us", "pure / native"]]
+            lines += [
+                [codec.name, number(codec.native_us), number(codec.pure_us), number(codec.ratio)]
+                for codec in timed_calls
+            ]
+            print(f"\n{title}\n{table(lines)}")
     lines = [["", "wanted", "measured", "by CPU", ""]]
     for target in TARGETS:
         figure, verdict = target.judge(results)
@@ -233,6 +244,7 @@ def write_json(
         "outcomes": [{**asdict(outcome), "ratios": results.ratios(outcome)} for outcome in results.outcomes],
         "result_bytes": dict(sizes),
         "codecs": [{**asdict(codec), "ratio": codec.ratio} for codec in results.codecs],
+        "logins": [{**asdict(login), "ratio": login.ratio} for login in results.logins],
         "targets": [
             {"target": target.text, "wanted": target.wanted, "unit": target.unit, "at_most": target.at_most}
             | dict(zip(("measured", "verdict"), target.judge(results), strict=True))

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pgwire_py
 
-SERVER = (Path(__file__).parents[1] / "docs" / "reference" / "server.md").read_text(encoding="utf-8")
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
 
-def _rows(columns: int) -> list[list[str]]:
-    """Cells of the rows of the tables with so many columns, heads left out."""
-    lines = [line.strip("|").split("|") for line in SERVER.splitlines() if line.startswith("|")]
+def _rows(columns: int, *names: str) -> list[list[str]]:
+    """Cells of the rows of the tables with so many columns in these files (server.md unless told), heads left out."""
+    texts = [(REFERENCE / name).read_text(encoding="utf-8") for name in names or ("server.md",)]
+    lines = [line.strip("|").split("|") for text in texts for line in text.splitlines() if line.startswith("|")]
     rows = [[cell.strip() for cell in line] for line in lines if len(line) == columns]
-    return [row for row in rows if not row[0].startswith("---")][1:]
+    heads = {rows[number - 1][0] for number, row in enumerate(rows) if row[0].startswith("---")}
+    return [row for row in rows if not row[0].startswith("---") and row[0] not in heads]
 
 
 def test_parameters_of_server() -> None:
@@ -28,9 +30,12 @@ def test_parameters_of_server() -> None:
         assert shown == repr(parameter.default), parameter.name
 
 
-def test_limits_of_server() -> None:
-    rows = _rows(4)
-    assert len(rows) >= 20
+LIMITS = ("server.md", "authentication.md")
+
+
+def test_limits() -> None:
+    rows = _rows(4, *LIMITS)
+    assert len(rows) >= 25
     for name, value, _, where in rows:
         module, _, constant = where.strip("`").rpartition(".")
         number = re.match(r"[\d,]+", value)
@@ -42,9 +47,19 @@ def test_limits_of_server() -> None:
 
 def test_every_limit_is_in_the_reference() -> None:
     package = Path(pgwire_py.__file__).parent
-    files = [*(package / "server").glob("*.py"), *(package / "catalog").glob("*.py"), package / "connection.py"]
-    documented = {row[3].strip("`") for row in _rows(4)}
-    internal = {"connection.MAX_MESSAGE_LENGTH", "server.server.MAX_PROCESS_ID", "server.results.MAX_SMALL"}
+    folders = [
+        *(package / "server").glob("*.py"),
+        *(package / "catalog").glob("*.py"),
+        *(package / "auth").glob("*.py"),
+    ]
+    files = [*folders, package / "connection.py"]
+    documented = {row[3].strip("`") for row in _rows(4, *LIMITS)}
+    internal = {
+        "connection.MAX_MESSAGE_LENGTH",
+        "server.server.MAX_PROCESS_ID",
+        "server.results.MAX_SHAPES",
+        "server.short.MAX_ROWS",
+    }
     for path in files:
         module = ".".join(path.relative_to(package).with_suffix("").parts)
         for name in re.findall(r"^(MAX_\w+)\b.* = ", path.read_text(encoding="utf-8"), re.MULTILINE):

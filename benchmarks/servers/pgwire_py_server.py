@@ -27,12 +27,12 @@ def python_server(host: str, port: int, connections: int, stream: int) -> pg.Ser
     async def answer(query: pg.Query) -> pg.Result:
         sql = query.sql
         if sql == SELECT_ROWS:
-            return pg.Result(columns=ROW_COLUMNS, rows=rows)
+            return pg.Result(ROW_COLUMNS, rows)
         if sql == SELECT_ARROW:
             return pg.Result(rows=table)
         if sql == SELECT_STREAM:
             return pg.Result(columns=ROW_COLUMNS[:3], rows=stream_rows(stream))
-        return pg.Result(columns=ONE_COLUMNS, rows=[(1,)])
+        return pg.Result(ONE_COLUMNS, [(1,)])
 
     return pg.Server(answer, host=host, port=port, max_connections=connections)
 

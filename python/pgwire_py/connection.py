@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from . import messages as m
-from ._impl import FrontendDecoder, encode_message
+from ._impl import FrontendDecoder, encode_message, read_statement
+from ._impl.interface import Batch
 from .errors import LocalProtocolError, RemoteProtocolError
 from .state import ANSWERING, IGNORED, RECEIVE, SEND, Phase
 
@@ -33,21 +34,15 @@ _SIMPLE: Final = Phase.SIMPLE
 _SYNC: Final = Phase.SYNC
 _CLOSED: Final = Phase.CLOSED
 
-WHOLE_BATCHES: Final = frozenset(
-    {
-        (m.Parse, m.Bind, m.Describe, m.Execute, m.Sync),
-        (m.Parse, m.Bind, m.Execute, m.Sync),
-        (m.Bind, m.Describe, m.Execute, m.Sync),
-        (m.Bind, m.Execute, m.Sync),
-    }
-)
-"""The batches that drivers send for one statement, handed out as one event where they come in one piece."""
-
 # The table with each next phase's own row beside it: one look-up a message.
 _Row = dict[type, tuple[Phase, Any]]
 _ROWS: Final[dict[Phase, _Row]] = {phase: {} for phase in Phase}
 for _phase, _row in RECEIVE.items():
     _ROWS[_phase].update({_kind: (_next, _ROWS[_next]) for _kind, _next in _row.items()})
+
+_IDLE_ROW: Final = _ROWS[_IDLE]  # looked up once: hashing an Enum's member takes a call of Python code
+_SIMPLE_ROW: Final = _ROWS[_SIMPLE]
+_SYNC_ROW: Final = _ROWS[_SYNC]
 
 
 class BackendConnection:
@@ -104,30 +99,54 @@ class BackendConnection:
             self._position = 0
 
     def receive_event(self, data: bytes | bytearray | memoryview) -> Any:
-        """:meth:`receive_data` and :meth:`next_event` in one step, for an owner that is ready for the next event.
-
-        One of :data:`WHOLE_BATCHES` that came in one piece, with nothing before or behind it, is the list of its messages: Sync counts
-        as received, so that ReadyForQuery is owed. An owner that would rather have them one by one calls :meth:`put_back`.
-        """
+        """:meth:`receive_data` and :meth:`next_event` in one step, for an owner that is ready for the next event."""
         messages = self._feed(data)
-        if self._position == len(self._inbox):
-            if len(messages) == 1:
-                entry = self._row.get(messages[0].__class__)
-                if entry is not None:
-                    self._phase, self._row = entry
-                    return messages[0]
-            elif self._phase is _IDLE and tuple([message.__class__ for message in messages]) in WHOLE_BATCHES:
-                self._phase = _SYNC
-                self._row = _ROWS[_SYNC]
-                return messages
+        if len(messages) == 1 and self._position == len(self._inbox):
+            entry = self._row.get(messages[0].__class__)
+            if entry is not None:
+                self._phase, self._row = entry
+                return messages[0]
         self._queue(messages)
         return self.next_event()
 
-    def put_back(self, batch: list[Any], done: int) -> None:
-        """Have a whole batch handed out message by message after all, but for the first ``done``, which were answered."""
-        self._inbox = batch[done:] + self._inbox[self._position :]
-        self._position = 0
-        self._enter(Phase.EXTENDED if done else Phase.IDLE)
+    def receive_statement(self, data: bytes | bytearray | memoryview) -> str | Batch | None:
+        """Take bytes that are one whole statement as one event, where nothing else is under way.
+
+        Returns:
+            A query string or a :data:`~pgwire_py._impl.interface.Batch`, which :meth:`finish_statement` answers up to ReadyForQuery. None
+            where ``data`` is anything else: nothing was taken then.
+        """
+        if self._phase is not _IDLE or self._position != len(self._inbox):
+            return None
+        statement: str | Batch | None = read_statement(self._decoder, data)
+        if statement is not None:
+            if type(statement) is str:
+                self._phase = _SIMPLE
+                self._row = _SIMPLE_ROW
+            else:
+                self._phase = _SYNC
+                self._row = _SYNC_ROW
+        return statement
+
+    def give_back_statement(self) -> None:
+        """Undo :meth:`receive_statement`: the same bytes come again by :meth:`receive_data`."""
+        if self._phase is not _CLOSED:
+            self._enter(_IDLE)
+
+    def finish_statement(self, answer: bytes | memoryview) -> bytes | memoryview:
+        """Answer what :meth:`receive_statement` gave; ``answer`` ends with ReadyForQuery.
+
+        Returns:
+            All that is to be sent: nothing where the connection was closed meanwhile.
+        """
+        if self._phase is _CLOSED:
+            return b""
+        self._phase = _IDLE
+        self._row = _IDLE_ROW
+        if self._out:
+            self._out.append(answer)
+            return self.data_to_send()
+        return answer
 
     def peek(self, ahead: int = 0) -> object | None:
         """A message received and not yet taken, the next one or one further ``ahead``; None where there is none."""
@@ -236,7 +255,7 @@ class BackendConnection:
             raise LocalProtocolError(f"cannot send ReadyForQuery in phase {self._phase.value}")
         self._out.append(results + READY[status])
         self._phase = _IDLE
-        self._row = _ROWS[_IDLE]
+        self._row = _IDLE_ROW
 
     def data_to_send(self) -> bytes | memoryview:
         """What has been queued since the last call, as one piece."""

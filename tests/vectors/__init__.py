@@ -15,9 +15,10 @@ STARTUP_CLASSES = frozenset({"StartupMessage", "SSLRequest", "GSSENCRequest", "C
 PASSWORD_KINDS = {"SASLInitialResponse": "sasl_initial", "SASLResponse": "sasl_response", "GSSResponse": "gss"}
 
 
-def load(section: str) -> list[dict[str, Any]]:
-    """One section of messages.json: ``frontend``, ``backend``, ``errors`` (of a frontend's bytes) or ``backend_errors``."""
-    text = Path(__file__).with_name("messages.json").read_text(encoding="utf-8")
+def load(section: str, file: str = "messages.json") -> list[dict[str, Any]]:
+    """One section of messages.json (``frontend``, ``backend``, ``errors`` of a frontend, ``backend_errors``) or
+    auth.json (``pbkdf2``, ``scram``, ``saslprep``, ``md5``)."""
+    text = Path(__file__).with_name(file).read_text(encoding="utf-8")
     return cast(list[dict[str, Any]], json.loads(text)[section])
 
 

@@ -34,16 +34,27 @@ if TYPE_CHECKING:
         ArrowEncoder,
         BackendDecoder,
         FrontendDecoder,
+        Responder,
         RowEncoder,
         arrow_columns,
         decode_values,
         encode_message,
         encode_value,
+        md5_password,
+        md5_response,
+        prepare_password,
+        read_statement,
+        scram_check_proof,
+        scram_client_proof,
+        scram_keys,
+        scram_salted_password,
+        scram_server_signature,
         split_statements,
         tokenize,
     )
 else:
     FrontendDecoder = core.FrontendDecoder
+    Responder = core.Responder
     BackendDecoder = core.BackendDecoder
     RowEncoder = core.RowEncoder
     ArrowEncoder = core.ArrowEncoder
@@ -51,19 +62,38 @@ else:
     arrow_columns = core.arrow_columns
     decode_values = core.decode_values
     encode_value = core.encode_value
+    read_statement = core.read_statement
     split_statements = core.split_statements
     tokenize = core.tokenize
+    prepare_password = core.prepare_password
+    md5_password = core.md5_password
+    md5_response = core.md5_response
+    scram_salted_password = core.scram_salted_password
+    scram_keys = core.scram_keys
+    scram_client_proof = core.scram_client_proof
+    scram_check_proof = core.scram_check_proof
+    scram_server_signature = core.scram_server_signature
 
 __all__ = [
     "IMPLEMENTATION",
     "ArrowEncoder",
     "BackendDecoder",
     "FrontendDecoder",
+    "Responder",
     "RowEncoder",
     "arrow_columns",
     "decode_values",
     "encode_message",
     "encode_value",
+    "md5_password",
+    "md5_response",
+    "prepare_password",
+    "read_statement",
+    "scram_check_proof",
+    "scram_client_proof",
+    "scram_keys",
+    "scram_salted_password",
+    "scram_server_signature",
     "split_statements",
     "tokenize",
 ]

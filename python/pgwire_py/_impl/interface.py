@@ -13,6 +13,10 @@ from ..sql import Statement, Token
 
 Buffer = bytes | bytearray | memoryview
 
+Batch = tuple[str | None, str, tuple[int, ...], tuple[int, ...], tuple[bytes | None, ...], tuple[int, ...], bool]
+"""Parse's query string (None without Parse), the statement's name, Parse's parameter types, Bind's parameter formats, parameters and
+result formats, and whether Describe was there."""
+
 
 class FrontendDecoder(Protocol):
     """Turns the bytes a frontend sends into messages, in any chunking (Protocol 55.7).
@@ -110,6 +114,38 @@ class ArrowEncoder(Protocol):
         """
 
 
+class Responder(Protocol):
+    """Calls a handler's coroutine function and encodes what it returns, in one step where it ends at once with a short result.
+
+    ``Responder(function, query_class, result_class, session, context, event_loop, task, tails, max_bytes)``: the function gets a
+    ``query_class`` (slots ``sql``, ``parameters``, ``parameter_types``, ``session`` and ``describing``, which is False) and returns a
+    ``result_class`` (slots ``columns``, ``rows`` and ``tag``); ``context`` and ``task`` are current while the
+    coroutine runs; ``tails`` is what follows 0, 1, 2 … rows.
+    """
+
+    outcome: Any
+    """What the function returned last, where it was not answered; taking it leaves None."""
+
+    def answer(
+        self,
+        sql: str,
+        parameters: tuple[object, ...],
+        parameter_types: tuple[int, ...],
+        columns: tuple[object, ...] | None,
+        encoder: RowEncoder | None,
+        head: bytes,
+    ) -> bytes | memoryview | None:
+        """``head``, DataRow for each row, and the tail for their number.
+
+        None where the function's coroutine did not end, or returned anything but a ``result_class`` with a list of rows, with these
+        ``columns``, no tag, a tail, fewer than ``max_bytes`` bytes before its last row, and rows that can be encoded. Then
+        :attr:`outcome` is what it returned; a :class:`~pgwire_py._impl.suspended.Suspended` where it did not end.
+
+        Raises:
+            BaseException: whatever the function or its coroutine raised.
+        """
+
+
 class Core(Protocol):
     """The module itself."""
 
@@ -117,6 +153,7 @@ class Core(Protocol):
     BackendDecoder: type[BackendDecoder]
     RowEncoder: type[RowEncoder]
     ArrowEncoder: type[ArrowEncoder]
+    Responder: type[Responder]
 
     def encode_message(self, message: object) -> bytes:
         """Bytes of any message, frontend's or backend's, tag and length included.
@@ -140,6 +177,15 @@ class Core(Protocol):
     def encode_value(self, type_oid: int, format: int, value: object) -> bytes | None:
         """One value in text (0) or binary (1) format, without a length; None stays None."""
 
+    def read_statement(self, decoder: Any, data: Buffer) -> str | Batch | None:
+        """One statement, where ``data`` holds exactly that, in one piece, with nothing before it in ``decoder``.
+
+        Returns:
+            A Query's string; or a :data:`Batch` for [Parse] Bind [Describe portal] Execute Sync with the unnamed portal, no row limit
+            and, where Parse is there, the same statement name in Bind; None for anything else, malformed messages included. Nothing is
+            taken: what is to be handled in another way goes to :meth:`FrontendDecoder.feed`.
+        """
+
     def split_statements(self, sql: str) -> list[Statement]:
         """The statements of a query string, empty ones left out.
 
@@ -150,5 +196,50 @@ class Core(Protocol):
     def tokenize(self, sql: str) -> list[Token]:
         """Tokens of one statement, comments left out; raises as split_statements."""
 
+    def prepare_password(self, password: bytes) -> bytes:
+        """The password by SASLprep (RFC 4013) with PostgreSQL's habits; as it was where that is impossible."""
 
-__all__ = ["ArrowEncoder", "BackendDecoder", "Buffer", "Core", "FrontendDecoder", "RemoteProtocolError", "RowEncoder"]
+    def md5_password(self, password: bytes, user: bytes) -> bytes:
+        """``md5`` and 32 hexadecimal digits: what PostgreSQL stores of a password (Protocol 55.2.1)."""
+
+    def md5_response(self, stored: bytes, salt: bytes) -> bytes:
+        """``md5`` and 32 hexadecimal digits: what a client answers to AuthenticationMD5Password.
+
+        Raises:
+            ValueError: ``stored`` is not ``md5`` and 32 bytes.
+        """
+
+    def scram_salted_password(self, password: bytes, salt: bytes, iterations: int) -> bytes:
+        """PBKDF2 with HMAC-SHA-256 (RFC 5802 §2.2), 32 bytes. Releases the GIL.
+
+        Raises:
+            ValueError: ``iterations`` is not between 1 and 2³¹-1.
+        """
+
+    def scram_keys(self, salted_password: bytes) -> tuple[bytes, bytes, bytes]:
+        """ClientKey, StoredKey and ServerKey (RFC 5802 §3), 32 bytes each.
+
+        This and the three below raise ValueError for a key or proof that has not 32 bytes.
+        """
+
+    def scram_client_proof(self, client_key: bytes, auth_message: bytes) -> bytes:
+        """ClientProof, 32 bytes."""
+
+    def scram_check_proof(self, stored_key: bytes, auth_message: bytes, proof: bytes) -> bool:
+        """Whether ClientProof belongs to the stored key; compared in constant time."""
+
+    def scram_server_signature(self, server_key: bytes, auth_message: bytes) -> bytes:
+        """ServerSignature, 32 bytes."""
+
+
+__all__ = [
+    "ArrowEncoder",
+    "BackendDecoder",
+    "Batch",
+    "Buffer",
+    "Core",
+    "FrontendDecoder",
+    "RemoteProtocolError",
+    "Responder",
+    "RowEncoder",
+]

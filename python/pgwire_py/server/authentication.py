@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from .. import messages as m
-from ..auth import SCRAM_SHA_256, ScramServer, ScramVerifier, new_server_nonce
+from ..auth import SCRAM_SHA_256, ScramServer, ScramVerifier, new_nonce
 from ..errors import InvalidAuthorizationSpecification, ProtocolViolation, RemoteProtocolError, postgres_error
 
 if TYPE_CHECKING:
@@ -34,11 +34,10 @@ async def authenticate(protocol: ServerProtocol, user: str, database: str) -> No
     if server.auth is None:
         return
     await asyncio.sleep(0)  # the AuthSource is a user's code: it sees a task of its own
-    verifier = await server.auth.verifier(user, database)
-    if verifier is None:
-        verifier = ScramVerifier.mock(user, server.mock_secret)
+    found = await server.auth.verifier(user, database)
+    mock = ScramVerifier.mock(user, server.mock_secret, server.auth.iterations)  # made for everybody: it takes time
     try:
-        await _scram(protocol, user, verifier)
+        await _scram(protocol, user, found or mock)
     except RemoteProtocolError as error:
         raise postgres_error(error.sqlstate, str(error)) from None
 
@@ -55,7 +54,7 @@ async def _scram(protocol: ServerProtocol, user: str, verifier: ScramVerifier) -
     if data is None:
         connection.send(m.AuthenticationSASLContinue(b""))
         data = (await _receive(protocol, m.SASLResponse)).data
-    server_first, exchange = ScramServer.first(data, verifier, new_server_nonce(), user=user)
+    server_first, exchange = ScramServer(verifier, new_nonce(), user=user).first(data)
     connection.send(m.AuthenticationSASLContinue(server_first))
     answer = await _receive(protocol, m.SASLResponse)
     connection.send(m.AuthenticationSASLFinal(exchange.final(answer.data)))

@@ -82,6 +82,13 @@ class Runner:
             _leave_task(loop, task)
         self._suspend(coroutine, future)
 
+    def task_to_enter(self) -> tuple[Context, asyncio.AbstractEventLoop, asyncio.Task[None]]:
+        """The session's context, loop and task, for who makes the first step of a coroutine by himself; where it suspends, a coroutine
+        given to :meth:`run` goes on with it."""
+        if self._task is None:
+            self._task = self._loop.create_task(self._main())
+        return self._context, self._loop, self._task
+
     def run_without_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """As :meth:`run` for work that calls no user code before it first suspends: a task is made only if it does."""
         try:
@@ -110,6 +117,8 @@ class Runner:
         """End the task; a suspended coroutine sees CancelledError."""
         if self._task is not None:
             self._task.cancel()
+        if self.suspended is None:
+            self._on_pause = self._on_crash = _nothing
 
     async def _main(self) -> None:
         self._started = True
@@ -133,6 +142,10 @@ class Runner:
                 raise
             self.suspended = None
             self._on_pause()
+
+
+def _nothing() -> None:
+    pass
 
 
 class _Resume:

@@ -40,12 +40,14 @@ class Execution:
         transactions: begin, commit and rollback work.
         savepoints: savepoint, release and rollback_to work.
         on_loop: statements run on the event loop, not on the thread.
+        is_plain: all there is to a statement is one call of a coroutine function.
         cancelled: what runs on the thread, or is about to, is to end with 57014; reset by who starts the next statement.
     """
 
     transactions = True
     savepoints = True
     on_loop = False
+    is_plain = False
 
     def __init__(self, context: SessionContext, catalog: Catalog, loop: asyncio.AbstractEventLoop) -> None:
         self._context = context
@@ -206,13 +208,20 @@ class EngineExecution(Execution):
 
 
 class FunctionExecution(Execution):
-    """Runs statements by calling a function: a coroutine function on the loop, a plain one on the session's thread."""
+    """Runs statements by calling a function: a coroutine function on the loop, a plain one on the session's thread.
+
+    Attributes:
+        function: what answers.
+        begun: what the next call of execute returns: its statement was begun ahead (``short.py``).
+    """
 
     def __init__(self, context: Any, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: PythonEngine) -> None:
         super().__init__(context, catalog, loop)
         self._engine = engine
-        self._function = engine.function
+        self.function = engine.function
         self.on_loop = engine.on_loop
+        self.is_plain = engine.on_loop and engine.describe is None
+        self.begun: Awaitable[Result] | None = None
 
     def describes(self, plan: Plan) -> bool:
         return plan.catalogue or self._engine.describe is not None
@@ -221,9 +230,9 @@ class FunctionExecution(Execution):
         if plan.catalogue:
             return await super().describe(plan, declared)
         types = tuple(oid or oids.TEXT for oid in declared_types(declared, plan.parameters))
-        query = Query(plan.statement.text, (None,) * plan.parameters, types, self._context, True)  # type: ignore[arg-type]
+        query = Query(plan.text, (None,) * plan.parameters, types, self._context, True)  # type: ignore[arg-type]
         if self._engine.describe is None:
-            result = await self._call(self._function, query)
+            result = await self._call(self.function, query)
             source = source_of(result, (), plan)
             columns = None if source.shape is None else source.shape.columns
             source.close()
@@ -243,15 +252,18 @@ class FunctionExecution(Execution):
     ) -> Awaitable[Source | Result]:
         if plan.catalogue:
             return super().execute(plan, parameters, description, formats, max_rows)
+        if self.begun is not None:
+            begun, self.begun = self.begun, None
+            return begun
         types = () if description is None else description.parameter_types
-        query = Query(plan.statement.text, parameters, types, self._context)  # type: ignore[arg-type]
+        query = Query(plan.text, parameters, types, self._context)  # type: ignore[arg-type]
         if self.on_loop:
-            outcome: Awaitable[Source | Result] = self._function(query)
+            outcome: Awaitable[Source | Result] = self.function(query)
             return outcome
         return self._on_thread(query, formats, plan)
 
     async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan) -> Source:
-        source = source_of(await self._call(self._function, query), formats, plan)
+        source = source_of(await self._call(self.function, query), formats, plan)
         return source if source.shape is None else _ThreadSource(self, None, source, [])
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
@@ -259,7 +271,7 @@ class FunctionExecution(Execution):
             await self._call(self._engine.transaction, self._context, action, *args)
 
     async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
-        if inspect.iscoroutinefunction(function) or (function is self._function and self.on_loop):
+        if inspect.iscoroutinefunction(function) or (function is self.function and self.on_loop):
             return await function(*args)
         return await self._worker.call(function, *args)
 

@@ -27,15 +27,13 @@ from ..errors import (
 from .handler import Result
 from .plans import Plan
 from .portals import Portal, PreparedStatement
-from .results import Source, check_format_count, describe_rows, shape_of
+from .results import BIND_COMPLETE, PARSE_COMPLETE, Source, check_format_count, describe_rows, shape_of
 
 if TYPE_CHECKING:
     from .session import Session
 
 __all__ = ["HANDLERS"]
 
-PARSE_COMPLETE: Final = encode_message(m.ParseComplete())
-BIND_COMPLETE: Final = encode_message(m.BindComplete())
 CLOSE_COMPLETE: Final = encode_message(m.CloseComplete())
 NO_DATA: Final = encode_message(m.NoData())
 PORTAL_SUSPENDED: Final = encode_message(m.PortalSuspended())

@@ -30,6 +30,7 @@ class Plan:
 
     Attributes:
         statement: its text and tokens.
+        text: its text.
         command: the session layer's command in it, or None.
         catalogue: whether the catalogue answers it.
         writes: whether it may change data.
@@ -37,7 +38,7 @@ class Plan:
         selects: whether its command tag is always ``SELECT n``.
         reads: whether it is neither a command nor a change of data or schema.
         simple: whether it reads, and takes no parameters.
-        shape: the Shape its result had last time.
+        shapes: the Shape its result had last time, by format codes.
         parameters: the highest ``$n`` in it.
     """
 
@@ -48,14 +49,16 @@ class Plan:
         "parameters",
         "reads",
         "selects",
-        "shape",
+        "shapes",
         "simple",
         "statement",
+        "text",
         "writes",
     )
 
     def __init__(self, statement: Statement, catalog: Catalog) -> None:
         self.statement = statement
+        self.text = statement.text
         self.command = commands.parse(statement)
         self.catalogue = self.command is None and catalog.claims(statement)
         verb = statement.keywords[0] if statement.keywords else ""
@@ -63,9 +66,11 @@ class Plan:
             verb == "WITH" and not statement.words.isdisjoint(("insert", "update", "delete", "merge"))
         )
         self.changes_schema = changes_schema(statement)
-        self.selects = verb in ("SELECT", "VALUES", "TABLE") and "into" not in statement.words
+        self.selects = (verb in ("SELECT", "VALUES", "TABLE") and "into" not in statement.words) or (
+            verb == "WITH" and not self.writes
+        )
         self.reads = self.command is None and not self.writes and not self.changes_schema
-        self.shape: Any = None
+        self.shapes: dict[tuple[int, ...], Any] = {}
         self.parameters = max((number for number, _, _ in statement.parameters), default=0)
         self.simple = self.reads and not self.parameters
 
@@ -76,6 +81,8 @@ class PlanCache:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._plans: dict[str, tuple[Plan, ...]] = {}
+        self.single: dict[str, Plan] = {}
+        """Texts of one SELECT that only reads, and that the catalogue does not answer."""
 
     def plans(self, sql: str) -> tuple[Plan, ...]:
         """The plans of a query string's statements.
@@ -91,5 +98,8 @@ class PlanCache:
             if len(self._plans) >= MAX_PLANS:
                 for oldest in list(islice(self._plans, MAX_PLANS // 4)):
                     del self._plans[oldest]
+                    self.single.pop(oldest, None)
             self._plans[sql] = plans
+            if len(plans) == 1 and plans[0].selects and plans[0].reads and not plans[0].catalogue:
+                self.single[sql] = plans[0]
         return plans

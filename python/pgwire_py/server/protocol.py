@@ -13,6 +13,7 @@ from ..state import Phase
 from . import startup
 from .eager import Runner
 from .session import internal_error, shutdown_error
+from .short import ShortAnswers
 
 if TYPE_CHECKING:
     from .server import Server
@@ -49,6 +50,7 @@ class ServerProtocol(asyncio.Protocol):
         "_more",
         "_reading_paused",
         "_runner",
+        "_short",
         "_transport",
         "_waiting",
         "connection",
@@ -62,6 +64,7 @@ class ServerProtocol(asyncio.Protocol):
         self.server = server
         self.connection = BackendConnection(max_message_length=server.max_message_length)
         self.session: Session | None = None
+        self._short: ShortAnswers | None = None
         self._transport: asyncio.Transport | None = None
         self._runner = Runner(server.loop, self.flush, self.abort)
         self._drained: asyncio.Future[None] | None = None
@@ -84,11 +87,19 @@ class ServerProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         session = self.session
         if session is not None and self._runner.suspended is None:
+            short = self._short
+            if short is not None:
+                answer = short.answer(data)
+                if answer is not None:
+                    self._transport.write(answer)  # type: ignore[union-attr]
+                    return
             event = self.connection.receive_event(data)
             if event.__class__ is Terminate:
                 self.close()
-            else:
-                self._runner.run(session.run(event))
+                return
+            self._runner.run(session.run(event))
+            if short is None and session.execution.is_plain:
+                self._short = ShortAnswers(session, self._runner)
             return
         self.connection.receive_data(data)
         if self._runner.suspended is not None:
@@ -116,7 +127,13 @@ class ServerProtocol(asyncio.Protocol):
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         self.server.closed(self)
+        busy = self._runner.busy
         self._runner.close()
+        if not busy:  # nobody asks for anything any more: without cycles the memory is free at once
+            self._transport = self._short = None
+            if self.session is not None:
+                self.session.forget()
+                self.session = None
 
     def pause_writing(self) -> None:
         self.paused = True

@@ -17,14 +17,17 @@ from .plans import Plan
 
 __all__ = ["CHUNK", "Shape", "Source", "describe_rows", "shape_of", "source_of", "types_of"]
 
+PARSE_COMPLETE: Final = encode_message(m.ParseComplete())
+BIND_COMPLETE: Final = encode_message(m.BindComplete())
+
 CHUNK: Final = 512 * 1024
 """Bytes of rows encoded at a time: what a session holds of a result, and the unit of back-pressure."""
 
 MAX_COLUMNS: Final = 32_767
 """Most columns a row can have: the count is a signed 16-bit number (PostgreSQL itself stops at 1,664)."""
 
-MAX_SMALL: Final = 64
-"""Rows up to which a list is encoded at once, without a source to read it from."""
+MAX_SHAPES: Final = 8
+"""Combinations of result formats that are remembered for a statement."""
 
 FIRST_BATCH: Final = 16
 """Rows taken of an iterator before the size of its rows is known."""
@@ -42,16 +45,26 @@ class Shape:
     Attributes:
         requested: the format codes as Bind gave them: none, one for all, or one per column.
         row_description: RowDescription's bytes.
+        bound: BindComplete and RowDescription.
+        parsed: ParseComplete, BindComplete and RowDescription.
         encoder: encodes tuples for these columns.
     """
 
-    __slots__ = ("columns", "encoder", "requested", "row_description")
+    __slots__ = ("bound", "columns", "encoder", "parsed", "requested", "row_description")
 
     def __init__(self, columns: tuple[Column, ...], formats: tuple[int, ...]) -> None:
         self.columns = columns
         self.requested = formats
         self.row_description = describe_rows(columns, formats)
+        self.bound = BIND_COMPLETE + self.row_description
+        self.parsed = PARSE_COMPLETE + self.bound
         self.encoder = RowEncoder(types_of(columns), formats)
+
+    def head(self, described: bool, parsed: bool) -> bytes:
+        """What comes before the rows: ParseComplete where ``parsed``, BindComplete, RowDescription where ``described``."""
+        if parsed:
+            return self.parsed if described else PARSE_COMPLETE + BIND_COMPLETE
+        return self.bound if described else BIND_COMPLETE
 
 
 def check_formats(formats: tuple[int, ...], count: int) -> tuple[int, ...]:
@@ -283,22 +296,15 @@ def _names(columns: Sequence[Column]) -> str:
     return "(" + ", ".join(type_info(column.type).name for column in columns) + ")"
 
 
-def small_rows(result: Result, formats: tuple[int, ...], plan: Plan) -> tuple[Shape, bytes | memoryview, int] | None:
-    """Shape, DataRow bytes and number of rows of a short list; None for anything else, for which :func:`source_of` is."""
-    rows: Any = result.rows
-    columns = result.columns
-    if rows.__class__ is not list or len(rows) > MAX_SMALL or columns is None:
-        return None
-    shape = _shape_for(plan, columns, formats)
-    data, end = shape.encoder.encode(rows, 0, CHUNK)
-    return (shape, data, end) if end == len(rows) else None
-
-
 def _shape_for(plan: Plan, columns: Sequence[Column], formats: tuple[int, ...]) -> Shape:
     """The shape of these columns; the plan remembers it, for it is nearly always the same next time."""
-    shape: Shape | None = plan.shape
-    if shape is None or shape.columns != tuple(columns) or shape.requested != formats:
-        shape = plan.shape = shape_of(tuple(columns), formats)
+    shape: Shape | None = plan.shapes.get(formats)
+    columns = tuple(columns)
+    if shape is None or shape.columns != columns:
+        shape = shape_of(columns, formats)
+        if len(plan.shapes) >= MAX_SHAPES:
+            plan.shapes.clear()
+        plan.shapes[formats] = shape
     return shape
 
 

@@ -22,7 +22,7 @@ from ..errors import (
     postgres_error,
 )
 from ..state import Phase
-from . import batch, commands, control, extended, simple
+from . import commands, control, extended, simple
 from .execution import Execution
 from .handler import Result
 from .plans import Plan
@@ -88,6 +88,8 @@ class Session:
     )
 
     execution: Execution
+    settings: Settings
+    transaction: Transaction
 
     def __init__(
         self,
@@ -301,11 +303,15 @@ class Session:
         if self.settings.changes:
             self.connection.send_encoded(results)
             results = b""
-            for name, value in self.settings.take_changes().items():
-                self.connection.send(m.ParameterStatus(name, value))
+            self.report_changes()
         self.connection.send_ready(self.transaction.status, results)
         self.running = False
         self.ending()
+
+    def report_changes(self) -> None:
+        """Send ParameterStatus for parameters that changed."""
+        for name, value in self.settings.take_changes().items():
+            self.connection.send(m.ParameterStatus(name, value))
 
     # -- transactions ------------------------------------------------------------------------------------------------
 
@@ -361,6 +367,10 @@ class Session:
             raise
         except BaseException:
             log.exception("session %d: closing a result failed", self.process_id)
+
+    def forget(self) -> None:
+        """Let go of what refers to the session: it is gone, and nothing of it runs."""
+        del self._protocol, self.execution
 
     # -- from outside ------------------------------------------------------------------------------------------------
 
@@ -455,7 +465,6 @@ def terminate(session: Session, message: m.Terminate) -> None:
 
 _HANDLERS: Final[dict[type, Callable[[Session, Any], Awaitable[None] | None]]] = {
     **extended.HANDLERS,
-    list: batch.batch,
     m.Query: simple.simple_query,
     m.FunctionCall: function_call,
     m.Terminate: terminate,

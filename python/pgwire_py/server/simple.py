@@ -9,7 +9,7 @@ from ..errors import PostgresError, UndefinedParameter
 from .extended import EMPTY_QUERY
 from .handler import Result
 from .plans import Plan
-from .results import Source, small_rows, source_of
+from .results import Source, source_of
 
 if TYPE_CHECKING:
     from .session import Session
@@ -25,21 +25,6 @@ async def simple_query(session: Session, message: m.Query) -> None:
     if session.portals:
         session.drop_portal("")
     plans = session.server.plans(message.query)
-    if len(plans) == 1 and plans[0].simple and session.transaction.status == "I":
-        plan = plans[0]
-        outcome = await session.execution.execute(plan, (), None, (), 0)
-        if outcome.__class__ is Result:
-            small = small_rows(outcome, (), plan)
-            if small is not None:
-                shape, data, rows = small
-                session.ready(shape.row_description + data + session.completion(plan, outcome, rows))
-                return
-        session.ready(await _send(session, plan, outcome))
-    else:
-        await _several(session, plans)
-
-
-async def _several(session: Session, plans: tuple[Plan, ...]) -> None:
     if not plans:
         session.connection.send_encoded(EMPTY_QUERY)
     for plan in plans:

@@ -131,6 +131,16 @@ impl FrontendDecoder {
         self.stream.tail.len()
     }
 
+    /// Whether the next byte begins a tagged message.
+    pub(crate) fn is_between_messages(&self) -> bool {
+        self.stream.tail.is_empty() && !self.startup && !self.stream.dead
+    }
+
+    /// Size in bytes of the whole message that `rest` begins with.
+    pub(crate) fn whole_message(&self, rest: &[u8]) -> Option<usize> {
+        self.frame_length(rest).ok().flatten()
+    }
+
     /// Takes bytes and gives the complete messages to `sink` in order; ends early with what `sink` returns as its error.
     ///
     /// After a fatal error, which is the last item, every later feed gives nothing.

@@ -7,7 +7,11 @@
 pub mod arrow;
 pub mod framing;
 pub mod lexer;
+pub mod md5;
 pub mod messages;
 pub mod rows;
+pub mod saslprep;
+pub mod scram;
+pub mod statement;
 pub mod types;
 pub mod wire;

@@ -13,7 +13,7 @@ use crate::shape::Shape;
 /// See `pgwire_py._impl.interface.FrontendDecoder`.
 #[pyclass(module = "pgwire_py._native")]
 pub struct FrontendDecoder {
-    inner: framing::FrontendDecoder,
+    pub(crate) inner: framing::FrontendDecoder,
 }
 
 #[pymethods]

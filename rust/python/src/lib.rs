@@ -2,14 +2,17 @@
 use pyo3::prelude::*;
 
 mod arrow;
+mod auth;
 mod backend_decoder;
 mod buffers;
 mod decoder;
 mod extract;
 mod lexer;
 mod message;
+mod responder;
 mod rows;
 mod shape;
+mod statement;
 mod values;
 
 #[pymodule]
@@ -17,6 +20,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::FrontendDecoder>()?;
     module.add_class::<backend_decoder::BackendDecoder>()?;
     module.add_class::<rows::RowEncoder>()?;
+    module.add_class::<responder::Responder>()?;
     module.add_class::<arrow::ArrowEncoder>()?;
     module.add_function(wrap_pyfunction!(message::encode_message, module)?)?;
     module.add_function(wrap_pyfunction!(arrow::arrow_columns, module)?)?;
@@ -24,5 +28,14 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(values::encode_value, module)?)?;
     module.add_function(wrap_pyfunction!(lexer::split_statements, module)?)?;
     module.add_function(wrap_pyfunction!(lexer::tokenize, module)?)?;
+    module.add_function(wrap_pyfunction!(statement::read_statement, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::prepare_password, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::md5_password, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::md5_response, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::scram_salted_password, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::scram_keys, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::scram_client_proof, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::scram_check_proof, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::scram_server_signature, module)?)?;
     Ok(())
 }

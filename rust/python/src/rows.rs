@@ -54,10 +54,7 @@ impl RowEncoder {
         max_bytes: usize,
     ) -> PyResult<(Bound<'py, PyAny>, usize)> {
         let count = rows.len()?;
-        let guess = self
-            .row_size
-            .load(Ordering::Relaxed)
-            .saturating_mul(count.saturating_sub(start));
+        let guess = self.guess(count.saturating_sub(start));
         let mut out = buffers::take(guess.min(max_bytes.saturating_add(1 << 14)).min(1 << 24));
         let mut next = start;
         if let Ok(list) = rows.cast::<PyList>() {
@@ -87,6 +84,33 @@ impl RowEncoder {
 }
 
 impl RowEncoder {
+    /// Appends every row, fewer than `max_bytes` in all but for the last; `None` where they are more, or their number is not kept.
+    pub fn encode_all(
+        &self,
+        rows: &Bound<'_, PyList>,
+        max_bytes: usize,
+        out: &mut Vec<u8>,
+    ) -> PyResult<Option<()>> {
+        let count = rows.len();
+        let begin = out.len();
+        out.reserve(self.guess(count).min(1 << 24));
+        let mut index = 0;
+        // The list may change while Python code runs inside: its length is asked anew for each row.
+        while index < rows.len() {
+            if index > 0 && out.len() - begin >= max_bytes {
+                return Ok(None);
+            }
+            self.row(&rows.get_item(index)?, index, out)?;
+            index += 1;
+        }
+        Ok((index == count).then_some(()))
+    }
+
+    /// Bytes that so many rows will need, judged by those seen last.
+    fn guess(&self, count: usize) -> usize {
+        self.row_size.load(Ordering::Relaxed).saturating_mul(count)
+    }
+
     fn row(&self, object: &Bound<'_, PyAny>, index: usize, out: &mut Vec<u8>) -> PyResult<()> {
         let row = Row::begin(out, self.columns.len());
         if let Ok(tuple) = object.cast::<PyTuple>() {

@@ -7,7 +7,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-/// A slotted dataclass with `N` fields.
+/// A slotted class with `N` fields.
 pub struct Shape<const N: usize> {
     class: Py<PyType>,
     slots: [(Py<PyAny>, ffi::descrsetfunc); N],
@@ -16,14 +16,18 @@ pub struct Shape<const N: usize> {
 impl<const N: usize> Shape<N> {
     /// The class `name` of `module` with these fields.
     pub fn load(module: &Bound<'_, PyModule>, name: &str, fields: [&str; N]) -> PyResult<Self> {
-        let class = module.getattr(name)?.cast_into::<PyType>()?;
+        Shape::of(&module.getattr(name)?.cast_into::<PyType>()?, fields)
+    }
+
+    /// The class with these fields.
+    pub fn of(class: &Bound<'_, PyType>, fields: [&str; N]) -> PyResult<Self> {
         let mut slots = Vec::with_capacity(N);
         for field in fields {
             let member = class.getattr(field)?;
             // SAFETY: `member` is a live object, so is its type.
             let setter = unsafe { (*ffi::Py_TYPE(member.as_ptr())).tp_descr_set };
             let Some(setter) = setter else {
-                return Err(PyTypeError::new_err(format!("{name}.{field} is no slot")));
+                return Err(PyTypeError::new_err(format!("{field} is no slot")));
             };
             slots.push((member.unbind(), setter));
         }
@@ -31,7 +35,7 @@ impl<const N: usize> Shape<N> {
             .try_into()
             .map_err(|_| PyTypeError::new_err("fields lost"))?;
         Ok(Shape {
-            class: class.unbind(),
+            class: class.clone().unbind(),
             slots,
         })
     }
@@ -55,6 +59,40 @@ impl<const N: usize> Shape<N> {
             }
         }
         Ok(instance)
+    }
+}
+
+/// A slot of a class, to be read.
+pub struct Slot {
+    member: Py<PyAny>,
+    getter: ffi::descrgetfunc,
+}
+
+impl Slot {
+    /// The slot `name` of `class`.
+    pub fn load(class: &Bound<'_, PyType>, name: &str) -> PyResult<Self> {
+        let member = class.getattr(name)?;
+        // SAFETY: `member` is a live object, so is its type.
+        let getter = unsafe { (*ffi::Py_TYPE(member.as_ptr())).tp_descr_get };
+        match getter {
+            Some(getter) => Ok(Slot {
+                member: member.unbind(),
+                getter,
+            }),
+            None => Err(PyTypeError::new_err(format!("{name} is no slot"))),
+        }
+    }
+
+    /// Its value in `instance`.
+    pub fn get<'py>(&self, instance: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = instance.py();
+        // SAFETY: the getter is that of the member's type; it checks by itself that the instance is of the member's class, and returns a
+        // new reference or null with an exception set.
+        unsafe {
+            let class = ffi::Py_TYPE(instance.as_ptr()).cast();
+            let value = (self.getter)(self.member.as_ptr(), instance.as_ptr(), class);
+            Bound::from_owned_ptr_or_err(py, value)
+        }
     }
 }
 

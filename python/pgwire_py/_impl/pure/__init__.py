@@ -6,7 +6,17 @@ from .framing import BackendDecoder as BackendDecoder
 from .framing import FrontendDecoder as FrontendDecoder
 from .lexer import split_statements as split_statements
 from .lexer import tokenize as tokenize
+from .md5 import md5_password as md5_password
+from .md5 import md5_response as md5_response
 from .messages import encode_message as encode_message
+from .responder import Responder as Responder
 from .rows import RowEncoder as RowEncoder
+from .saslprep import prepare_password as prepare_password
+from .scram import scram_check_proof as scram_check_proof
+from .scram import scram_client_proof as scram_client_proof
+from .scram import scram_keys as scram_keys
+from .scram import scram_salted_password as scram_salted_password
+from .scram import scram_server_signature as scram_server_signature
+from .statement import read_statement as read_statement
 from .values import decode_values as decode_values
 from .values import encode_value as encode_value

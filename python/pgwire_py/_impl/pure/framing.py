@@ -128,6 +128,17 @@ class FrontendDecoder(_StreamDecoder):
             raise ValueError("password_kind must be 'password', 'sasl_initial', 'sasl_response' or 'gss'")
         self._password_kind = kind
 
+    def read_whole(self, data: bytes) -> list[Any] | None:
+        """The messages of ``data`` where it is made of whole, well-formed ones and begins one; nothing is taken."""
+        if self.startup or self._tail or self._dead:
+            return None
+        probe = FrontendDecoder(self.max_startup_length, self.max_message_length)
+        probe.startup = False
+        messages = probe.feed(data)
+        if probe.buffered or any(type(message) is RemoteProtocolError for message in messages):
+            return None
+        return messages
+
     def _frame_end(self, stream: bytes | bytearray, position: int) -> int | None:
         if self.startup:
             if len(stream) - position < 4:
