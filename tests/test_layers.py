@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "python" / "pgwire_py"
+import pgwire_py
+
+PACKAGE = Path(pgwire_py.__file__).parent
+ROOT = Path(__file__).parents[1]
 
 LAYERS = (
     {"_version", "errors", "enums", "oids", "sql"},
@@ -81,6 +84,6 @@ def test_only_the_switch_imports_the_native_core() -> None:
 
 
 def test_the_core_crate_does_not_know_python() -> None:
-    core = PACKAGE.parents[1] / "rust" / "core"
+    core = ROOT / "rust" / "core"
     assert "pyo3" not in (core / "Cargo.toml").read_text()
     assert "#![forbid(unsafe_code)]" in (core / "src" / "lib.rs").read_text()

@@ -4,6 +4,7 @@ from contextvars import Context
 from typing import Any, final
 
 from ._impl.interface import Batch, Buffer
+from .messages.replication import ReplicationStream
 from .sql import Statement, Token
 
 __all__ = [
@@ -13,8 +14,10 @@ __all__ = [
     "Responder",
     "RowEncoder",
     "arrow_columns",
+    "decode_replication",
     "decode_values",
     "encode_message",
+    "encode_replication",
     "encode_value",
     "md5_password",
     "md5_response",
@@ -95,6 +98,8 @@ def decode_values(
 def encode_value(type_oid: int, format: int, value: object) -> bytes | None: ...
 def encode_message(message: object) -> bytes: ...
 def read_statement(decoder: FrontendDecoder, data: Buffer) -> str | Batch | None: ...
+def encode_replication(payload: object) -> bytes: ...
+def decode_replication(data: Buffer, stream: ReplicationStream) -> Any: ...
 def split_statements(sql: str) -> list[Statement]: ...
 def tokenize(sql: str) -> list[Token]: ...
 def prepare_password(password: bytes) -> bytes: ...

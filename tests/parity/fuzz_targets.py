@@ -137,7 +137,7 @@ def _kind(item: Any) -> str:
 
 def _rule(text: str) -> str:
     """An error's text without what comes from the input."""
-    return re.sub(r'"[^"]*"|0x\w+|\d+', "…", text)
+    return re.sub(r'".*"|0x\w+|\d+', "…", text, flags=re.DOTALL)
 
 
 SAMPLES: dict[int, Sequence[object]] = {
@@ -278,9 +278,107 @@ def _sql_features(outcome: Any) -> Iterable[Hashable]:
         yield len(statements), bool(statements and statements[-1].parameters)
 
 
+@cache
+def _statement_seeds() -> Sequence[bytes]:
+    """What drivers send between two answers, where it is one statement; and runs of other messages."""
+    pieces = {data for session in sessions() for direction, data in session.pieces if direction == FRONTEND}
+    return tuple(sorted(data for data in pieces if data[0] in b"QPB" and len(data) <= LARGEST // 4))
+
+
+def _run_statement(core: Any, data: bytes, settings: Random, chunks: Random) -> Any:
+    decoder = core.FrontendDecoder(10_000, settings.choice(LIMITS))
+    decoder.startup = settings.random() < 0.05
+    before = decoder.feed(b"Q\0\0") if settings.random() < 0.1 else []
+    found = core.read_statement(decoder, data)
+    # Where it is no statement, nothing has happened, and the decoder reads the same bytes.
+    after = decoder.feed(data) if found is None else []
+    return [*before, *after], found, decoder.buffered
+
+
+def _statement_features(outcome: Any) -> Iterable[Hashable]:
+    yield type(outcome[1]).__name__
+    yield from _stream_features(outcome)
+
+
+STREAMS = ("primary", "standby", "base_backup")
+REPLICATION_SESSIONS = ("raw-logical", "raw-physical", "raw-base")
+
+
+@cache
+def _replication_seeds() -> Sequence[bytes]:
+    """For each stream, with its number in front, payloads of CopyData."""
+    found: dict[bytes, None] = {}
+    for session in sessions():
+        if not session.name.startswith(REPLICATION_SESSIONS):
+            continue
+        for direction in (FRONTEND, BACKEND):
+            stream = 1 if direction == FRONTEND else 2 * session.name.startswith("raw-base")
+            copied = (f for f in frames(session.stream(direction), direction == FRONTEND) if f[:1] == b"d")
+            found.update((bytes([stream]) + frame[5:300], None) for frame in copied)
+    return tuple(found)
+
+
+def _mutate_payload(data: bytes, other: bytes, dice: Random) -> bytes:
+    stream = other[:1] if dice.random() < 0.1 else data[:1]
+    return stream + damaged(data[1:], dice)
+
+
+def _run_replication(core: Any, data: bytes, settings: Random, chunks: Random) -> Any:
+    try:
+        payload = core.decode_replication(data[1:], STREAMS[data[0]])
+    except RemoteProtocolError as error:
+        return error, b""
+    return payload, core.encode_replication(payload)
+
+
+def _replication_features(outcome: Any) -> Iterable[Hashable]:
+    yield _kind(outcome[0])
+
+
+PASSWORDS = (
+    "pass",
+    "\u00aa\u2168",
+    "I\u00adX",
+    "a\u00a0b",
+    "\u0627\u0031",
+    "\u0627b\u0628",
+    "\u200b",
+    "\u0007",
+    "\u0221",
+    "\ufb01\u1e9b\u0323",
+    "\U0001d400\u0958",
+    "\uac00\u1100",
+)
+
+
+def _password_seeds() -> Sequence[bytes]:
+    return [text.encode() for text in PASSWORDS]
+
+
+def _mutate_password(data: bytes, other: bytes, dice: Random) -> bytes:
+    kind = dice.random()
+    if kind < 0.3:
+        return damaged(data, dice)[:100]
+    character = chr(
+        dice.choice((dice.randrange(0x300), dice.randrange(0xD800), dice.randrange(0xE000, 0x110000)))
+    ).encode()
+    return (data + character if kind < 0.6 else character + other if kind < 0.8 else data + other)[:100]
+
+
+def _run_password(core: Any, data: bytes, settings: Random, chunks: Random) -> Any:
+    return core.prepare_password(data)
+
+
+def _password_features(outcome: Any) -> Iterable[Hashable]:
+    return (outcome[:1], outcome[-1:])
+
+
 TARGETS: Sequence[Target] = (
-    Target("frontend", _stream_seeds(FRONTEND), _mutate_stream, _run_frontend, _stream_features, 35),
-    Target("backend", _stream_seeds(BACKEND), _mutate_stream, _run_backend, _stream_features, 35),
-    Target("values", _value_seeds, _mutate_value, _run_value, _value_features, 20),
-    Target("sql", _sql_seeds, _mutate_sql, _run_sql, _sql_features, 10),
+    Target("frontend", _stream_seeds(FRONTEND), _mutate_stream, _run_frontend, _stream_features, 27),
+    Target("backend", _stream_seeds(BACKEND), _mutate_stream, _run_backend, _stream_features, 27),
+    Target("statement", _statement_seeds, _mutate_stream, _run_statement, _statement_features, 10),
+    Target("replication", _replication_seeds, _mutate_payload, _run_replication, _replication_features, 8),
+    Target("values", _value_seeds, _mutate_value, _run_value, _value_features, 16),
+    Target("sql", _sql_seeds, _mutate_sql, _run_sql, _sql_features, 8),
+    Target("password", _password_seeds, _mutate_password, _run_password, _password_features, 4),
 )

@@ -37,8 +37,10 @@ if TYPE_CHECKING:
         Responder,
         RowEncoder,
         arrow_columns,
+        decode_replication,
         decode_values,
         encode_message,
+        encode_replication,
         encode_value,
         md5_password,
         md5_response,
@@ -59,6 +61,8 @@ else:
     RowEncoder = core.RowEncoder
     ArrowEncoder = core.ArrowEncoder
     encode_message = core.encode_message
+    encode_replication = core.encode_replication
+    decode_replication = core.decode_replication
     arrow_columns = core.arrow_columns
     decode_values = core.decode_values
     encode_value = core.encode_value
@@ -82,8 +86,10 @@ __all__ = [
     "Responder",
     "RowEncoder",
     "arrow_columns",
+    "decode_replication",
     "decode_values",
     "encode_message",
+    "encode_replication",
     "encode_value",
     "md5_password",
     "md5_response",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ..errors import RemoteProtocolError
+from ..messages.replication import ReplicationStream
 from ..sql import Statement, Token
 
 Buffer = bytes | bytearray | memoryview
@@ -160,6 +161,27 @@ class Core(Protocol):
 
         Raises:
             LocalProtocolError: a text holds a NUL, a count exceeds 65,535 (parameters, formats), or the message exceeds 2³¹-1 bytes.
+        """
+
+    def encode_replication(self, payload: object) -> bytes:
+        """CopyData's ``data`` for a payload of :mod:`pgwire_py.messages.replication`, which knows its own tag.
+
+        Raises:
+            LocalProtocolError: a value is of a wrong type or does not fit, or a text holds a NUL.
+        """
+
+    def decode_replication(self, data: Buffer, stream: ReplicationStream) -> Any:
+        """The payload in CopyData's ``data``, one of :mod:`pgwire_py.messages.replication`, exactly.
+
+        Nothing may be left over, where PostgreSQL 15 ignores bytes behind the last field of a standby's payload.
+
+        ``stream`` says who sent it and after which command: each has tags of its own. Any byte but 0 is a true ``reply_requested``, as for
+        PostgreSQL.
+
+        Raises:
+            RemoteProtocolError: the stream has no such tag, or the payload is malformed. ``message_name`` is its class, ``offset`` counts
+                from its tag; the text is worded as for a message of the same end. Never fatal: CopyData can still be followed.
+            ValueError: there is no such stream.
         """
 
     def arrow_columns(self, schema: object) -> list[tuple[str, int]]:

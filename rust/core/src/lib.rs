@@ -9,6 +9,7 @@ pub mod framing;
 pub mod lexer;
 pub mod md5;
 pub mod messages;
+pub mod replication;
 pub mod rows;
 pub mod saslprep;
 pub mod scram;

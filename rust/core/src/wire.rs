@@ -217,6 +217,16 @@ impl<'a> Reader<'a> {
         Ok(u32::from_be_bytes(self.array()?))
     }
 
+    /// An Int64.
+    pub fn int64(&mut self) -> Read<i64> {
+        Ok(i64::from_be_bytes(self.array()?))
+    }
+
+    /// An Int64 read without sign, such as an LSN.
+    pub fn uint64(&mut self) -> Read<u64> {
+        Ok(u64::from_be_bytes(self.array()?))
+    }
+
     /// A count and that many Int16.
     pub fn int16s(&mut self) -> Read<Vec<i16>> {
         let left = self.remaining();
@@ -304,7 +314,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-const NO_DATA: &str = "no data left in message";
+pub(crate) const NO_DATA: &str = "no data left in message";
 const INSUFFICIENT: &str = "insufficient data left in message";
 const INVALID_STRING: &str = "invalid string in message";
 const INVALID_FORMAT: &str = "invalid message format";
@@ -375,6 +385,14 @@ pub fn put_int32(out: &mut Vec<u8>, value: i32) {
 }
 
 pub fn put_uint32(out: &mut Vec<u8>, value: u32) {
+    out.extend_from_slice(&value.to_be_bytes());
+}
+
+pub fn put_int64(out: &mut Vec<u8>, value: i64) {
+    out.extend_from_slice(&value.to_be_bytes());
+}
+
+pub fn put_uint64(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(&value.to_be_bytes());
 }
 

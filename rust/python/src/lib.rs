@@ -8,7 +8,9 @@ mod buffers;
 mod decoder;
 mod extract;
 mod lexer;
+#[macro_use]
 mod message;
+mod replication;
 mod responder;
 mod rows;
 mod shape;
@@ -23,6 +25,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<responder::Responder>()?;
     module.add_class::<arrow::ArrowEncoder>()?;
     module.add_function(wrap_pyfunction!(message::encode_message, module)?)?;
+    module.add_function(wrap_pyfunction!(replication::encode_replication, module)?)?;
+    module.add_function(wrap_pyfunction!(replication::decode_replication, module)?)?;
     module.add_function(wrap_pyfunction!(arrow::arrow_columns, module)?)?;
     module.add_function(wrap_pyfunction!(values::decode_values, module)?)?;
     module.add_function(wrap_pyfunction!(values::encode_value, module)?)?;

@@ -9,6 +9,8 @@ from .lexer import tokenize as tokenize
 from .md5 import md5_password as md5_password
 from .md5 import md5_response as md5_response
 from .messages import encode_message as encode_message
+from .replication import decode_replication as decode_replication
+from .replication import encode_replication as encode_replication
 from .responder import Responder as Responder
 from .rows import RowEncoder as RowEncoder
 from .saslprep import prepare_password as prepare_password
