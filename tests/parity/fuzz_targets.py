@@ -223,7 +223,7 @@ def _value_features(outcome: Any) -> Iterable[Hashable]:
     if isinstance(outcome, str):
         yield re.sub(r"[^(){}\[\]a-z].*", "…", outcome[1:], flags=re.DOTALL)[:24]
     else:
-        yield outcome[0], _rule(outcome[1]["M"])
+        yield outcome[0], _rule(outcome[1]["M"]), outcome[1].get("W", "").split(", value")[0]
 
 
 SQL = (
