@@ -24,7 +24,10 @@ NAMES = {
     "IMPLEMENTATION",
     "Column",
     "Description",
+    "FrameDecoder",
+    "FrameError",
     "LocalProtocolError",
+    "MessageBuilder",
     "PgWireError",
     "PostgresError",
     "ProtocolError",
@@ -35,6 +38,7 @@ NAMES = {
     "Server",
     "Session",
     "__version__",
+    "frames",
     "messages",
     "serve",
 }

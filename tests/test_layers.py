@@ -14,7 +14,7 @@ LAYERS = (
     {"_version", "errors", "enums", "oids", "sql"},
     {"messages"},
     {"_impl"},
-    {"auth", "state"},
+    {"auth", "frames", "state"},
     {"connection"},
     {"engines.base"},
     {"engines", "catalog"},

@@ -5,12 +5,13 @@ The server's names are imported when they are first used (PEP 562): the bytes an
 
 from typing import TYPE_CHECKING, Any
 
-from . import messages, oids
+from . import frames, messages, oids
 from ._impl import IMPLEMENTATION
 from ._version import __version__
 from .engines.base import Column, Description
 from .engines.python import PythonEngine
-from .errors import LocalProtocolError, PgWireError, PostgresError, ProtocolError, RemoteProtocolError
+from .errors import FrameError, LocalProtocolError, PgWireError, PostgresError, ProtocolError, RemoteProtocolError
+from .frames import FrameDecoder, MessageBuilder
 from .oids import *
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ __all__ = [
     "IMPLEMENTATION",
     "Column",
     "Description",
+    "FrameDecoder",
+    "FrameError",
     "LocalProtocolError",
+    "MessageBuilder",
     "PgWireError",
     "PostgresError",
     "ProtocolError",
@@ -31,6 +35,7 @@ __all__ = [
     "Server",
     "Session",
     "__version__",
+    "frames",
     "messages",
     "serve",
 ]

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from .pure import (
         ArrowEncoder,
         BackendDecoder,
+        FrameDecoder,
         FrontendDecoder,
+        MessageBuilder,
         Responder,
         RowEncoder,
         arrow_columns,
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
     )
 else:
     FrontendDecoder = core.FrontendDecoder
+    FrameDecoder = core.FrameDecoder
+    MessageBuilder = core.MessageBuilder
     Responder = core.Responder
     BackendDecoder = core.BackendDecoder
     RowEncoder = core.RowEncoder
@@ -82,7 +86,9 @@ __all__ = [
     "IMPLEMENTATION",
     "ArrowEncoder",
     "BackendDecoder",
+    "FrameDecoder",
     "FrontendDecoder",
+    "MessageBuilder",
     "Responder",
     "RowEncoder",
     "arrow_columns",

@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 pub mod arrow;
+pub mod builder;
+pub mod frames;
 pub mod framing;
 pub mod lexer;
 pub mod md5;

@@ -5,8 +5,10 @@ mod arrow;
 mod auth;
 mod backend_decoder;
 mod buffers;
+mod builder;
 mod decoder;
 mod extract;
+mod frames;
 mod lexer;
 #[macro_use]
 mod message;
@@ -20,6 +22,8 @@ mod values;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::FrontendDecoder>()?;
+    module.add_class::<frames::FrameDecoder>()?;
+    module.add_class::<builder::MessageBuilder>()?;
     module.add_class::<backend_decoder::BackendDecoder>()?;
     module.add_class::<rows::RowEncoder>()?;
     module.add_class::<responder::Responder>()?;

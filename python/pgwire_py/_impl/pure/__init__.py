@@ -2,6 +2,8 @@
 
 from .arrow import ArrowEncoder as ArrowEncoder
 from .arrow import arrow_columns as arrow_columns
+from .builder import MessageBuilder as MessageBuilder
+from .frames import FrameDecoder as FrameDecoder
 from .framing import BackendDecoder as BackendDecoder
 from .framing import FrontendDecoder as FrontendDecoder
 from .lexer import split_statements as split_statements
