@@ -19,7 +19,7 @@ from uuid import UUID
 from pgwire_py import messages as m
 from pgwire_py import oids
 from pgwire_py._impl import pure
-from pgwire_py.errors import LocalProtocolError, PostgresError, RemoteProtocolError
+from pgwire_py.errors import FrameError, LocalProtocolError, PostgresError, RemoteProtocolError
 from tests.vectors.recorded import BACKEND, FRONTEND, frames, sessions
 
 from .mutations import LARGEST, damaged, damaged_messages
@@ -104,6 +104,34 @@ def _fed(decoder: Any, data: bytes, chunks: Random) -> list[Any]:
     while found := decoder.feed(b""):  # a feed ends behind what the owner must act on
         items += found
     return items
+
+
+def _run_frames(core: Any, data: bytes, settings: Random, chunks: Random) -> Any:
+    limits = settings.choice(({}, {}, {"d": 1 << 30, "Q": 100, "S": 4}, {"D": 0}))
+    decoder = core.FrameDecoder(
+        startup=data[:1] == b"\0",
+        max_message_length=settings.choice(LIMITS),
+        tag_limits=limits,
+        only_listed_tags=settings.random() < 0.05,
+    )
+    largest = chunks.choice((1, 3, 11, 100, LARGEST))
+    frames: list[tuple[str, memoryview]] = []
+    position = 0
+    while position < len(data):
+        size = chunks.randint(1, largest)
+        try:
+            frames += decoder.feed(data[position : position + size])
+        except FrameError as error:
+            found = [(tag, bytes(body)) for tag, body in (*frames, *error.frames)]
+            return found, str(error), error.sqlstate, error.fatal, error.tag
+        position += size
+    return [(tag, bytes(body)) for tag, body in frames], decoder.buffered, decoder.startup
+
+
+def _frames_features(outcome: Any) -> Iterable[Hashable]:
+    yield from ((before[0], after[0]) for before, after in pairwise(outcome[0]))
+    if isinstance(outcome[1], str):
+        yield _rule(outcome[1])
 
 
 def _encoded(core: Any, items: list[Any], settings: Random) -> list[bytes | str]:
@@ -374,11 +402,13 @@ def _password_features(outcome: Any) -> Iterable[Hashable]:
 
 
 TARGETS: Sequence[Target] = (
-    Target("frontend", _stream_seeds(FRONTEND), _mutate_stream, _run_frontend, _stream_features, 27),
-    Target("backend", _stream_seeds(BACKEND), _mutate_stream, _run_backend, _stream_features, 27),
+    Target("frontend", _stream_seeds(FRONTEND), _mutate_stream, _run_frontend, _stream_features, 24),
+    Target("backend", _stream_seeds(BACKEND), _mutate_stream, _run_backend, _stream_features, 22),
+    Target("frontend_frames", _stream_seeds(FRONTEND), _mutate_stream, _run_frames, _frames_features, 6),
+    Target("backend_frames", _stream_seeds(BACKEND), _mutate_stream, _run_frames, _frames_features, 6),
     Target("statement", _statement_seeds, _mutate_stream, _run_statement, _statement_features, 10),
     Target("replication", _replication_seeds, _mutate_payload, _run_replication, _replication_features, 8),
-    Target("values", _value_seeds, _mutate_value, _run_value, _value_features, 16),
-    Target("sql", _sql_seeds, _mutate_sql, _run_sql, _sql_features, 8),
+    Target("values", _value_seeds, _mutate_value, _run_value, _value_features, 13),
+    Target("sql", _sql_seeds, _mutate_sql, _run_sql, _sql_features, 7),
     Target("password", _password_seeds, _mutate_password, _run_password, _password_features, 4),
 )

@@ -105,8 +105,3 @@ impl Encoders {
         ))
     }
 }
-
-/// A LocalProtocolError.
-pub(crate) fn local_error(py: Python<'_>, text: String) -> PyResult<PyErr> {
-    Encoders::get(py)?.error(py, text)
-}
