@@ -44,7 +44,7 @@ class Case:
 
 def regressions() -> list[Case]:
     """The inputs that once made a difference."""
-    vectors = json.loads(REGRESSIONS.read_text(encoding="utf-8"))
+    vectors = json.loads(REGRESSIONS.read_text(encoding="utf-8"))["regressions"]
     return [Case(vector["target"], bytes.fromhex(vector["hex"]), vector["choices"]) for vector in vectors]
 
 
@@ -178,7 +178,7 @@ def save(case: Case) -> None:
     cases = regressions()
     if case not in cases:
         lines = ",\n".join(json.dumps(case.vector()) for case in [*cases, case])
-        REGRESSIONS.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+        REGRESSIONS.write_text(f'{{\n"regressions": [\n{lines}\n]\n}}\n', encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
