@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import pgwire_py
+from pgwire_py.connection import backend, frontend
 from tests.support import DUCKDB, IMPLEMENTATIONS, WHEEL, core_module
 
 # How fast the machine is does not decide whether a test passes.
@@ -55,3 +56,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def core(request: pytest.FixtureRequest) -> Any:
     """The core module of one implementation; see ``pgwire_py._impl.interface.Core``."""
     return core_module(request.param)
+
+
+@pytest.fixture
+def ends(core: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Both connections work with the core of one implementation, whichever the process has chosen."""
+    monkeypatch.setattr(backend, "FrontendDecoder", core.FrontendDecoder)
+    monkeypatch.setattr(frontend, "BackendDecoder", core.BackendDecoder)
+    for module in (backend, frontend):
+        monkeypatch.setattr(module, "encode_message", core.encode_message)
+    return core

@@ -22,10 +22,14 @@ def _python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 NAMES = {
     "IMPLEMENTATION",
+    "BackendConnection",
     "Column",
+    "ConnectionClosed",
     "Description",
+    "DirectTLS",
     "FrameDecoder",
     "FrameError",
+    "FrontendConnection",
     "LocalProtocolError",
     "MessageBuilder",
     "PgWireError",

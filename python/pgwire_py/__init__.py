@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import frames, messages, oids
 from ._impl import IMPLEMENTATION
 from ._version import __version__
+from .connection import BackendConnection, ConnectionClosed, DirectTLS, FrontendConnection
 from .engines.base import Column, Description
 from .engines.python import PythonEngine
 from .errors import FrameError, LocalProtocolError, PgWireError, PostgresError, ProtocolError, RemoteProtocolError
@@ -19,10 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IMPLEMENTATION",
+    "BackendConnection",
     "Column",
+    "ConnectionClosed",
     "Description",
+    "DirectTLS",
     "FrameDecoder",
     "FrameError",
+    "FrontendConnection",
     "LocalProtocolError",
     "MessageBuilder",
     "PgWireError",

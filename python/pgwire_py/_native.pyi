@@ -54,8 +54,8 @@ class FrameDecoder:
         cls,
         startup: bool = False,
         *,
-        max_startup_length: int | None = None,
-        max_message_length: int | None = None,
+        max_startup_length: int = 10_000,
+        max_message_length: int = 65_535,
         tag_limits: dict[str, int] | None = None,
         only_listed_tags: bool = False,
     ) -> FrameDecoder: ...

@@ -154,7 +154,14 @@ def test_limits_out_of_range(core: Any, wrong: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"max_message_length": "5"}, {"tag_limits": [1]}, {"tag_limits": {"Q": 1.5}}, {"startup": 3}]
+    "wrong",
+    [
+        {"max_message_length": "5"},
+        {"max_startup_length": None},
+        {"tag_limits": [1]},
+        {"tag_limits": {"Q": 1.5}},
+        {"startup": 3},
+    ],
 )
 def test_limits_of_a_wrong_type(core: Any, wrong: Any) -> None:
     with pytest.raises(TypeError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._impl import Responder, decode_values
 from .._impl.interface import Batch
 from .._impl.suspended import Suspended
-from ..connection import READY
+from ..connection.backend import READY
 from ..engines.base import declared_types
 from ..state import Phase
 from .execution import FunctionExecution

@@ -448,7 +448,7 @@ fn format(code: Object<'_, '_>) -> Result<i16, Problem> {
 }
 
 /// An argument that may be left out; unlike with `Option`, None is a value.
-struct Given<'a, 'py>(Option<Borrowed<'a, 'py, PyAny>>);
+pub(crate) struct Given<'a, 'py>(pub Option<Borrowed<'a, 'py, PyAny>>);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Given<'a, 'py> {
     type Error = PyErr;

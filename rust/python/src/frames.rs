@@ -7,6 +7,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyMemoryView, PySlice, PyString, PyTuple};
 
 use crate::buffers;
+use crate::builder::Given;
 use crate::message::local_error;
 
 /// See `pgwire_py._impl.interface.FrameDecoder`.
@@ -18,21 +19,24 @@ pub struct FrameDecoder {
 #[pymethods]
 impl FrameDecoder {
     #[new]
-    #[pyo3(signature = (startup = false, *, max_startup_length = None, max_message_length = None, tag_limits = None,
-        only_listed_tags = false))]
-    fn new(
+    #[pyo3(
+        signature = (startup = false, *, max_startup_length = Given(None), max_message_length = Given(None), tag_limits = None,
+            only_listed_tags = false),
+        text_signature = "(startup=False, *, max_startup_length=10000, max_message_length=65535, tag_limits=None, only_listed_tags=False)"
+    )]
+    fn new<'py>(
         startup: bool,
-        max_startup_length: Option<&Bound<'_, PyAny>>,
-        max_message_length: Option<&Bound<'_, PyAny>>,
-        tag_limits: Option<&Bound<'_, PyDict>>,
+        max_startup_length: Given<'_, 'py>,
+        max_message_length: Given<'_, 'py>,
+        tag_limits: Option<&Bound<'py, PyDict>>,
         only_listed_tags: bool,
     ) -> PyResult<Self> {
         let mut limits = Limits::default();
-        if let Some(value) = max_startup_length {
-            limits.startup = length(value)?;
+        if let Some(value) = max_startup_length.0 {
+            limits.startup = length(&value)?;
         }
-        if let Some(value) = max_message_length {
-            limits.message = length(value)?;
+        if let Some(value) = max_message_length.0 {
+            limits.message = length(&value)?;
         }
         if only_listed_tags {
             limits.by_tag = [0; 256];

@@ -44,15 +44,15 @@ class FrameDecoder:
         self,
         startup: bool = False,
         *,
-        max_startup_length: int | None = None,
-        max_message_length: int | None = None,
+        max_startup_length: int = MAX_STARTUP_LENGTH,
+        max_message_length: int = MAX_MESSAGE_LENGTH,
         tag_limits: dict[str, int] | None = None,
         only_listed_tags: bool = False,
     ) -> None:
         self._header = b""
         self.startup = startup
-        self.max_startup_length = MAX_STARTUP_LENGTH if max_startup_length is None else max_startup_length
-        self.max_message_length = MAX_MESSAGE_LENGTH if max_message_length is None else max_message_length
+        self.max_startup_length = max_startup_length
+        self.max_message_length = max_message_length
         self._limits = [0 if only_listed_tags else MAX_LENGTH] * 256
         if tag_limits is not None and not isinstance(tag_limits, dict):
             raise TypeError("tag_limits must be a dict")

@@ -1,43 +1,45 @@
-"""The server's end of a connection without a socket: bytes in, events out; messages in, bytes out.
+"""The backend's end of the protocol: what a server, a pooler's front or a test double puts its clients on.
 
-``BackendConnection`` holds the framing and the phase of one connection and nothing else: no clock, no randomness, no I/O. Events are
-handed out one at a time, because what is legal, or to be skipped, depends on what was answered before.
+Events are handed out one at a time, because what is legal, or to be skipped, depends on what was answered before.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from . import messages as m
-from ._impl import FrontendDecoder, encode_message, read_statement
-from ._impl.interface import Batch
-from .errors import LocalProtocolError, RemoteProtocolError
-from .state import ANSWERING, IGNORED, RECEIVE, SEND, Phase
+from .. import messages as m
+from .._impl import FrontendDecoder, encode_message, read_statement
+from .._impl.interface import Batch
+from ..errors import LocalProtocolError, RemoteProtocolError
+from ..events import ConnectionClosed, DirectTLS
+from ..state import ANSWERING, BACKEND, FRONTEND, IGNORED, START_UP, TAGS, Kind, Phase, kind_of
+from .limits import MAX_AUTH_MESSAGE_LENGTH, MAX_MESSAGE_LENGTH, MAX_STARTUP_LENGTH
 
 __all__ = ["BackendConnection"]
 
-MAX_STARTUP_LENGTH: Final = 10_000
-"""PostgreSQL's MAX_STARTUP_PACKET_LENGTH, in bytes."""
-
-MAX_AUTH_MESSAGE_LENGTH: Final = 65_535
-"""PostgreSQL's PG_MAX_AUTH_TOKEN_LENGTH: largest message before authentication, in bytes."""
-
-MAX_MESSAGE_LENGTH: Final = 0x3FFF_FFFE
-"""PostgreSQL's PQ_LARGE_MESSAGE_LIMIT (1 GB - 2): largest message after authentication, in bytes."""
-
 READY: Final[dict[str, bytes]] = {status: encode_message(m.ReadyForQuery(status)) for status in "ITE"}
 
-_EXTENDED_TAGS: Final = frozenset("PBDECH")
+PASSWORD_KINDS: Final = {
+    Phase.PASSWORD: "password",
+    Phase.SASL_INITIAL: "sasl_initial",
+    Phase.SASL_RESPONSE: "sasl_response",
+    Phase.GSS_RESPONSE: "gss",
+}
+"""What tag ``p`` means where the frontend owes an answer to an authentication request."""
+
+_TLS_HANDSHAKE: Final = 0x16
+"""First byte of a TLS ClientHello (RFC 8446 §5.1); no start-up packet is so long that it could begin with it."""
 
 _IDLE: Final = Phase.IDLE
 _SIMPLE: Final = Phase.SIMPLE
 _SYNC: Final = Phase.SYNC
 _CLOSED: Final = Phase.CLOSED
+_STARTING: Final = (Phase.STARTING, Phase.FUNCTION_CALL)
 
 # The table with each next phase's own row beside it: one look-up a message.
-_Row = dict[type, tuple[Phase, Any]]
+_Row = dict[Kind, tuple[Phase, Any]]
 _ROWS: Final[dict[Phase, _Row]] = {phase: {} for phase in Phase}
-for _phase, _row in RECEIVE.items():
+for _phase, _row in FRONTEND.items():
     _ROWS[_phase].update({_kind: (_next, _ROWS[_next]) for _kind, _next in _row.items()})
 
 _IDLE_ROW: Final = _ROWS[_IDLE]  # looked up once: hashing an Enum's member takes a call of Python code
@@ -50,15 +52,41 @@ class BackendConnection:
 
     Args:
         max_message_length: largest tagged message accepted once authenticated, in bytes.
+        max_startup_length: largest start-up packet accepted, in bytes.
+        max_auth_message_length: largest tagged message accepted before authentication, in bytes.
+        direct_tls: whether a frontend may begin with TLS at once. Then :class:`DirectTLS` is the first event if it does; otherwise its
+            bytes are an error like any other packet of impossible length.
 
     Give it what the socket delivers with :meth:`receive_data`, take events with :meth:`next_event`, answer with :meth:`send`, and write
     what :meth:`data_to_send` returns.
     """
 
-    __slots__ = ("_decoder", "_feed", "_inbox", "_max_message_length", "_out", "_phase", "_position", "_row")
+    __slots__ = (
+        "_decoder",
+        "_direct_tls",
+        "_ended",
+        "_eof",
+        "_feed",
+        "_inbox",
+        "_max_message_length",
+        "_out",
+        "_phase",
+        "_position",
+        "_row",
+    )
 
-    def __init__(self, *, max_message_length: int = MAX_MESSAGE_LENGTH) -> None:
-        self._decoder = FrontendDecoder(MAX_STARTUP_LENGTH, MAX_AUTH_MESSAGE_LENGTH)
+    def __init__(
+        self,
+        *,
+        max_message_length: int = MAX_MESSAGE_LENGTH,
+        max_startup_length: int = MAX_STARTUP_LENGTH,
+        max_auth_message_length: int = MAX_AUTH_MESSAGE_LENGTH,
+        direct_tls: bool = False,
+    ) -> None:
+        self._decoder = FrontendDecoder(max_startup_length, max_auth_message_length)
+        self._direct_tls = direct_tls  # until the first byte has come
+        self._eof = False
+        self._ended = False
         self._feed = self._decoder.feed
         self._max_message_length = max_message_length
         self._inbox: list[Any] = []
@@ -89,10 +117,24 @@ class BackendConnection:
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes from the other side, in any chunking. Never raises: what is wrong with them comes as an event."""
+        if self._direct_tls and data:
+            self._direct_tls = False
+            if data[0] == _TLS_HANDSHAKE:
+                self._queue([DirectTLS(bytes(data))])
+                return
         self._queue(self._feed(data))
+
+    def receive_eof(self) -> None:
+        """The other side sends no more. Behind what is still to be handed out comes :class:`ConnectionClosed`, or an error where
+        something was left open: part of a message, a batch without its Sync, a COPY. While an answer is owed there is no event yet.
+        """
+        self._eof = True
 
     def _queue(self, messages: list[Any]) -> None:
         if self._position < len(self._inbox):
+            if self._position > len(self._inbox) // 2:
+                del self._inbox[: self._position]
+                self._position = 0
             self._inbox.extend(messages)
         else:
             self._inbox = messages
@@ -154,8 +196,8 @@ class BackendConnection:
         return self._inbox[position] if position < len(self._inbox) else None
 
     def next_event(self) -> Any:
-        """The next event: a frontend message, or a :class:`RemoteProtocolError` to be answered, or None when more data, or an answer
-        that is owed, must come first.
+        """The next event: a frontend message, a :class:`RemoteProtocolError` to be answered, :class:`DirectTLS`, or
+        :class:`ConnectionClosed`; None when more data, or an answer that is owed, must come first.
 
         After a RemoteProtocolError with ``fatal`` the phase is CLOSED. Otherwise the phase is as after the message that was malformed.
         """
@@ -172,72 +214,107 @@ class BackendConnection:
             event = self._not_in_table(message)
             if event is not None:
                 return event
-        return None
+        return self._end() if self._eof else None
 
     def _not_in_table(self, message: Any) -> RemoteProtocolError | None:
-        if self._phase is Phase.CLOSED:
-            return None
-        if message.__class__ is RemoteProtocolError:
-            error: RemoteProtocolError = message
-            if error.fatal:
-                self._enter(Phase.CLOSED)
-                return error
-            if self._phase is Phase.SKIPPING:
-                return None
-            if self._phase in (Phase.IDLE, Phase.EXTENDED):
-                self._enter(
-                    Phase.EXTENDED if error.tag in _EXTENDED_TAGS else Phase.SYNC if error.tag == "S" else Phase.SIMPLE
-                )
-                return error
-        elif (
-            self._phase in (Phase.IDLE, Phase.EXTENDED) and message.__class__ in IGNORED
-        ) or self._phase is Phase.SKIPPING:
+        """What becomes of a malformed message, or of one that has no place here; None: nothing, it is dropped."""
+        if self._ended:
             return None
         phase = self._phase
-        self._enter(Phase.CLOSED)
-        if message.__class__ is RemoteProtocolError:
-            return RemoteProtocolError(message.args[0], message.sqlstate, fatal=True)
-        if phase is Phase.AUTHENTICATION:
-            return RemoteProtocolError(f"expected a password response, got {type(message).__name__}", fatal=True)
-        return RemoteProtocolError(f"unexpected message {type(message).__name__} in phase {phase.value}", fatal=True)
+        malformed = message.__class__ is RemoteProtocolError
+        kind: Kind = TAGS.get(message.tag, RemoteProtocolError) if malformed else message.__class__
+        if malformed and message.fatal:
+            return self._broken(message)
+        if kind in IGNORED.get(phase, ()):
+            return None
+        if malformed:
+            entry = self._row.get(kind)
+            if phase not in START_UP and entry is not None and entry[0] is not _CLOSED:
+                self._phase, self._row = entry
+                return message  # type: ignore[no-any-return]
+            message.fatal = True
+            return self._broken(message)
+        name = message.__class__.__name__
+        if phase is _CLOSED:
+            rule = f"unexpected message {name} behind the end of the connection"
+        elif phase in PASSWORD_KINDS:
+            rule = f"expected a password response, got {name}"
+        else:
+            rule = f"unexpected message {name} in phase {phase.value}"
+        return self._broken(RemoteProtocolError(rule, fatal=True, message_name=name, offset=0))
+
+    def _broken(self, error: RemoteProtocolError) -> RemoteProtocolError:
+        self.close()
+        return error
+
+    def _end(self) -> ConnectionClosed | RemoteProtocolError | None:
+        phase = self._phase
+        if not self._row and phase is not _CLOSED:
+            return None
+        self._eof = False
+        buffered = self._decoder.buffered if phase is not _CLOSED else 0
+        self.close()
+        if not buffered and (phase in START_UP or phase in (_IDLE, _CLOSED)):
+            return ConnectionClosed()
+        part = f" within a message, of which {buffered} bytes came" if buffered else ""
+        return RemoteProtocolError(
+            f"the frontend closed the connection in phase {phase.value}{part}", "08006", fatal=True
+        )
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
     def send_encryption_response(self, answer: bytes) -> None:
-        """Answer SSLRequest or GSSENCRequest with one byte: ``b"S"``, ``b"G"`` or ``b"N"`` (Protocol 55.2.10, 55.2.11).
+        """Answer SSLRequest or GSSENCRequest with one byte: ``b"S"``, ``b"G"`` or ``b"N"``; see :meth:`send`.
 
         Raises:
-            LocalProtocolError: no such request is waiting, or ``answer`` is none of the three.
+            LocalProtocolError: no such request is waiting, or ``answer`` does not answer it.
         """
-        if self._phase is not Phase.ENCRYPTION or answer not in (b"S", b"G", b"N"):
-            raise LocalProtocolError(
-                f"cannot answer an encryption request with {answer!r} in phase {self._phase.value}"
-            )
-        self._out.append(answer)
-        self._enter(Phase.STARTUP)
-        self.receive_data(b"")
+        self.send(m.EncryptionResponse(answer.decode("latin-1")))
 
     def expect_password(self, kind: str) -> None:
-        """Say what the next ``p`` message is: ``"password"``, ``"sasl_initial"`` or ``"sasl_response"``."""
+        """Say what the next ``p`` message is: ``"password"``, ``"sasl_initial"``, ``"sasl_response"`` or ``"gss"``.
+
+        :meth:`send` does so itself with an authentication request.
+        """
         self._decoder.password_kind = kind
 
     def send(self, message: object) -> None:
         """Queue a backend message.
 
+        After EncryptionResponse ``S`` or ``G`` write what is queued, do the handshake, and give what it decrypts to
+        :meth:`receive_data`. Where plain text came behind the request, nothing is queued and the next event is a fatal
+        RemoteProtocolError: somebody may have stuffed it in (CVE-2021-23214).
+
         Raises:
             LocalProtocolError: the message is not legal in this phase, or cannot be encoded; nothing was queued.
         """
-        kind = type(message)
-        phase = SEND.get(self._phase, {}).get(kind)
-        if phase is None and kind in (m.AuthenticationOk, m.ReadyForQuery):
-            raise LocalProtocolError(f"cannot send {kind.__name__} in phase {self._phase.value}")
-        if kind is m.ErrorResponse and getattr(message, "fields", {}).get("S") in ("FATAL", "PANIC"):
-            phase = Phase.CLOSED
-        self._out.append(encode_message(message))
-        if phase is not None:
-            self._enter(phase)
-            if kind is m.AuthenticationOk:
-                self._decoder.max_message_length = self._max_message_length
+        before = self._phase
+        phase = BACKEND[before].get(kind_of(message))
+        if phase is None:
+            raise LocalProtocolError(f"cannot send {type(message).__name__} in phase {before.value}")
+        data = encode_message(message)
+        if phase is Phase.ENCRYPTED and (self.pending or self.buffered):
+            self._stuffed(before)
+            return
+        self._out.append(data)
+        if phase is before:
+            return
+        self._enter(phase)
+        if phase in PASSWORD_KINDS:
+            self._decoder.password_kind = PASSWORD_KINDS[phase]
+        elif phase is Phase.STARTING:
+            self._decoder.max_message_length = self._max_message_length
+        elif phase is _CLOSED:
+            self._ended = True
+        elif phase is Phase.STARTUP:
+            self._queue(self._feed(b""))
+
+    def _stuffed(self, before: Phase) -> None:
+        name = "SSLRequest" if before is Phase.SSL_REQUESTED else "GSSENCRequest"
+        rule = f"received unencrypted data after {name}"
+        self._inbox = [RemoteProtocolError(rule, fatal=True, message_name=name, offset=8)]
+        self._position = 0
+        self._enter(_CLOSED)
 
     def send_encoded(self, data: bytes | memoryview) -> None:
         """Queue bytes of complete backend messages that do not change the phase: rows, descriptions, CommandComplete and the like.
@@ -251,7 +328,7 @@ class BackendConnection:
 
     def send_ready(self, status: str, results: bytes = b"") -> None:
         """Queue ReadyForQuery with status ``I``, ``T`` or ``E`` behind ``results``, the bytes of complete backend messages."""
-        if self._phase is not _SIMPLE and self._phase is not _SYNC and self._phase is not Phase.STARTING:
+        if self._phase is not _SIMPLE and self._phase is not _SYNC and self._phase not in _STARTING:
             raise LocalProtocolError(f"cannot send ReadyForQuery in phase {self._phase.value}")
         self._out.append(results + READY[status])
         self._phase = _IDLE
@@ -272,5 +349,6 @@ class BackendConnection:
         return out
 
     def close(self) -> None:
-        """Stop receiving: nothing that came or comes is handed out any more."""
-        self._enter(Phase.CLOSED)
+        """Stop receiving: no message that came or comes is handed out any more."""
+        self._enter(_CLOSED)
+        self._ended = True
