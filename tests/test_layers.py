@@ -1,6 +1,7 @@
 """The layers of the design: what stands left never imports what stands right, and one module alone imports the native core."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,14 @@ def test_only_the_switch_imports_the_native_core() -> None:
     importing = [path for path in users if any(name.split(".")[-1] == "_native" for name in _imports(path))]
     assert importing == []
     assert "pgwire_py._native" in switch.read_text()
+
+
+def test_only_parity_imports_the_native_core_in_tests() -> None:
+    """The same suite runs on the pure wheel, which has none: other tests take the fixture ``core``."""
+    tests = ROOT / "tests"
+    importing = re.compile(r"^\s*(?:import pgwire_py\._native|from pgwire_py import .*\b_native\b)", re.MULTILINE)
+    users = {str(path.relative_to(tests)) for path in tests.rglob("*.py") if importing.search(path.read_text())}
+    assert {name for name in users if not name.startswith("parity")} == {"test_stubs.py"}
 
 
 def test_the_core_crate_does_not_know_python() -> None:

@@ -8,84 +8,41 @@ import pytest
 
 from pgwire_py import messages as m
 from pgwire_py.connection import BackendConnection, ConnectionClosed, DirectTLS, FrontendConnection
-from pgwire_py.errors import LocalProtocolError, RemoteProtocolError
+from pgwire_py.errors import LocalProtocolError
 from pgwire_py.state import Phase
 from pgwire_py.testing import ConnectionPair
-from tests.support.phases import COLUMN, ERROR, FATAL_ERROR
-
-DESCRIPTION = m.RowDescription((COLUMN,))
-ROW = m.DataRow((b"1",))
-SELECT_1 = m.CommandComplete("SELECT 1")
-READY = m.ReadyForQuery("I")
-COPY_IN = m.CopyInResponse(0, (0,))
-COPY_OUT = m.CopyOutResponse(0, (0,))
-COPY_BOTH = m.CopyBothResponse(0, ())
-DATA = m.CopyData(b"1\n")
-DONE = m.CopyDone()
-NOTICE = m.NoticeResponse({"S": "NOTICE", "V": "NOTICE", "C": "00000", "M": "well"})
-
-
-@pytest.fixture(params=[None, 1, 7], ids=["whole", "bytes", "sevens"])
-def new(request: pytest.FixtureRequest, ends: Any) -> ConnectionPair:
-    """A pair that has said nothing."""
-    return ConnectionPair(chunk=request.param)
-
-
-@pytest.fixture
-def pair(new: ConnectionPair) -> ConnectionPair:
-    """A pair that is logged in."""
-    new.start()
-    assert _phases(new) == (Phase.IDLE, Phase.IDLE)
-    return new
-
-
-def _phases(pair: ConnectionPair) -> tuple[Phase, Phase]:
-    return pair.frontend.phase, pair.backend.phase
-
-
-def _ask(pair: ConnectionPair, *messages: object) -> list[Any]:
-    for message in messages:
-        pair.frontend.send(message)
-    return pair.backend_receives()
-
-
-def _answer(pair: ConnectionPair, *messages: object) -> list[Any]:
-    for message in messages:
-        pair.backend.send(message)
-    return pair.frontend_receives()
-
-
-def _answers(pair: ConnectionPair, *messages: object) -> list[tuple[object, object]]:
-    """As ``_answer``, each event with the request that it answers."""
-    for message in messages:
-        pair.backend.send(message)
-    pair.frontend.receive_data(pair.backend.data_to_send())
-    return [(event, pair.frontend.request) for event in pair.frontend.events()]
-
-
-def _error(events: list[Any]) -> RemoteProtocolError:
-    (error,) = events
-    assert isinstance(error, RemoteProtocolError)
-    assert error.fatal
-    return error
-
+from tests.support.conversations import (
+    COPY_BOTH,
+    COPY_IN,
+    COPY_OUT,
+    DATA,
+    DESCRIPTION,
+    NOTICE,
+    READY,
+    ROW,
+    SELECT_1,
+    ask,
+    only_error,
+    phases,
+    tell,
+    tell_requests,
+)
+from tests.support.phases import ERROR, FATAL_ERROR
 
 # -- start-up --------------------------------------------------------------------------------------------------------
 
 
 def test_start_up_tells_what_the_backend_is(new: ConnectionPair) -> None:
     startup = m.StartupMessage(0x00030000, {"user": "me", "database": "app"})
-    assert _ask(new, startup) == [startup]
+    assert ask(new, startup) == [startup]
     statuses = [m.ParameterStatus("TimeZone", "UTC"), m.ParameterStatus("server_version", "15.0")]
     key = m.BackendKeyData(7, b"\1\2\3\4")
     told = [m.AuthenticationOk(), *statuses, key, NOTICE, READY]
-    assert _answer(new, *told) == told
+    assert tell(new, *told) == told
     frontend = new.frontend
     assert frontend.parameters == {"TimeZone": "UTC", "server_version": "15.0"}
     assert (frontend.backend_key, frontend.transaction_status, frontend.protocol_version) == (key, "I", 0x00030000)
-    assert _answer(new, m.ParameterStatus("TimeZone", "Europe/Paris")) == [
-        m.ParameterStatus("TimeZone", "Europe/Paris")
-    ]
+    assert tell(new, m.ParameterStatus("TimeZone", "Europe/Paris")) == [m.ParameterStatus("TimeZone", "Europe/Paris")]
     assert frontend.parameters["TimeZone"] == "Europe/Paris"
 
 
@@ -99,78 +56,78 @@ def test_start_up_tells_what_the_backend_is(new: ConnectionPair) -> None:
     ],
 )
 def test_password(new: ConnectionPair, request_: object, reply: object) -> None:
-    _ask(new, m.StartupMessage())
-    assert _answer(new, request_) == [request_]
+    ask(new, m.StartupMessage())
+    assert tell(new, request_) == [request_]
     with pytest.raises(LocalProtocolError):
         new.frontend.send(m.SASLResponse(b""))
-    assert _ask(new, reply) == [reply]
+    assert ask(new, reply) == [reply]
     with pytest.raises(LocalProtocolError):  # once asked, once answered
         new.frontend.send(reply)
-    assert _answer(new, m.AuthenticationOk(), READY) == [m.AuthenticationOk(), READY]
+    assert tell(new, m.AuthenticationOk(), READY) == [m.AuthenticationOk(), READY]
 
 
 def test_sasl(new: ConnectionPair) -> None:
-    _ask(new, m.StartupMessage())
+    ask(new, m.StartupMessage())
     for told, said in (
         (m.AuthenticationSASL(("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")), m.SASLInitialResponse("SCRAM-SHA-256", b"n,,")),
         (m.AuthenticationSASLContinue(b"r=xy"), m.SASLResponse(b"p=z")),
     ):
-        assert _answer(new, told) == [told]
-        assert _ask(new, said) == [said]
+        assert tell(new, told) == [told]
+        assert ask(new, said) == [said]
     final = [m.AuthenticationSASLFinal(b"v=x"), m.AuthenticationOk(), READY]
-    assert _answer(new, *final) == final
-    assert _phases(new) == (Phase.IDLE, Phase.IDLE)
+    assert tell(new, *final) == final
+    assert phases(new) == (Phase.IDLE, Phase.IDLE)
 
 
 def test_gss_goes_on_until_the_backend_is_content(new: ConnectionPair) -> None:
-    _ask(new, m.StartupMessage())
-    _answer(new, m.AuthenticationGSS())
-    _ask(new, m.GSSResponse(b"1"))
-    _answer(new, m.AuthenticationGSSContinue(b"2"))
-    assert _ask(new, m.GSSResponse(b"3")) == [m.GSSResponse(b"3")]
-    _answer(new, m.AuthenticationGSSContinue(b"last"))
-    assert _answer(new, m.AuthenticationOk()) == [m.AuthenticationOk()]
+    ask(new, m.StartupMessage())
+    tell(new, m.AuthenticationGSS())
+    ask(new, m.GSSResponse(b"1"))
+    tell(new, m.AuthenticationGSSContinue(b"2"))
+    assert ask(new, m.GSSResponse(b"3")) == [m.GSSResponse(b"3")]
+    tell(new, m.AuthenticationGSSContinue(b"last"))
+    assert tell(new, m.AuthenticationOk()) == [m.AuthenticationOk()]
 
 
 @pytest.mark.parametrize("refusal", [ERROR, FATAL_ERROR])
 def test_refused_start_up(new: ConnectionPair, refusal: m.ErrorResponse) -> None:
-    _ask(new, m.StartupMessage())
-    assert _answer(new, refusal) == [refusal]
-    assert _phases(new) == (Phase.CLOSED, Phase.CLOSED)
+    ask(new, m.StartupMessage())
+    assert tell(new, refusal) == [refusal]
+    assert phases(new) == (Phase.CLOSED, Phase.CLOSED)
     assert new.backend_closes() == [ConnectionClosed()]
 
 
 def test_error_after_authentication_ends_the_start_up(new: ConnectionPair) -> None:
-    _ask(new, m.StartupMessage())
-    assert _answer(new, m.AuthenticationOk(), FATAL_ERROR) == [m.AuthenticationOk(), FATAL_ERROR]
-    assert _phases(new) == (Phase.CLOSED, Phase.CLOSED)
+    ask(new, m.StartupMessage())
+    assert tell(new, m.AuthenticationOk(), FATAL_ERROR) == [m.AuthenticationOk(), FATAL_ERROR]
+    assert phases(new) == (Phase.CLOSED, Phase.CLOSED)
 
 
 @pytest.mark.parametrize("newest", [0x00030000, 0])
 def test_older_protocol_version(new: ConnectionPair, newest: int) -> None:
     """Both forms: the whole version, and the minor one alone."""
-    _ask(new, m.StartupMessage(0x00030002, {"user": "me", "_pq_.x": "1"}))
+    ask(new, m.StartupMessage(0x00030002, {"user": "me", "_pq_.x": "1"}))
     assert new.frontend.protocol_version == 0x00030002
     negotiate = m.NegotiateProtocolVersion(newest, ("_pq_.x",))
-    assert _answer(new, negotiate, m.AuthenticationOk()) == [negotiate, m.AuthenticationOk()]
+    assert tell(new, negotiate, m.AuthenticationOk()) == [negotiate, m.AuthenticationOk()]
     assert new.frontend.protocol_version == 0x00030000
 
 
 def test_newer_protocol_version_than_asked_for(new: ConnectionPair) -> None:
-    _ask(new, m.StartupMessage(0x00030000, {"user": "me"}))
-    error = _error(_answer(new, m.NegotiateProtocolVersion(0x00030002, ())))
+    ask(new, m.StartupMessage(0x00030000, {"user": "me"}))
+    error = only_error(tell(new, m.NegotiateProtocolVersion(0x00030002, ())))
     assert "it names a newer version than was asked for" in str(error)
 
 
 @pytest.mark.parametrize("version", [0x00030000, 0x00030002])
 def test_length_of_the_key(new: ConnectionPair, version: int) -> None:
-    _ask(new, m.StartupMessage(version, {"user": "me"}))
+    ask(new, m.StartupMessage(version, {"user": "me"}))
     key = m.BackendKeyData(1, bytes(32))
-    events = _answer(new, m.AuthenticationOk(), key)
+    events = tell(new, m.AuthenticationOk(), key)
     if version == 0x00030002:
         assert new.frontend.backend_key == events[1] == key
     else:
-        assert "in protocol 3.0 a key has 4 bytes" in str(_error(events[1:]))
+        assert "in protocol 3.0 a key has 4 bytes" in str(only_error(events[1:]))
         assert new.frontend.backend_key is None
 
 
@@ -179,36 +136,36 @@ def test_length_of_the_key(new: ConnectionPair, version: int) -> None:
 
 @pytest.mark.parametrize(("asked", "answer"), [(m.SSLRequest(), "S"), (m.GSSENCRequest(), "G")])
 def test_encryption(new: ConnectionPair, asked: object, answer: str) -> None:
-    assert _ask(new, asked) == [asked]
+    assert ask(new, asked) == [asked]
     with pytest.raises(LocalProtocolError):  # nothing in plain text any more
         new.frontend.send(m.StartupMessage())
-    assert _answer(new, m.EncryptionResponse(answer)) == [m.EncryptionResponse(answer)]
+    assert tell(new, m.EncryptionResponse(answer)) == [m.EncryptionResponse(answer)]
     with pytest.raises(LocalProtocolError):
         new.frontend.send(m.SSLRequest())
     new.start()  # what follows would go through the encrypted channel
-    assert _phases(new) == (Phase.IDLE, Phase.IDLE)
+    assert phases(new) == (Phase.IDLE, Phase.IDLE)
 
 
 def test_encryption_refused(new: ConnectionPair) -> None:
     for asked in (m.GSSENCRequest(), m.SSLRequest()):
-        assert _ask(new, asked) == [asked]
-        assert _answer(new, m.EncryptionResponse("N")) == [m.EncryptionResponse("N")]
+        assert ask(new, asked) == [asked]
+        assert tell(new, m.EncryptionResponse("N")) == [m.EncryptionResponse("N")]
     new.start()
-    assert _phases(new) == (Phase.IDLE, Phase.IDLE)
+    assert phases(new) == (Phase.IDLE, Phase.IDLE)
 
 
 @pytest.mark.parametrize("wrong", ["G", "X"])
 def test_wrong_answer_about_tls(new: ConnectionPair, wrong: str) -> None:
-    _ask(new, m.SSLRequest())
+    ask(new, m.SSLRequest())
     with pytest.raises(LocalProtocolError):
         new.backend.send_encryption_response(wrong.encode())
     new.frontend.receive_data(wrong.encode())
-    _error(list(new.frontend.events()))
+    only_error(list(new.frontend.events()))
 
 
 def test_error_instead_of_the_answer_about_tls(new: ConnectionPair) -> None:
-    _ask(new, m.SSLRequest())
-    assert _answer(new, FATAL_ERROR) == [FATAL_ERROR]
+    ask(new, m.SSLRequest())
+    assert tell(new, FATAL_ERROR) == [FATAL_ERROR]
     assert new.frontend.phase is Phase.CLOSED
 
 
@@ -218,7 +175,7 @@ def test_plain_text_behind_the_answer_about_tls(ends: Any, pieces: tuple[bytes, 
     frontend.send(m.SSLRequest())
     for piece in pieces:
         frontend.receive_data(piece)
-    error = _error(list(frontend.events()))
+    error = only_error(list(frontend.events()))
     assert str(error) == "unexpected message EncryptionResponse in phase ssl_requested with unencrypted data behind it"
     assert frontend.phase is Phase.CLOSED
 
@@ -234,7 +191,7 @@ def test_plain_text_behind_the_request_for_tls(ends: Any, later: bool) -> None:
         backend.receive_data(startup)
     backend.send_encryption_response(b"S")
     assert backend.data_to_send() == b""
-    error = _error([backend.next_event()])
+    error = only_error([backend.next_event()])
     assert str(error) == "received unencrypted data after SSLRequest"
     backend.send(FATAL_ERROR)
     assert backend.next_event() is None
@@ -251,25 +208,25 @@ def test_direct_tls(ends: Any) -> None:
     with pytest.raises(LocalProtocolError):
         pair.frontend.send(m.SSLRequest())
     pair.start()
-    assert _phases(pair) == (Phase.IDLE, Phase.IDLE)
+    assert phases(pair) == (Phase.IDLE, Phase.IDLE)
 
 
 def test_direct_tls_is_an_error_where_it_is_not_expected(ends: Any) -> None:
     backend = BackendConnection()
     backend.receive_data(b"\x16\x03\x01\x02\x00\x01")
-    assert "invalid length of startup packet" in str(_error([backend.next_event()]))
+    assert "invalid length of startup packet" in str(only_error([backend.next_event()]))
 
 
 def test_plain_start_where_direct_tls_is_possible(ends: Any) -> None:
     pair = ConnectionPair(backend=BackendConnection(direct_tls=True))
     pair.start()
-    assert _phases(pair) == (Phase.IDLE, Phase.IDLE)
+    assert phases(pair) == (Phase.IDLE, Phase.IDLE)
 
 
 def test_cancel(new: ConnectionPair) -> None:
     request = m.CancelRequest(7, b"\1\2\3\4")
-    assert _ask(new, request) == [request]
-    assert _phases(new) == (Phase.CLOSED, Phase.CLOSED)
+    assert ask(new, request) == [request]
+    assert phases(new) == (Phase.CLOSED, Phase.CLOSED)
     with pytest.raises(LocalProtocolError):
         new.frontend.send(m.StartupMessage())
     assert new.frontend_closes() == [ConnectionClosed()]
@@ -281,40 +238,44 @@ def test_cancel(new: ConnectionPair) -> None:
 
 def test_simple_query(pair: ConnectionPair) -> None:
     query = m.Query("select 1; select 1; set x = 1")
-    assert _ask(pair, query) == [query]
+    assert ask(pair, query) == [query]
     told = [DESCRIPTION, ROW, SELECT_1, DESCRIPTION, SELECT_1, NOTICE, m.CommandComplete("SET"), m.ReadyForQuery("T")]
-    assert _answers(pair, *told) == [(event, None if event is NOTICE else query) for event in told]
+    assert tell_requests(pair, *told) == [(event, None if event is NOTICE else query) for event in told]
     assert (pair.frontend.transaction_status, pair.frontend.requests) == ("T", ())
-    assert _phases(pair) == (Phase.IDLE, Phase.IDLE)
+    assert phases(pair) == (Phase.IDLE, Phase.IDLE)
 
 
 def test_empty_query_and_failed_query(pair: ConnectionPair) -> None:
-    _ask(pair, m.Query(""))
-    assert _answer(pair, m.EmptyQueryResponse(), READY) == [m.EmptyQueryResponse(), READY]
-    _ask(pair, m.Query("select 1; x"))
+    ask(pair, m.Query(""))
+    assert tell(pair, m.EmptyQueryResponse(), READY) == [m.EmptyQueryResponse(), READY]
+    ask(pair, m.Query("select 1; x"))
     told = [DESCRIPTION, ROW, ERROR, m.ReadyForQuery("E")]
-    assert _answer(pair, *told) == told
+    assert tell(pair, *told) == told
     assert pair.frontend.transaction_status == "E"
 
 
 def test_queries_ahead_wait(pair: ConnectionPair) -> None:
     first, second = m.Query("select 1"), m.Query("select 1")
-    assert _ask(pair, first, second) == [first]
+    assert ask(pair, first, second) == [first]
     assert pair.frontend.requests == (first, second)
-    assert _answers(pair, DESCRIPTION, SELECT_1, READY) == [(DESCRIPTION, first), (SELECT_1, first), (READY, first)]
+    assert tell_requests(pair, DESCRIPTION, SELECT_1, READY) == [
+        (DESCRIPTION, first),
+        (SELECT_1, first),
+        (READY, first),
+    ]
     assert pair.frontend.phase is Phase.SIMPLE
     assert pair.backend_receives() == [second]
-    assert [request is second for _, request in _answers(pair, ERROR, READY)] == [True, True]
+    assert [request is second for _, request in tell_requests(pair, ERROR, READY)] == [True, True]
 
 
 def test_function_call(pair: ConnectionPair) -> None:
     call = m.FunctionCall(89, (), (), 0)
-    assert _ask(pair, call) == [call]
-    assert _phases(pair) == (Phase.FUNCTION_CALL, Phase.FUNCTION_CALL)
+    assert ask(pair, call) == [call]
+    assert phases(pair) == (Phase.FUNCTION_CALL, Phase.FUNCTION_CALL)
     told = [m.FunctionCallResponse(b"15"), READY]
-    assert _answers(pair, *told) == [(event, call) for event in told]
-    _ask(pair, call)
-    assert _answer(pair, ERROR, READY) == [ERROR, READY]
+    assert tell_requests(pair, *told) == [(event, call) for event in told]
+    ask(pair, call)
+    assert tell(pair, ERROR, READY) == [ERROR, READY]
 
 
 BATCH = (m.Parse("", "select 1"), m.Bind(), m.Describe("P", ""), m.Execute(), m.Sync())
@@ -328,16 +289,16 @@ def test_extended_query(pair: ConnectionPair) -> None:
     parse, bind, describe, execute, sync = BATCH
     expected = [parse, bind, describe, execute, execute, sync]
     assert pair.serve(_as_postgres) == list(zip(ANSWER, expected, strict=True))
-    assert _phases(pair) == (Phase.IDLE, Phase.IDLE)
+    assert phases(pair) == (Phase.IDLE, Phase.IDLE)
 
 
 def test_answers_come_before_the_next_message(pair: ConnectionPair) -> None:
     """Once Sync is taken it is too late for results."""
-    assert _ask(pair, *BATCH) == list(BATCH)
+    assert ask(pair, *BATCH) == list(BATCH)
     for answer in ANSWER[:-1]:
         with pytest.raises(LocalProtocolError):
             pair.backend.send(answer)
-    assert _answer(pair, ERROR, READY) == [ERROR, READY]
+    assert tell(pair, ERROR, READY) == [ERROR, READY]
     assert pair.frontend.requests == ()
 
 
@@ -354,8 +315,8 @@ def test_everything_a_batch_can_be_answered(pair: ConnectionPair) -> None:
         (m.Sync(), (m.ReadyForQuery("T"),)),
     )
     for request, answers in requests:
-        assert _ask(pair, request) == [request]
-        assert _answers(pair, *answers) == [(answer, request) for answer in answers]
+        assert ask(pair, request) == [request]
+        assert tell_requests(pair, *answers) == [(answer, request) for answer in answers]
         assert pair.frontend.requests == ()
 
 
@@ -399,7 +360,7 @@ def test_pipeline_with_an_error(pair: ConnectionPair, failing: str) -> None:
         pair.frontend.send(message)
     answered = pair.serve(_as_postgres)
     assert pair.frontend.requests == ()
-    assert _phases(pair) == (Phase.IDLE, Phase.IDLE)
+    assert phases(pair) == (Phase.IDLE, Phase.IDLE)
     errors = [request for event, request in answered if event == ERROR]
     assert [any(request is message for message in second) for request in errors] == (
         [] if failing == "nothing" else [True]
@@ -416,274 +377,36 @@ def test_pipeline_with_an_error(pair: ConnectionPair, failing: str) -> None:
 
 
 def test_nothing_but_sync_after_an_error(pair: ConnectionPair) -> None:
-    _ask(pair, m.Parse("", "fails"))
-    assert _answer(pair, ERROR) == [ERROR]
-    assert _phases(pair) == (Phase.SKIPPING, Phase.SKIPPING)
+    ask(pair, m.Parse("", "fails"))
+    assert tell(pair, ERROR) == [ERROR]
+    assert phases(pair) == (Phase.SKIPPING, Phase.SKIPPING)
     with pytest.raises(LocalProtocolError, match="cannot send Bind in phase skipping: the backend would drop it"):
         pair.frontend.send(m.Bind())
-    assert _ask(pair, m.Sync()) == [m.Sync()]
-    assert _answer(pair, READY) == [READY]
+    assert ask(pair, m.Sync()) == [m.Sync()]
+    assert tell(pair, READY) == [READY]
 
 
 def test_commit_that_fails_at_sync(pair: ConnectionPair) -> None:
     sync = m.Sync()
-    _ask(pair, sync)
-    assert _answers(pair, ERROR, READY) == [(ERROR, sync), (READY, sync)]
+    ask(pair, sync)
+    assert tell_requests(pair, ERROR, READY) == [(ERROR, sync), (READY, sync)]
 
 
 def test_asynchronous_messages_come_at_any_time(pair: ConnectionPair) -> None:
     told = [NOTICE, m.NotificationResponse(1, "c", "p"), m.ParameterStatus("a", "b")]
     for message in (m.Query("x"), None):
         if message:
-            _ask(pair, message)
-        assert _answers(pair, *told) == [(event, None) for event in told]
-    _answer(pair, COPY_OUT, DATA)
-    assert _answer(pair, *told) == told
-
-
-# -- COPY ------------------------------------------------------------------------------------------------------------
-
-
-def test_copy_in(pair: ConnectionPair) -> None:
-    query = m.Query("copy t from stdin; copy t from stdin")
-    _ask(pair, query)
-    with pytest.raises(LocalProtocolError):
-        pair.frontend.send(DATA)
-    for _ in range(2):
-        assert _answer(pair, COPY_IN) == [COPY_IN]
-        with pytest.raises(LocalProtocolError, match="cannot send Sync in phase copy_in: the backend would drop it"):
-            pair.frontend.send(m.Sync())
-        assert _ask(pair, DATA, DATA, DONE) == [DATA, DATA, DONE]
-        assert _answers(pair, m.CommandComplete("COPY 2")) == [(m.CommandComplete("COPY 2"), query)]
-    assert _answer(pair, READY) == [READY]
-
-
-def test_copy_in_given_up(pair: ConnectionPair) -> None:
-    _ask(pair, m.Query("copy t from stdin"))
-    _answer(pair, COPY_IN)
-    assert _ask(pair, DATA, m.CopyFail("no more")) == [DATA, m.CopyFail("no more")]
-    with pytest.raises(LocalProtocolError):
-        pair.frontend.send(DONE)
-    assert _answer(pair, ERROR, READY) == [ERROR, READY]
-
-
-def test_copy_in_that_the_backend_ends(pair: ConnectionPair) -> None:
-    """What the frontend had sent before it knew is dropped."""
-    _ask(pair, m.Query("copy t from stdin"))
-    _answer(pair, COPY_IN)
-    assert _ask(pair, DATA) == [DATA]
-    pair.backend.send(ERROR)
-    pair.backend.send(READY)
-    query = m.Query("next")
-    assert _ask(pair, DATA, m.CopyFail("no")) == []
-    assert pair.frontend_receives() == [ERROR, READY]
-    assert _ask(pair, query) == [query]
-
-
-def test_copy_in_extended(pair: ConnectionPair) -> None:
-    execute = m.Execute()
-    assert _ask(pair, m.Bind(), execute, m.Flush()) == [m.Bind(), execute, m.Flush()]
-    assert _answers(pair, m.BindComplete(), COPY_IN)[1] == (COPY_IN, execute)
-    assert _phases(pair) == (Phase.EXTENDED_COPY_IN, Phase.EXTENDED_COPY_IN)
-    assert _ask(pair, DATA, DONE, m.Sync()) == [DATA, DONE, m.Sync()]
-    with pytest.raises(LocalProtocolError):
-        pair.backend.send(m.CommandComplete("COPY 1"))  # Sync was taken first
-    pair = ConnectionPair(chunk=pair.chunk)
-    pair.start()
-    _ask(pair, execute)
-    _answer(pair, COPY_IN)
-    assert _ask(pair, DATA, DONE) == [DATA, DONE]
-    assert _answers(pair, m.CommandComplete("COPY 1")) == [(m.CommandComplete("COPY 1"), execute)]
-    _ask(pair, m.Sync())
-    assert _answer(pair, READY) == [READY]
-    assert _phases(pair) == (Phase.IDLE, Phase.IDLE)
-
-
-def _copying(message: object) -> tuple[object, ...]:
-    match message:
-        case m.Execute():
-            return (COPY_IN,)
-        case m.CopyData(b"bad\n") | m.CopyFail():
-            return (ERROR,)
-        case m.CopyDone():
-            return (m.CommandComplete("COPY 1"),)
-        case m.Sync():
-            return (READY,)
-    return ()
-
-
-@pytest.mark.parametrize("end", [(DATA, DONE), (m.CopyData(b"bad\n"), DATA, DONE), (DATA, m.CopyFail("no"))])
-@pytest.mark.parametrize("early", [0, 1, 2])
-def test_sync_sent_before_the_copy_is_dropped(pair: ConnectionPair, end: tuple[object, ...], early: int) -> None:
-    """As libpq does: Execute and Sync at once, and a Sync again when the COPY is over."""
-    for message in (m.Execute(), *[m.Sync()] * early):
-        pair.frontend.send(message)
-    (event, _) = pair.serve(_copying)[0]
-    assert event == COPY_IN
-    assert len(pair.frontend.requests) == 1
-    for message in (*end, m.Sync()):
-        pair.frontend.send(message)
-    last = ERROR if len(end) == 3 or type(end[-1]) is m.CopyFail else m.CommandComplete("COPY 1")
-    assert [event for event, _ in pair.serve(_copying)] == [last, READY]
-    assert pair.frontend.requests == ()
-    assert _phases(pair) == (Phase.IDLE, Phase.IDLE)
-
-
-def _failing_at_once(message: object) -> tuple[object, ...]:
-    match message:
-        case m.Execute() | m.Query("copy"):
-            return (COPY_IN, ERROR) if type(message) is m.Execute else (COPY_IN, ERROR, READY)
-        case m.Sync():
-            return (READY,)
-        case m.Query():
-            return (DESCRIPTION, SELECT_1, READY)
-    return ()
-
-
-@pytest.mark.parametrize("again", [False, True])
-@pytest.mark.parametrize("first", [m.Execute(), m.Query("copy")])
-def test_sync_sent_before_a_copy_that_fails_at_once_is_answered(
-    pair: ConnectionPair, first: object, again: bool
-) -> None:
-    """PostgreSQL does so where a BEFORE STATEMENT trigger raises: the error comes before the Sync was read."""
-    early, late, query = m.Sync(), m.Sync(), m.Query("select 1")
-    pair.frontend.send(first)
-    pair.frontend.send(early)
-    if again:  # all is sent before the frontend hears of the error
-        pair.backend.receive_data(pair.frontend.data_to_send())
-        event = pair.backend.next_event()
-        assert event == first
-        pair.backend.send(COPY_IN)
-        assert pair.frontend_receives() == [COPY_IN]
-        pair.backend.send(ERROR)
-        if isinstance(first, m.Query):
-            pair.backend.send(READY)
-        for message in (DATA, DONE, late):
-            pair.frontend.send(message)
-        answered = pair.serve(_failing_at_once)
-        assert len([event for event, _ in answered if event == READY]) == (3 if isinstance(first, m.Query) else 2)
-    else:
-        answered = pair.serve(_failing_at_once)
-        assert answered[-1][1] is early
-    assert pair.frontend.requests == ()
-    assert _phases(pair) == (Phase.IDLE, Phase.IDLE)
-    pair.frontend.send(query)
-    assert pair.serve(_failing_at_once) == [(DESCRIPTION, query), (SELECT_1, query), (READY, query)]
-    pair.backend.data_to_send()
-    pair.frontend.receive_data(b"Z\0\0\0\5I")  # now there is no doubt any more
-    assert "unexpected message ReadyForQuery in phase idle" in str(_error(list(pair.frontend.events())))
-
-
-def test_other_requests_behind_copy_in_are_an_error(pair: ConnectionPair) -> None:
-    _ask(pair, m.Query("copy t from stdin"), m.Query("select 1"))
-    pair.backend.send(COPY_IN)
-    error = _error(pair.backend_receives())
-    assert str(error) == "unexpected message Query in phase copy_in"
-    assert _answer(pair, FATAL_ERROR) == [COPY_IN, FATAL_ERROR]
-    assert pair.frontend.phase is Phase.CLOSED
-
-
-def test_only_sync_behind_a_copy_whose_sync_came_early(pair: ConnectionPair) -> None:
-    for message in (m.Execute(), m.Sync()):
-        pair.frontend.send(message)
-    pair.serve(_copying)
-    pair.frontend.send(DONE)
-    with pytest.raises(LocalProtocolError, match="cannot send Query: behind this COPY must come a Sync"):
-        pair.frontend.send(m.Query("select 1"))
-    for message in (m.Sync(), m.Query("select 1")):
-        pair.frontend.send(message)
-    assert [event for event, _ in pair.serve(_copying)] == [m.CommandComplete("COPY 1"), READY]
-
-
-@pytest.mark.parametrize("first", [m.Query("copy"), m.Execute()])
-@pytest.mark.parametrize("fatal", [False, True])
-def test_answers_that_cannot_be_told_apart(pair: ConnectionPair, first: object, fatal: bool) -> None:
-    """COPY FROM STDIN, Sync and Query at once: behind an error nobody knows whether the Sync was dropped."""
-    _ask(pair, first)
-    for message in (m.Sync(), m.Query("select 1")):
-        pair.frontend.send(message)
-    assert _answer(pair, COPY_IN, NOTICE, ERROR) == [COPY_IN, NOTICE, ERROR]
-    if fatal:  # PostgreSQL has read the Query
-        assert _answer(pair, FATAL_ERROR) == [FATAL_ERROR]
-    else:
-        pair.frontend.receive_data(b"Z\0\0\0\5I")
-        assert "what it answers cannot be told" in str(_error(list(pair.frontend.events())))
-
-
-@pytest.mark.parametrize("extended", [False, True])
-def test_request_behind_a_copy_that_fails_at_once(pair: ConnectionPair, extended: bool) -> None:
-    """Without a Sync between the two there is no doubt: the error comes before the request is read."""
-    query = m.Query("select 1")
-    pair.frontend.send(m.Execute() if extended else m.Query("copy"))
-    pair.frontend.send(query)
-    told = [event for event, _ in pair.serve(_failing_at_once)]
-    if extended:
-        assert told == [COPY_IN, ERROR]
-        assert (pair.frontend.requests, _phases(pair)) == ((), (Phase.SKIPPING, Phase.SKIPPING))
-    else:
-        assert told == [COPY_IN, ERROR, READY, DESCRIPTION, SELECT_1, READY]
-
-
-def test_copy_out(pair: ConnectionPair) -> None:
-    query = m.Query("copy t to stdout")
-    _ask(pair, query)
-    told = [COPY_OUT, DATA, DATA, DONE, m.CommandComplete("COPY 2"), READY]
-    assert _answers(pair, *told) == [(event, query) for event in told]
-
-
-def test_copy_out_extended_and_failed(pair: ConnectionPair) -> None:
-    execute = m.Execute()
-    _ask(pair, execute)
-    assert _answer(pair, COPY_OUT, DATA) == [COPY_OUT, DATA]
-    pair.backend.send_encoded(b"d\0\0\0\4")
-    assert pair.frontend_receives() == [m.CopyData(b"")]
-    assert _answer(pair, DONE, m.CommandComplete("COPY 2")) == [DONE, m.CommandComplete("COPY 2")]
-    _ask(pair, execute)
-    assert _answer(pair, COPY_OUT, DATA, ERROR) == [COPY_OUT, DATA, ERROR]
-    assert _phases(pair) == (Phase.SKIPPING, Phase.SKIPPING)
-
-
-@pytest.mark.parametrize("first", ["frontend", "backend", "both"])
-def test_copy_both(pair: ConnectionPair, first: str) -> None:
-    """Replication: each end ends its own stream, in either order or at the same time."""
-    query = m.Query("START_REPLICATION 0/0")
-    _ask(pair, query)
-    assert _answer(pair, COPY_BOTH, DATA) == [COPY_BOTH, DATA]
-    assert _ask(pair, DATA) == [DATA]
-    with pytest.raises(LocalProtocolError):
-        pair.frontend.send(m.CopyFail("no"))
-    if first == "frontend":
-        assert _ask(pair, DONE) == [DONE]
-        with pytest.raises(LocalProtocolError):
-            pair.frontend.send(DATA)
-        assert _answer(pair, DATA, DONE) == [DATA, DONE]
-    elif first == "backend":
-        assert _answer(pair, DONE) == [DONE]
-        with pytest.raises(LocalProtocolError):
-            pair.backend.send(DATA)
-        assert _ask(pair, DATA, DONE) == [DATA, DONE]
-    else:
-        pair.frontend.send(DONE)
-        pair.backend.send(DONE)
-        assert pair.backend_receives() == [DONE]
-        assert pair.frontend_receives() == [DONE]
-    assert _phases(pair) == (Phase.SIMPLE, Phase.SIMPLE)
-    told = [DESCRIPTION, ROW, SELECT_1, m.CommandComplete("START_REPLICATION"), READY]
-    assert _answers(pair, *told) == [(event, query) for event in told]
-
-
-def test_copy_both_that_fails(pair: ConnectionPair) -> None:
-    """Both streams end with the error, and ReadyForQuery follows without a Sync, as PostgreSQL does."""
-    _ask(pair, m.Query("START_REPLICATION 0/0"))
-    assert _answer(pair, COPY_BOTH, DATA, ERROR, READY) == [COPY_BOTH, DATA, ERROR, READY]
-    assert _phases(pair) == (Phase.IDLE, Phase.IDLE)
+            ask(pair, message)
+        assert tell_requests(pair, *told) == [(event, None) for event in told]
+    tell(pair, COPY_OUT, DATA)
+    assert tell(pair, *told) == told
 
 
 # -- the end ---------------------------------------------------------------------------------------------------------
 
 
 def test_terminate(pair: ConnectionPair) -> None:
-    assert _ask(pair, m.Terminate()) == [m.Terminate()]
+    assert ask(pair, m.Terminate()) == [m.Terminate()]
     with pytest.raises(LocalProtocolError, match="cannot send Query: the connection was ended"):
         pair.frontend.send(m.Query("x"))
     pair.frontend.receive_data(b"N\0\0\0\5\0")  # crossed on the way: nobody listens
@@ -693,11 +416,11 @@ def test_terminate(pair: ConnectionPair) -> None:
 
 def test_terminate_behind_requests_in_flight(pair: ConnectionPair) -> None:
     query = m.Query("select 1")
-    assert _ask(pair, query, m.Terminate()) == [query]
+    assert ask(pair, query, m.Terminate()) == [query]
     assert pair.frontend.phase is Phase.SIMPLE
     with pytest.raises(LocalProtocolError, match="the connection was ended"):
         pair.frontend.send(query)
-    assert _answer(pair, DESCRIPTION, SELECT_1, READY) == [DESCRIPTION, SELECT_1, READY]
+    assert tell(pair, DESCRIPTION, SELECT_1, READY) == [DESCRIPTION, SELECT_1, READY]
     assert pair.frontend.phase is Phase.CLOSED
     assert pair.backend_receives() == [m.Terminate()]
     assert pair.backend_closes() == [ConnectionClosed()]
@@ -705,32 +428,32 @@ def test_terminate_behind_requests_in_flight(pair: ConnectionPair) -> None:
 
 @pytest.mark.parametrize("copy", [COPY_IN, COPY_BOTH])
 def test_terminate_within_copy(pair: ConnectionPair, copy: object) -> None:
-    _ask(pair, m.Query("x"))
-    _answer(pair, copy)
-    assert _ask(pair, DATA, m.Terminate()) == [DATA, m.Terminate()]
-    assert _phases(pair) == (Phase.CLOSED, Phase.CLOSED)
+    ask(pair, m.Query("x"))
+    tell(pair, copy)
+    assert ask(pair, DATA, m.Terminate()) == [DATA, m.Terminate()]
+    assert phases(pair) == (Phase.CLOSED, Phase.CLOSED)
 
 
 def test_fatal_error_ends_the_connection(pair: ConnectionPair) -> None:
     query = m.Query("select 1")
-    _ask(pair, query)
-    assert _answers(pair, DESCRIPTION, FATAL_ERROR)[1] == (FATAL_ERROR, query)
+    ask(pair, query)
+    assert tell_requests(pair, DESCRIPTION, FATAL_ERROR)[1] == (FATAL_ERROR, query)
     assert pair.frontend.requests == (query,)
-    assert _phases(pair) == (Phase.CLOSED, Phase.CLOSED)
+    assert phases(pair) == (Phase.CLOSED, Phase.CLOSED)
     with pytest.raises(LocalProtocolError):
         pair.frontend.send(m.Sync())
     assert pair.backend_closes() == [ConnectionClosed()]
 
 
 def test_fatal_error_while_idle(pair: ConnectionPair) -> None:
-    assert _answers(pair, FATAL_ERROR) == [(FATAL_ERROR, None)]
+    assert tell_requests(pair, FATAL_ERROR) == [(FATAL_ERROR, None)]
     assert pair.backend_closes() == [ConnectionClosed()]
 
 
 def test_backend_that_closes_without_a_word(pair: ConnectionPair) -> None:
-    _ask(pair, m.Query("a"), m.Query("b"))
+    ask(pair, m.Query("a"), m.Query("b"))
     pair.frontend.receive_data(b"T\0\0")
-    error = _error(pair.backend_closes())
+    error = only_error(pair.backend_closes())
     assert error.sqlstate == "08006"
     assert str(error) == (
         "the backend closed the connection within a message, of which 3 bytes came, in phase simple with 2 requests in flight"
@@ -746,25 +469,25 @@ def test_frontend_that_closes_without_a_word(pair: ConnectionPair) -> None:
 def test_end_of_the_stream_waits_for_the_answer(pair: ConnectionPair) -> None:
     pair.frontend.send(m.Query("a"))
     assert pair.frontend_closes() == [m.Query("a")]
-    _answer(pair, SELECT_1, READY)
+    tell(pair, SELECT_1, READY)
     assert pair.backend_receives() == [ConnectionClosed()]
 
 
 def test_frontend_that_closes_within_a_batch_a_message_or_a_copy(ends: Any) -> None:
     pair = ConnectionPair()
     pair.start()
-    _ask(pair, m.Parse("", "x"))
-    assert str(_error(pair.frontend_closes())) == "the frontend closed the connection in phase extended"
+    ask(pair, m.Parse("", "x"))
+    assert str(only_error(pair.frontend_closes())) == "the frontend closed the connection in phase extended"
     pair = ConnectionPair()
     pair.start()
     pair.backend.receive_data(b"Q\0\0")
-    error = _error(pair.frontend_closes())
+    error = only_error(pair.frontend_closes())
     assert str(error) == "the frontend closed the connection in phase idle within a message, of which 3 bytes came"
     pair = ConnectionPair()
     pair.start()
-    _ask(pair, m.Query("copy t from stdin"))
+    ask(pair, m.Query("copy t from stdin"))
     pair.backend.send(COPY_IN)
-    assert _error(pair.frontend_closes()).sqlstate == "08006"
+    assert only_error(pair.frontend_closes()).sqlstate == "08006"
 
 
 # -- wrong answers and misuse ----------------------------------------------------------------------------------------
@@ -793,9 +516,9 @@ def test_wrong_answer(ends: Any, request_: object | None, wrong: object) -> None
     pair = ConnectionPair()
     pair.start()
     if request_ is not None:
-        _ask(pair, request_)
+        ask(pair, request_)
     pair.frontend.receive_data(ends.encode_message(wrong) + ends.encode_message(READY))
-    error = _error(list(pair.frontend.events()))
+    error = only_error(list(pair.frontend.events()))
     assert error.message_name == type(wrong).__name__
     if request_ is not None:
         assert str(error).endswith(f"in answer to {type(request_).__name__}")
@@ -805,9 +528,9 @@ def test_wrong_answer(ends: Any, request_: object | None, wrong: object) -> None
 
 
 def test_malformed_answer_ends_the_connection(pair: ConnectionPair) -> None:
-    _ask(pair, m.Query("x"))
+    ask(pair, m.Query("x"))
     pair.frontend.receive_data(b"Z\0\0\0\5?")
-    error = _error(list(pair.frontend.events()))
+    error = only_error(list(pair.frontend.events()))
     assert error.message_name == "ReadyForQuery"
     pair.frontend.receive_data(b"Z\0\0\0\5I")
     assert list(pair.frontend.events()) == []
@@ -818,42 +541,42 @@ def test_limits_of_the_frontend(ends: Any) -> None:
     pair = ConnectionPair(frontend=FrontendConnection(max_message_length=100))
     pair.start()
     pair.frontend.receive_data(b"N\0\0\0\x65")
-    assert "the message length 101 is not between 4 and 100" in str(_error(list(pair.frontend.events())))
+    assert "the message length 101 is not between 4 and 100" in str(only_error(list(pair.frontend.events())))
     early = FrontendConnection(max_message_length_at_start=50)
     early.send(m.StartupMessage())
     early.receive_data(b"E\0\0\0\x33")
-    assert "the message length 51 is not between 4 and 50" in str(_error(list(early.events())))
+    assert "the message length 51 is not between 4 and 50" in str(only_error(list(early.events())))
 
 
 def test_limits_of_the_backend(ends: Any) -> None:
     backend = BackendConnection(max_startup_length=20, max_auth_message_length=30, max_message_length=40)
     backend.receive_data(b"\0\0\0\x15")
-    _error([backend.next_event()])
+    only_error([backend.next_event()])
     for login, length in ((False, 31), (True, 41)):
         backend = BackendConnection(max_startup_length=20, max_auth_message_length=30, max_message_length=40)
         pair = ConnectionPair(backend=backend)
         if login:
             pair.frontend.send(m.StartupMessage(parameters={"user": "m"}))
             pair.backend_receives()
-            _answer(pair, m.AuthenticationOk(), READY)
-            assert _ask(pair, m.Query("x" * 30)) == [m.Query("x" * 30)]
+            tell(pair, m.AuthenticationOk(), READY)
+            assert ask(pair, m.Query("x" * 30)) == [m.Query("x" * 30)]
         else:
-            _ask(pair, m.StartupMessage(parameters={"user": "m"}))
-            _answer(pair, m.AuthenticationCleartextPassword())
+            ask(pair, m.StartupMessage(parameters={"user": "m"}))
+            tell(pair, m.AuthenticationCleartextPassword())
         backend.receive_data((b"Q" if login else b"p") + length.to_bytes(4, "big"))
         if login:
-            _answer(pair, SELECT_1, READY)
-        _error([backend.next_event()])
+            tell(pair, SELECT_1, READY)
+        only_error([backend.next_event()])
 
 
 def test_message_that_cannot_be_encoded_changes_nothing(pair: ConnectionPair) -> None:
     with pytest.raises(LocalProtocolError):
         pair.frontend.send(m.Query("a\0b"))
     assert (pair.frontend.requests, pair.frontend.phase) == ((), Phase.IDLE)
-    _ask(pair, m.Query("x"))
+    ask(pair, m.Query("x"))
     with pytest.raises(LocalProtocolError):
         pair.backend.send(m.CommandComplete("a\0b"))
-    assert _answer(pair, SELECT_1, READY) == [SELECT_1, READY]
+    assert tell(pair, SELECT_1, READY) == [SELECT_1, READY]
 
 
 def test_encoded_requests(pair: ConnectionPair, ends: Any) -> None:

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgwire_py import _native, frames
+from pgwire_py import frames
 from pgwire_py._impl import pure
 from pgwire_py.errors import FrameError, LocalProtocolError, RemoteProtocolError
 from tests import vectors
+from tests.support import IMPLEMENTATIONS, core_module
 
 STARTUP = bytes.fromhex("00000011000300007573657200 6d65 0000")
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
@@ -242,7 +243,7 @@ def test_a_long_frame_in_many_pieces(core: Any) -> None:
 
 @given(st.binary(max_size=200), st.booleans(), st.integers(1, 50))
 def test_hostile_bytes_raise_nothing_else(data: bytes, startup: bool, size: int) -> None:
-    for core in (_native, pure):
+    for core in map(core_module, IMPLEMENTATIONS):
         decoder = core.FrameDecoder(startup=startup)
         with contextlib.suppress(FrameError):
             for start in range(0, len(data), size):
