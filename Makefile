@@ -5,9 +5,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+SECONDS := 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build serve test test-rust wheels test-wheels lint format bench bench-short clean
+.PHONY: help build serve test test-rust wheels test-wheels fuzz lint format bench bench-short clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +57,9 @@ wheels: $(VENV)/.wheels ## build the native and the pure wheel into dist/, for t
 
 test-wheels: wheels ## run the test-suite on each wheel, installed where no sources are; ARGS go to pytest
 	$(BIN)/python tools/test_wheels.py $(ARGS)
+
+fuzz: build $(VENV)/.test ## compare native with pure on mutated captures for SECONDS=60
+	$(BIN)/python -m tests.parity.fuzz --seconds $(SECONDS) $(ARGS)
 
 lint: build $(VENV)/.lint ## check style, types and stubs
 	$(BIN)/ruff check .
