@@ -20,6 +20,7 @@ from pgwire_py import messages as m
 from pgwire_py import oids
 from pgwire_py._impl import pure
 from pgwire_py.errors import FrameError, LocalProtocolError, PostgresError, RemoteProtocolError
+from tests.parity.statements import read_statement
 from tests.vectors.recorded import BACKEND, FRONTEND, frames, sessions
 
 from .mutations import LARGEST, damaged, damaged_messages
@@ -317,7 +318,7 @@ def _run_statement(core: Any, data: bytes, settings: Random, chunks: Random) -> 
     decoder = core.FrontendDecoder(10_000, settings.choice(LIMITS))
     decoder.startup = settings.random() < 0.05
     before = decoder.feed(b"Q\0\0") if settings.random() < 0.1 else []
-    found = core.read_statement(decoder, data)
+    found = read_statement(core, decoder, data)
     # Where it is no statement, nothing has happened, and the decoder reads the same bytes.
     after = decoder.feed(data) if found is None else []
     return [*before, *after], found, decoder.buffered

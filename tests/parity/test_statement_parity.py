@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import copy_context
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-import pgwire_py as pg
 from pgwire_py import _native
 from pgwire_py import messages as m
 from pgwire_py._impl import pure
-from pgwire_py.server.plans import Plan
-from pgwire_py.server.results import Shape
+from tests.parity.statements import read_statement
 from tests.support.raw import FLUSH, SYNC, bind, describe, execute, parse, query, startup
 
 NAMES = st.sampled_from(["", "s", "é", "a name"])
@@ -56,50 +50,9 @@ def _decoder(core: Any) -> Any:
     return decoder
 
 
-def _plan(text: str) -> Plan:
-    plan = Plan.__new__(Plan)
-    plan.text, plan.parameters, plan.shapes = text, 0, {}
-    return plan
-
-
-class _Plans(dict[str, Plan]):
-    """A plan for whatever text the messages of ``data`` ask for."""
-
-    def __init__(self, data: bytes) -> None:
-        texts = [message.query for message in _decoder(pure).feed(data) if isinstance(message, m.Query)]
-        super().__init__((text, _plan(text)) for text in texts)
-
-
-async def _tell(query: pg.Query) -> Any:
-    return query.sql
-
-
-def _responder(core: Any, data: bytes, decoder: Any, loop: asyncio.AbstractEventLoop, task: Any) -> Any:
-    current = (copy_context(), loop, task)
-    return core.Responder(
-        (_tell, None), (pg.Query, pg.Result, Plan, Shape), decoder, _Plans(data), current, (b"0",), 100
-    )
-
-
-@contextmanager
-def _task() -> Iterator[tuple[asyncio.AbstractEventLoop, Any]]:
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(asyncio.sleep(0))
-    yield loop, task
-    loop.run_until_complete(task)
-    loop.close()
-
-
 def _agreed(data: bytes) -> Any:
     """The query string, the batch, or None: what both see in ``data``."""
-    found = []
-    with _task() as (loop, task):
-        for core in (_native, pure):
-            responder = _responder(core, data, _decoder(core), loop, task)
-            batch = responder.answer(data)
-            assert responder.begun <= (batch is None)
-            found.append(responder.outcome if responder.begun else batch)
-            assert not responder.begun
+    found = [read_statement(core, _decoder(core), data) for core in (_native, pure)]
     assert found[0] == found[1]
     assert type(found[0]) is type(found[1])
     return found[0]
@@ -141,12 +94,8 @@ def test_a_piece_that_is_cut_changed_or_prolonged(data: bytes, draw: st.DataObje
 
 
 def test_bytes_before_it() -> None:
-    data = query("select 1")
-    with _task() as (loop, task):
-        for core in (_native, pure):
-            decoder = _decoder(core)
-            assert decoder.feed(b"Q\0\0") == []
-            for unready in (decoder, core.FrontendDecoder()):
-                responder = _responder(core, data, unready, loop, task)
-                assert responder.answer(data) is None
-                assert not responder.begun
+    for core in (_native, pure):
+        decoder = _decoder(core)
+        assert decoder.feed(b"Q\0\0") == []
+        assert read_statement(core, decoder, query("select 1")) is None
+        assert read_statement(core, core.FrontendDecoder(), query("select 1")) is None
