@@ -85,14 +85,15 @@ class ServerProtocol(asyncio.Protocol):
         self.server.opened(self)
 
     def data_received(self, data: bytes) -> None:
+        busy = self._runner.suspended is not None
+        short = self._short
+        if short is not None and not busy:
+            answer = short.answer(data)
+            if answer is not None:
+                self._transport.write(answer)  # type: ignore[union-attr]
+                return
         session = self.session
-        if session is not None and self._runner.suspended is None:
-            short = self._short
-            if short is not None:
-                answer = short.answer(data)
-                if answer is not None:
-                    self._transport.write(answer)  # type: ignore[union-attr]
-                    return
+        if session is not None and not busy:
             event = self.connection.receive_event(data)
             if event.__class__ is Terminate:
                 self.close()
@@ -102,7 +103,7 @@ class ServerProtocol(asyncio.Protocol):
                 self._short = ShortAnswers(session, self._runner)
             return
         self.connection.receive_data(data)
-        if self._runner.suspended is not None:
+        if busy:
             self._waiting += len(data)
             if self._more is not None and not self._more.done():
                 self._more.set_result(None)
@@ -316,4 +317,4 @@ class BufferedServerProtocol(ServerProtocol, asyncio.BufferedProtocol):
         return self.server.receive_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.data_received(bytes(self.server.receive_buffer[:nbytes]))
+        self.data_received(self.server.receive_buffer[:nbytes].tobytes())
