@@ -303,8 +303,12 @@ class Responder(Protocol):
     outcome: Any
     """What it returned then, or a :class:`~pgwire_py._impl.suspended.Suspended` where its coroutine has not ended. To be taken once."""
 
-    def answer(self, data: Buffer) -> bytes | memoryview | Batch | None:
+    def answer(self, data: bytes | bytearray, size: int = -1) -> bytes | memoryview | Batch | None:
         """Answer a Query: RowDescription, DataRow for each row, and the tail for their number.
+
+        Args:
+            data: what came.
+            size: how many bytes of it count; all of them where it is negative.
 
         Returns:
             The answer; or a :data:`Batch`, for :meth:`answer_batch`, where ``data`` is [Parse] Bind [Describe portal] Execute Sync with the

@@ -85,13 +85,17 @@ class ServerProtocol(asyncio.Protocol):
         self.server.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        busy = self._runner.suspended is not None
         short = self._short
-        if short is not None and not busy:
+        if short is not None and self._runner.suspended is None:
             answer = short.answer(data)
             if answer is not None:
-                self._transport.write(answer)  # type: ignore[union-attr]
+                short.write(answer)
                 return
+        self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
+        """Answer what does not go the short way."""
+        busy = self._runner.suspended is not None
         session = self.session
         if session is not None and not busy:
             event = self.connection.receive_event(data)
@@ -99,8 +103,8 @@ class ServerProtocol(asyncio.Protocol):
                 self.close()
                 return
             self._runner.run(session.run(event))
-            if short is None and session.execution.is_plain:
-                self._short = ShortAnswers(session, self._runner)
+            if self._short is None and session.execution.is_plain:
+                self._short = ShortAnswers(session, self._runner, self._transport.write)  # type: ignore[union-attr]
             return
         self.connection.receive_data(data)
         if busy:
@@ -313,8 +317,15 @@ class BufferedServerProtocol(ServerProtocol, asyncio.BufferedProtocol):
 
     __slots__ = ()
 
-    def get_buffer(self, sizehint: int) -> memoryview:
+    def get_buffer(self, sizehint: int) -> bytearray:
         return self.server.receive_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.data_received(self.server.receive_buffer[:nbytes].tobytes())
+        buffer = self.server.receive_buffer
+        short = self._short
+        if short is not None and self._runner.suspended is None:
+            answer = short.answer(buffer, nbytes)
+            if answer is not None:
+                short.write(answer)
+                return
+        self._receive(bytes(memoryview(buffer)[:nbytes]))

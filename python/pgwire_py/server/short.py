@@ -6,6 +6,7 @@ an open portal, an error, a handler that waits, a long result — goes their way
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from .._impl import Responder, decode_values
@@ -36,7 +37,11 @@ _TAILS: Final = tuple(command_complete(f"SELECT {count}") + READY["I"] for count
 
 
 class ShortAnswers:
-    """The short way of one session whose statements are answered by a coroutine function."""
+    """The short way of one session whose statements are answered by a coroutine function.
+
+    Attributes:
+        write: sends what :meth:`answer` returned.
+    """
 
     __slots__ = (
         "_answer",
@@ -47,9 +52,10 @@ class ShortAnswers:
         "_session",
         "_settings",
         "_transaction",
+        "write",
     )
 
-    def __init__(self, session: Session, runner: Runner) -> None:
+    def __init__(self, session: Session, runner: Runner, write: Callable[[bytes | memoryview], None]) -> None:
         execution = session.execution
         assert isinstance(execution, FunctionExecution)
         self._session = session
@@ -68,9 +74,10 @@ class ShortAnswers:
             CHUNK,
         )
         self._answer = self._responder.answer
+        self.write = write
 
-    def answer(self, data: bytes) -> bytes | memoryview | None:
-        """The whole answer to ``data``. None where it goes the long way: ``data`` was not taken."""
+    def answer(self, data: bytes | bytearray, size: int = -1) -> bytes | memoryview | None:
+        """The whole answer to ``data``, or to its first ``size`` bytes. None where it goes the long way: ``data`` was not taken."""
         session = self._session
         connection = self._connection
         if (
@@ -83,7 +90,7 @@ class ShortAnswers:
         session.running = True
         session.cancel_requested = False
         try:
-            answer: Any = self._answer(data)
+            answer: Any = self._answer(data, size)
             if type(answer) is tuple:
                 answer = self._batch(answer)
             elif session.statements and answer is not None:

@@ -3,7 +3,7 @@ use pgwire_py_core::statement::Statement;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyList, PyString, PyTuple, PyType};
 
 use crate::buffers;
 use crate::decoder::FrontendDecoder;
@@ -108,17 +108,26 @@ impl Responder {
         self.outcome.take()
     }
 
+    #[pyo3(signature = (data, size = -1), text_signature = "(self, data, size=-1)")]
     fn answer<'py>(
         slf: &Bound<'py, Self>,
         data: &Bound<'py, PyAny>,
+        size: isize,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         let this = slf.borrow();
-        let Ok(bytes) = data.cast::<PyBytes>() else {
-            return Ok(None);
+        let until = |all: usize| usize::try_from(size).unwrap_or(all).min(all);
+        let copied;
+        let bytes = if let Ok(data) = data.cast::<PyBytes>() {
+            &data.as_bytes()[..until(data.as_bytes().len())]
+        } else {
+            let data = data.cast::<PyByteArray>()?;
+            // SAFETY: nothing of Python runs, and so nothing changes the bytes, while they are copied.
+            copied = unsafe { data.as_bytes()[..until(data.len())].to_vec() };
+            &copied
         };
         let decoder = this.decoder.bind(py).borrow();
-        let query = match decoder.inner.read_statement(bytes.as_bytes()) {
+        let query = match decoder.inner.read_statement(bytes) {
             None => return Ok(None),
             Some(Statement::Batch(batch)) => return batch_tuple(py, batch).map(Some),
             Some(Statement::Query(query)) => query,

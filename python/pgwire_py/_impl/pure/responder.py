@@ -12,7 +12,7 @@ from contextvars import Context
 from types import CoroutineType
 from typing import Any
 
-from ..interface import Batch, Buffer
+from ..interface import Batch
 from ..suspended import Suspended
 from .framing import FrontendDecoder
 from .rows import RowEncoder
@@ -69,9 +69,11 @@ class Responder:
         outcome, self._outcome = self._outcome, _NOTHING
         return None if outcome is _NOTHING else outcome
 
-    def answer(self, data: Buffer) -> bytes | Batch | None:
+    def answer(self, data: bytes | bytearray, size: int = -1) -> bytes | Batch | None:
         """Answer a Query, or say what batch it is."""
-        statement: str | Batch | None = read_statement(self._decoder, data)
+        statement: str | Batch | None = read_statement(
+            self._decoder, bytes(data if size < 0 else memoryview(data)[:size])
+        )
         if not isinstance(statement, str):
             return statement
         plan = self._plans.get(statement)
