@@ -16,6 +16,7 @@ from .limits import MAX_AUTH_MESSAGE_LENGTH, MAX_MESSAGE_LENGTH, MAX_STARTUP_LEN
 
 __all__ = ["BackendConnection"]
 
+_AUTHENTICATED: Final = encode_message(m.AuthenticationOk())
 READY: Final[dict[str, bytes]] = {status: encode_message(m.ReadyForQuery(status)) for status in "ITE"}
 
 PASSWORD_KINDS: Final = {
@@ -303,6 +304,19 @@ class BackendConnection:
         if self.phase is not _SIMPLE and self.phase is not _SYNC and self.phase not in _STARTING:
             raise LocalProtocolError(f"cannot send ReadyForQuery in phase {self.phase.value}")
         self._out.append(results + READY[status])
+        self.phase = _IDLE
+        self._row = _IDLE_ROW
+
+    def send_welcome(self, results: bytes) -> None:
+        """Queue AuthenticationOk, ``results`` (ParameterStatus, BackendKeyData) and ReadyForQuery: the client is logged in.
+
+        Raises:
+            LocalProtocolError: no login is under way.
+        """
+        if BACKEND[self.phase].get(m.AuthenticationOk) is not Phase.STARTING:
+            raise LocalProtocolError(f"cannot send AuthenticationOk in phase {self.phase.value}")
+        self._out.append(_AUTHENTICATED + results + READY["I"])
+        self._decoder.max_message_length = self._max_message_length
         self.phase = _IDLE
         self._row = _IDLE_ROW
 

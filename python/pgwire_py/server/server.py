@@ -86,6 +86,7 @@ class Server:
         self.mock_secret = secrets.token_bytes(32)
         self.ssl_context = ssl_context
         self.require_ssl = require_ssl
+        self.at_once = self.auth is None and not require_ssl and isinstance(self.engine, PythonEngine)
         self.max_connections = max_connections
         self.startup_timeout = startup_timeout
         self.max_message_length = max_message_length
