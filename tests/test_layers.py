@@ -11,7 +11,7 @@ LAYERS = (
     {"_version", "errors", "enums", "oids", "sql"},
     {"messages"},
     {"_impl"},
-    {"auth", "state"},
+    {"auth", "copy", "state"},
     {"connection"},
     {"engines.base"},
     {"engines", "catalog"},

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .pure import (
         ArrowEncoder,
         BackendDecoder,
+        CopyDecoder,
+        CopyEncoder,
         FrontendDecoder,
         Responder,
         RowEncoder,
@@ -58,6 +60,8 @@ else:
     BackendDecoder = core.BackendDecoder
     RowEncoder = core.RowEncoder
     ArrowEncoder = core.ArrowEncoder
+    CopyEncoder = core.CopyEncoder
+    CopyDecoder = core.CopyDecoder
     encode_message = core.encode_message
     arrow_columns = core.arrow_columns
     decode_values = core.decode_values
@@ -78,6 +82,8 @@ __all__ = [
     "IMPLEMENTATION",
     "ArrowEncoder",
     "BackendDecoder",
+    "CopyDecoder",
+    "CopyEncoder",
     "FrontendDecoder",
     "Responder",
     "RowEncoder",

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arrow;
+pub mod copy;
 pub mod framing;
 pub mod lexer;
 pub mod md5;

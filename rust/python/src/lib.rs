@@ -5,6 +5,7 @@ mod arrow;
 mod auth;
 mod backend_decoder;
 mod buffers;
+mod copy;
 mod decoder;
 mod extract;
 mod lexer;
@@ -22,6 +23,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<rows::RowEncoder>()?;
     module.add_class::<responder::Responder>()?;
     module.add_class::<arrow::ArrowEncoder>()?;
+    module.add_class::<copy::CopyEncoder>()?;
+    module.add_class::<copy::CopyDecoder>()?;
     module.add_function(wrap_pyfunction!(message::encode_message, module)?)?;
     module.add_function(wrap_pyfunction!(arrow::arrow_columns, module)?)?;
     module.add_function(wrap_pyfunction!(values::decode_values, module)?)?;

@@ -2,6 +2,8 @@
 
 from .arrow import ArrowEncoder as ArrowEncoder
 from .arrow import arrow_columns as arrow_columns
+from .copy import CopyDecoder as CopyDecoder
+from .copy import CopyEncoder as CopyEncoder
 from .framing import BackendDecoder as BackendDecoder
 from .framing import FrontendDecoder as FrontendDecoder
 from .lexer import split_statements as split_statements
