@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 from . import _impl
 from ._impl.interface import Buffer, CopyPlan
-from .enums import DEFAULT as DEFAULT
+from .enums import DEFAULT
 from .errors import LocalProtocolError, PostgresError, postgres_error
 
 __all__ = ["DEFAULT", "MAX_COLUMNS", "MAX_ROW", "CopyDecoder", "CopyEncoder", "CopyOptions"]

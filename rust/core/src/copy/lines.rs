@@ -1,6 +1,6 @@
 //! Text and CSV data → lines → rows: line ends, the end marker, the header, and where an error stands.
 use super::options::{CopyError, Encoding, Format, Header, Options};
-use super::row::{Row, RowBuffer};
+use super::row::{Field, Row, RowBuffer};
 use super::{Stop, csv, encoding, text};
 
 /// How lines end; the first line decides.
@@ -194,17 +194,18 @@ impl LineDecoder {
             options,
         };
         for (number, (field, column)) in row.fields().zip(&options.columns).enumerate() {
-            let got = match field {
-                super::Field::Data(name) if name == column.name.as_bytes() => continue,
-                super::Field::Data(name) => format!("\"{}\"", String::from_utf8_lossy(name)),
-                super::Field::Default => {
-                    let shown = options.default.as_deref().unwrap_or_default();
-                    format!("\"{}\"", String::from_utf8_lossy(shown))
+            let name = match field {
+                Field::Data(name) => Some(name),
+                Field::Default => options.default.as_deref(),
+                Field::Null => None,
+            };
+            let got = match name {
+                Some(name) if name == column.name.as_bytes() => continue,
+                Some(name) => format!("\"{}\"", String::from_utf8_lossy(name)),
+                None => {
+                    let null = String::from_utf8_lossy(&options.null);
+                    format!("null value (\"{null}\")")
                 }
-                super::Field::Null => format!(
-                    "null value (\"{}\")",
-                    String::from_utf8_lossy(&options.null)
-                ),
             };
             return Err(CopyError::format(format!(
                 "column name mismatch in header line field {}: got {got}, expected \"{}\"",

@@ -1,6 +1,6 @@
 //! The text format: fields between delimiters, backslash escapes (PostgreSQL: COPY, "Text Format").
 use super::encoding;
-use super::options::{CopyError, Options};
+use super::options::{CopyError, Encoding, Options};
 use super::row::{RowBuffer, Span};
 
 /// Takes one line apart, de-escaped; the number of fields, of which no more than the columns are kept.
@@ -21,7 +21,8 @@ pub fn split(line: &[u8], options: &Options, row: &mut RowBuffer) -> Result<usiz
                 let span = Span::Scratch(begin, row.scratch.len());
                 let raw = &line[start..end];
                 if unusual && !options.is_marker(raw) {
-                    encoding::check_field(options.encoding, &row.scratch[begin..])?;
+                    // Escapes make bytes of the fields, whatever the encoding of the data is.
+                    encoding::check_field(Encoding::Utf8, &row.scratch[begin..])?;
                 }
                 (end, found, span)
             }

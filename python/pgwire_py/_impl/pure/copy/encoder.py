@@ -35,9 +35,7 @@ class CopyEncoder:
         except Problem as problem:
             raise problem.at(None) from None
 
-    def encode(
-        self, rows: Sequence[Sequence[object]], start: int, max_bytes: int
-    ) -> tuple[bytes | memoryview, int]:
+    def encode(self, rows: Sequence[Sequence[object]], start: int, max_bytes: int) -> tuple[bytes | memoryview, int]:
         if not isinstance(rows, (list, tuple)):
             raise postgres_error("42804", "rows are neither a list nor a tuple")
         parts = [] if self._begun else [self._head]

@@ -38,9 +38,7 @@ def to_latin1(text: str) -> bytes:
         return text.encode("latin-1")
     except UnicodeEncodeError as error:
         shown = _hexadecimal(text[error.start].encode())
-        message = (
-            f'character with byte sequence {shown} in encoding "UTF8" has no equivalent in encoding "LATIN1"'
-        )
+        message = f'character with byte sequence {shown} in encoding "UTF8" has no equivalent in encoding "LATIN1"'
         raise Problem(message, "22P05") from None
 
 

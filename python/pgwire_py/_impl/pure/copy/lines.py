@@ -138,15 +138,13 @@ class LineDecoder:
         if fields.count != len(expected):
             raise Problem(f"wrong number of fields in header line: got {fields.count}, expected {len(expected)}")
         for number, (field, name) in enumerate(zip(fields.items, expected, strict=True), 1):
-            if field is None:
-                got = f'null value ("{self._plan.null.decode(errors="replace")}")'
-            elif field is DEFAULT:
-                got = f'"{(self._plan.default or b"").decode(errors="replace")}"'
-            elif field == name.encode():
+            text = self._plan.default if field is DEFAULT else field
+            if text == name.encode():
                 continue
+            if isinstance(text, bytes):
+                got = f'"{text.decode(errors="replace")}"'
             else:
-                assert isinstance(field, bytes)
-                got = f'"{field.decode(errors="replace")}"'
+                got = f'null value ("{self._plan.null.decode(errors="replace")}")'
             raise Problem(f'column name mismatch in header line field {number}: got {got}, expected "{name}"')
 
     def _exhausted(self, start: int, stop: int, at_end: bool) -> Scan:

@@ -40,7 +40,8 @@ class Splitter:
             if b"\\" in raw:
                 data = _ESCAPE.sub(_unescaped, raw)
                 if raw not in (plan.null, plan.default) and _makes_unusual(raw):
-                    check_field(plan.encoding, data)
+                    # Escapes make bytes of the fields, whatever the encoding of the data is.
+                    check_field("UTF8", data)
             fields.add(raw, data)
             if not found:
                 return fields
