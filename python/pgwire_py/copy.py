@@ -31,6 +31,11 @@ _ENCODINGS = {
     "iso88591": "LATIN1",
     "sqlascii": "SQL_ASCII",
 }
+_OTHER_ENCODINGS = (
+    "abc|alt|big5|euc(cn|jp|kr|tw|jis2004)|gb18030|gbk|iso8859([2-9]|1[03-6])|johab|koi8[ru]?|latin([2-9]|10)|mskanji"
+    "|muleinternal|shiftjis(2004)?|sjis|tcvn|tcvn5712|uhc|vscii|win|win(125[0-8]|8(66|74)|936|949|950)|windows\\w+"
+)
+"""PostgreSQL's other encodings, folded as it folds names."""
 
 Names = Sequence[str] | Literal["*"]
 """Names of columns; ``*`` for all."""
@@ -212,11 +217,11 @@ class CopyOptions:
         if direction == "TO":
             raise _unsupported("COPY DEFAULT cannot be used with COPY TO")
         if self._delimiter in self.default:
-            raise _wrong("COPY delimiter character must not appear in the DEFAULT specification")
+            raise _unsupported("COPY delimiter character must not appear in the DEFAULT specification")
         if csv and self._quote in self.default:
-            raise _wrong("CSV quote character must not appear in the DEFAULT specification")
+            raise _unsupported("CSV quote character must not appear in the DEFAULT specification")
         if self.default == self._null:
-            raise _wrong("NULL specification and DEFAULT specification cannot be the same")
+            raise _unsupported("NULL specification and DEFAULT specification cannot be the same")
 
 
 class CopyEncoder:
@@ -334,9 +339,11 @@ class CopyDecoder:
 
 def _encoding(name: str) -> str:
     folded = re.sub("[^0-9a-z]", "", name.lower())
-    if folded not in _ENCODINGS:
+    if folded in _ENCODINGS:
+        return _ENCODINGS[folded]
+    if re.fullmatch(_OTHER_ENCODINGS, folded):
         raise _unsupported(f'encoding "{name}" is not supported for COPY')
-    return _ENCODINGS[folded]
+    raise _wrong('argument to option "encoding" must be a valid encoding name')
 
 
 def _flags(option: str, chosen: Names | None, columns: tuple[str, ...]) -> tuple[bool, ...]:
