@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import re
 from pathlib import Path
 
 import pgwire_py
+from pgwire_py.copy import CopyOptions
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -30,7 +32,12 @@ def test_parameters_of_server() -> None:
         assert shown == repr(parameter.default), parameter.name
 
 
-LIMITS = ("server.md", "authentication.md")
+def test_options_of_copy() -> None:
+    documented = [(name.strip("`"), default.strip("`")) for name, default, _ in _rows(3, "copy.md")]
+    assert documented == [(option.name, repr(option.default)) for option in dataclasses.fields(CopyOptions)]
+
+
+LIMITS = ("server.md", "authentication.md", "copy.md")
 
 
 def test_limits() -> None:
@@ -52,7 +59,7 @@ def test_every_limit_is_in_the_reference() -> None:
         *(package / "catalog").glob("*.py"),
         *(package / "auth").glob("*.py"),
     ]
-    files = [*folders, package / "connection.py"]
+    files = [*folders, package / "connection.py", package / "copy.py"]
     documented = {row[3].strip("`") for row in _rows(4, *LIMITS)}
     internal = {
         "connection.MAX_MESSAGE_LENGTH",

@@ -93,7 +93,7 @@ def test_a_value_of_another_type() -> None:
     with pytest.raises(PostgresError) as caught:
         encoder.encode([(1, 2), (3, "x")])
     assert caught.value.sqlstate == "22P02"
-    assert caught.value.where == "row 1, column 2, type integer, value 'x'"
+    assert caught.value.where == "row 1, column 2, type int4, value 'x'"
     # Nothing was lost: the header comes with the next rows.
     assert bytes(encoder.encode([(None, None)])).startswith(b"PGCOPY\n\xff\r\n\0")
 

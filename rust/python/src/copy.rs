@@ -367,7 +367,11 @@ impl CopyDecoder {
         match done {
             Ok(()) => Ok(rows),
             Err(Stop::Copy(error)) => Err(raise(py, &error)),
-            Err(Stop::Sink(Refused::Python(error))) => Err(error),
+            Err(Stop::Sink(Refused::Python(error))) => {
+                let lost = CopyError::new("XX000", "an earlier part of the data was lost");
+                self.inner.fail(lost);
+                Err(error)
+            }
             Err(Stop::Sink(Refused::Value(error))) => {
                 let raised = raise(py, &error);
                 self.inner.fail(error);

@@ -319,13 +319,17 @@ impl LineDecoder {
                 false => memchr::memchr3(quote, b'\n', b'\r', rest),
             };
             at += found.unwrap_or(rest.len());
+            if found.is_none() && at == bytes.len() && !at_end && rest.ends_with(b"\r") {
+                // Within quotes too, a carriage return is passed, and counted, when the next byte is here.
+                at -= 1;
+            }
             if self.in_quote && at > from {
                 self.after_escape = false;
                 let counted = self.counted();
                 self.embedded += memchr::memchr_iter(counted, &bytes[from..at]).count() as u64;
             }
             if found.is_none() {
-                return self.exhausted(options, start, stop, at_end);
+                return self.exhausted(options, start, at, at_end);
             }
             if at - start > options.max_row {
                 return Err(options.too_long());

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....enums import DEFAULT
-from ....errors import PostgresError
+from ....errors import PostgresError, postgres_error
 from ...interface import Buffer, CopyPlan
 from ..extract import to_python
 from ..types import BadValue, pg_type
@@ -40,7 +40,10 @@ class CopyDecoder:
         try:
             self._layout.feed(data, last, lambda line, fields: rows.append(self._row(line, fields)))
         except PostgresError as error:
-            self._failed = error.with_traceback(None)
+            self._failed = error
+            raise
+        except BaseException:
+            self._failed = postgres_error("XX000", "an earlier part of the data was lost")
             raise
         return rows
 

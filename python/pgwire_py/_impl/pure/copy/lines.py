@@ -202,11 +202,14 @@ class LineDecoder:
             before = at
             match = (self._inside if self._in_quote else self._outside).search(data, at, stop)
             at = match.start() if match else stop
+            if match is None and before < at == limit and not at_end and data[at - 1] == _RETURN:
+                # Within quotes too, a carriage return is passed, and counted, when the next byte is here.
+                at -= 1
             if self._in_quote and at > before:
                 self._after_escape = False
                 self._embedded += data.count(self._counted(), before, at)
             if match is None:
-                return self._exhausted(start, stop, at_end)
+                return self._exhausted(start, at, at_end)
             self._check_length(at - start)
             byte = data[at]
             if byte == _RETURN and at + 1 == limit and not at_end:
