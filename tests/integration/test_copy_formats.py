@@ -146,6 +146,23 @@ def _reading(chosen: CopyOptions, connection: Connection) -> CopyOptions:
     return CopyOptions(**{name: getattr(chosen, name) for name in names}, legacy_end=legacy)
 
 
+@pytest.mark.parametrize("chosen", [CopyOptions(), CopyOptions("csv"), CopyOptions("binary")])
+def test_a_wide_row(connection: Connection, chosen: CopyOptions) -> None:
+    names = [f"c{number}" for number in range(1_500)]
+    connection.execute(f"create temporary table wide ({', '.join(f'{name} text' for name in names)})")
+    rows = [(b"x", None, b"") * 500, (None, b'\\"\t,', b"\\.") * 500]
+    for module in IMPLEMENTATIONS.values():
+        with implementation(module), connection.cursor() as cursor:
+            encoder = CopyEncoder(names, chosen)
+            with cursor.copy(f"copy wide from stdin (format {chosen.format})") as stream:
+                stream.write(bytes(encoder.encode(rows)) + encoder.finish())
+            with cursor.copy(f"copy wide to stdout (format {chosen.format})") as stream:
+                unloaded = b"".join(bytes(piece) for piece in stream)
+            assert decode(unloaded, chosen, names, sizes=(1_000,)) == rows
+            connection.execute("truncate wide")
+    connection.execute("drop table wide")
+
+
 TYPES = (oids.INT4, oids.TEXT, oids.DATE, oids.NUMERIC, oids.INT4_ARRAY, oids.BYTEA, oids.FLOAT8)
 NAMES = tuple("itdxlbf")
 ROWS = st.lists(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import tracemalloc
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -213,6 +214,28 @@ def test_a_row_has_a_bound(options: CopyOptions, good: bytes, bad: bytes, sizes:
     assert len(decode(good, options, ["a"], sizes=sizes, max_row=100)) == 1
     got = decode(bad, options, ["a"], sizes=sizes, max_row=100)
     assert (got["sqlstate"], got["message"]) == ("54000", "a row of COPY data exceeds 100 bytes")
+
+
+@pytest.mark.parametrize("options", [CopyOptions(), CopyOptions("csv", quote="'"), CopyOptions("binary")])
+def test_a_long_row_in_many_chunks(options: CopyOptions) -> None:
+    names = [f"c{number}" for number in range(2_000)]
+    rows = [tuple([b"it's\n" * 20] * len(names)), (None,) * len(names)]
+    encoder = CopyEncoder(names, options)
+    data = bytes(encoder.encode(rows)) + encoder.finish()
+    assert decode(data, options, names, sizes=(16,)) == rows
+
+
+def test_an_extension_of_the_header_is_not_kept() -> None:
+    decoder = CopyDecoder(["a"], CopyOptions("binary"))
+    decoder.feed(b"PGCOPY\n\xff\r\n\0" + bytes(4) + (3 << 20).to_bytes(4, "big"))
+    tracemalloc.start()
+    for _ in range(3):
+        decoder.feed(bytes(1 << 20))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1 << 20
+    assert decoder.feed(b"\0\1\0\0\0\1x\xff\xff") == [(b"x",)]
+    assert decoder.ended
 
 
 def test_a_length_is_checked_before_its_bytes_come() -> None:

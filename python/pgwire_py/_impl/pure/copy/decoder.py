@@ -35,12 +35,12 @@ class CopyDecoder:
 
     def _decode(self, data: bytes, last: bool) -> list[tuple[object, ...]]:
         if self._failed:
-            raise type(self._failed)(self._failed.message, sqlstate=self._failed.sqlstate, **self._failed.fields)
+            raise _again(self._failed)
         rows: list[tuple[object, ...]] = []
         try:
             self._layout.feed(data, last, lambda line, fields: rows.append(self._row(line, fields)))
         except PostgresError as error:
-            self._failed = error
+            self._failed = _again(error)
             raise
         except BaseException:
             self._failed = postgres_error("XX000", "an earlier part of the data was lost")
@@ -62,3 +62,8 @@ class CopyDecoder:
                 where = at_value(self._plan, line, column, field)
                 raise Problem(bad.message, bad.sqlstate).at(where) from None
         return tuple(row)
+
+
+def _again(error: PostgresError) -> PostgresError:
+    """The same error without the frames that it went through."""
+    return postgres_error(error.sqlstate, error.message, **error.fields)
