@@ -13,7 +13,7 @@ from psycopg import sql
 
 from pgwire_py import oids
 from pgwire_py.copy import DEFAULT, CopyEncoder, CopyOptions
-from tests.conftest import IMPLEMENTATIONS
+from tests.support import IMPLEMENTATIONS
 from tests.support.copy_strategies import COLUMNS, DATA, FIELDS, options, readable
 from tests.support.copying import decode, implementation
 from tests.support.postgres import Programs, running_cluster
@@ -106,8 +106,8 @@ def test_the_same_verdict_on_any_data(connection: Connection, data: Any, width: 
         }
         chosen = CopyOptions(**arguments, encoding=chosen.encoding, legacy_end=version < 18)
     expected = load(connection, chosen, width, content)
-    for module in IMPLEMENTATIONS.values():
-        with implementation(module):
+    for name in IMPLEMENTATIONS:
+        with implementation(name):
             for sizes in ((), (1, 3)):
                 got = decode(content, chosen, COLUMNS[:width], sizes=sizes, table=f"t{width}")
                 if isinstance(got, list):
@@ -129,8 +129,8 @@ def test_both_write_the_same_and_read_each_other(connection: Connection, data: A
     insert(connection, width, rows)
     theirs = unload(connection, chosen, width)
     back = CopyOptions(chosen.format) if chosen.format == "binary" else _reading(chosen, connection)
-    for module in IMPLEMENTATIONS.values():
-        with implementation(module):
+    for name in IMPLEMENTATIONS:
+        with implementation(name):
             encoder = CopyEncoder(COLUMNS[:width], chosen)
             ours = bytes(encoder.encode(rows)) + encoder.finish()
             assert ours == theirs
@@ -151,8 +151,8 @@ def test_a_wide_row(connection: Connection, chosen: CopyOptions) -> None:
     names = [f"c{number}" for number in range(1_500)]
     connection.execute(f"create temporary table wide ({', '.join(f'{name} text' for name in names)})")
     rows = [(b"x", None, b"") * 500, (None, b'\\"\t,', b"\\.") * 500]
-    for module in IMPLEMENTATIONS.values():
-        with implementation(module), connection.cursor() as cursor:
+    for name in IMPLEMENTATIONS:
+        with implementation(name), connection.cursor() as cursor:
             encoder = CopyEncoder(names, chosen)
             with cursor.copy(f"copy wide from stdin (format {chosen.format})") as stream:
                 stream.write(bytes(encoder.encode(rows)) + encoder.finish())
@@ -184,8 +184,8 @@ ROWS = st.lists(
 def test_values_of_types(connection: Connection, rows: list[tuple[Any, ...]], chosen: CopyOptions) -> None:
     """Our values, loaded by PostgreSQL and unloaded again, are the same."""
     header = ", header" if chosen.header else ""
-    for module in IMPLEMENTATIONS.values():
-        with implementation(module):
+    for name in IMPLEMENTATIONS:
+        with implementation(name):
             encoder = CopyEncoder(NAMES, chosen, types=TYPES)
             written = bytes(encoder.encode(rows)) + encoder.finish()
             connection.execute("truncate typed")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pgwire_py import oids
 from pgwire_py.copy import CopyEncoder, CopyOptions
-from tests.conftest import IMPLEMENTATIONS
+from tests.support import IMPLEMENTATIONS
 from tests.support.copy_strategies import COLUMNS, DATA, FIELDS, options, readable
 from tests.support.copying import decode, implementation, outcome
 
@@ -21,8 +21,8 @@ TYPES = (oids.INT4, oids.TEXT, oids.NUMERIC)
 def everywhere(data: bytes, chosen: CopyOptions, width: int, sizes: list[int], **more: Any) -> Any:
     """The one outcome of both implementations, fed whole and in pieces."""
     outcomes = []
-    for module in IMPLEMENTATIONS.values():
-        with implementation(module):
+    for name in IMPLEMENTATIONS:
+        with implementation(name):
             outcomes += [decode(data, chosen, COLUMNS[:width], sizes=some, **more) for some in ((), sizes, (1,))]
     assert all(repr(found) == repr(outcomes[0]) for found in outcomes)
     return outcomes[0]
@@ -41,8 +41,8 @@ def test_what_was_written_is_read(data: Any, width: int, sizes: list[int]) -> No
     chosen = data.draw(options("TO", width, ("text", "csv")) | st.just(CopyOptions("binary")))
     rows = data.draw(st.lists(st.tuples(*[FIELDS] * width), max_size=5))
     written = []
-    for module in IMPLEMENTATIONS.values():
-        with implementation(module):
+    for name in IMPLEMENTATIONS:
+        with implementation(name):
             encoder = CopyEncoder(COLUMNS[:width], chosen)
             written.append(bytes(encoder.encode(rows)) + encoder.finish())
     assert written[0] == written[1]
@@ -78,8 +78,8 @@ def test_any_values(data: Any, rows: list[list[Any]], max_row: int) -> None:
     chosen = data.draw(options("TO", 2) | st.just(CopyOptions("binary")))
     for types in (None, *[data.draw(st.tuples(*[st.sampled_from([*oids.TYPES, 0])] * 2))]):
         outcomes = []
-        for module in IMPLEMENTATIONS.values():
-            with implementation(module):
+        for name in IMPLEMENTATIONS:
+            with implementation(name):
                 encoder = CopyEncoder(COLUMNS[:2], chosen, types=types, max_row=max_row)
                 outcomes.append(outcome(lambda encoder=encoder: bytes(encoder.encode(rows))))
         assert outcomes[0] == outcomes[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,12 +11,13 @@ import pytest
 from pgwire_py import _impl
 from pgwire_py.copy import CopyDecoder, CopyOptions
 from pgwire_py.errors import PostgresError
+from tests.support import core_module
 
 
 @contextmanager
-def implementation(module: str) -> Iterator[None]:
-    """Make ``pgwire_py.copy`` use the core of this module."""
-    core = importlib.import_module(module)
+def implementation(name: str) -> Iterator[None]:
+    """Make ``pgwire_py.copy`` use one core, whichever the process has chosen."""
+    core = core_module(name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_impl, "CopyEncoder", core.CopyEncoder)
         patch.setattr(_impl, "CopyDecoder", core.CopyDecoder)

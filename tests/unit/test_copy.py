@@ -13,14 +13,14 @@ import pytest
 from pgwire_py import oids
 from pgwire_py.copy import DEFAULT, MAX_ROW, CopyDecoder, CopyEncoder, CopyOptions
 from pgwire_py.errors import BadCopyFileFormat, LocalProtocolError, PostgresError
-from tests.conftest import IMPLEMENTATIONS
+from tests.support import IMPLEMENTATIONS
 from tests.support.copying import decode, implementation
 from tests.vectors import load
 
 VECTORS = {section: load(section, "copy.json") for section in ("decode", "encode")}
 
 
-@pytest.fixture(params=IMPLEMENTATIONS.values(), scope="module", autouse=True)
+@pytest.fixture(params=IMPLEMENTATIONS, scope="module", autouse=True)
 def chosen(request: pytest.FixtureRequest) -> Iterator[None]:
     with implementation(request.param):
         yield
@@ -236,6 +236,29 @@ def test_an_extension_of_the_header_is_not_kept() -> None:
     assert kept < 1 << 20
     assert decoder.feed(b"\0\1\0\0\0\1x\xff\xff") == [(b"x",)]
     assert decoder.ended
+
+
+@pytest.mark.parametrize(
+    ("options", "data"),
+    [
+        (CopyOptions(), b"\n" * 50_000),
+        (CopyOptions(null=""), b"\n" * 50_000),
+        (CopyOptions("csv"), b'""\n' * 20_000),
+        (CopyOptions("csv"), b"," * 100_000),
+        (CopyOptions(), b"ab\t" * 30_000 + b"\n"),
+        (CopyOptions("binary"), b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\0\1\xff\xff\xff\xff" * 20_000),
+        (CopyOptions("binary"), b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\0\1\x3f\xff\xff\x00"),
+    ],
+    ids=range(7),
+)
+def test_memory_is_bounded_by_what_came(options: CopyOptions, data: bytes) -> None:
+    decode(data[:100], options, ["a"])
+    tracemalloc.start()
+    got = decode(data, options, ["a"])
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert got
+    assert most < 100 * len(data) + 20_000
 
 
 def test_a_length_is_checked_before_its_bytes_come() -> None:

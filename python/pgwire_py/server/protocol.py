@@ -85,24 +85,29 @@ class ServerProtocol(asyncio.Protocol):
         self.server.opened(self)
 
     def data_received(self, data: bytes) -> None:
+        short = self._short
+        if short is not None and self._runner.suspended is None:
+            answer = short.answer(data)
+            if answer is not None:
+                short.write(answer)
+                return
+        self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
+        """Answer what does not go the short way."""
+        busy = self._runner.suspended is not None
         session = self.session
-        if session is not None and self._runner.suspended is None:
-            short = self._short
-            if short is not None:
-                answer = short.answer(data)
-                if answer is not None:
-                    self._transport.write(answer)  # type: ignore[union-attr]
-                    return
+        if session is not None and not busy:
             event = self.connection.receive_event(data)
             if event.__class__ is Terminate:
                 self.close()
                 return
             self._runner.run(session.run(event))
-            if short is None and session.execution.is_plain:
-                self._short = ShortAnswers(session, self._runner)
+            if self._short is None and session.execution.is_plain:
+                self._short = ShortAnswers(session, self._runner, self._transport.write)  # type: ignore[union-attr]
             return
         self.connection.receive_data(data)
-        if self._runner.suspended is not None:
+        if busy:
             self._waiting += len(data)
             if self._more is not None and not self._more.done():
                 self._more.set_result(None)
@@ -312,8 +317,15 @@ class BufferedServerProtocol(ServerProtocol, asyncio.BufferedProtocol):
 
     __slots__ = ()
 
-    def get_buffer(self, sizehint: int) -> memoryview:
+    def get_buffer(self, sizehint: int) -> bytearray:
         return self.server.receive_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.data_received(bytes(self.server.receive_buffer[:nbytes]))
+        buffer = self.server.receive_buffer
+        short = self._short
+        if short is not None and self._runner.suspended is None:
+            answer = short.answer(buffer, nbytes)
+            if answer is not None:
+                short.write(answer)
+                return
+        self._receive(bytes(memoryview(buffer)[:nbytes]))

@@ -91,7 +91,7 @@ class Server:
         self.max_message_length = max_message_length
         self.defaults = Defaults(server_version, {"max_connections": str(max_connections), **(parameters or {})})
         self.loop: asyncio.AbstractEventLoop
-        self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        self.receive_buffer = bytearray(RECEIVE_BUFFER)
         self._protocol_class: type[ServerProtocol] = ServerProtocol
         self.catalog = Catalog()
         self.plan_cache = PlanCache(self.catalog)

@@ -5,11 +5,15 @@ mod arrow;
 mod auth;
 mod backend_decoder;
 mod buffers;
+mod builder;
 mod copy;
 mod decoder;
 mod extract;
+mod frames;
 mod lexer;
+#[macro_use]
 mod message;
+mod replication;
 mod responder;
 mod rows;
 mod shape;
@@ -19,6 +23,8 @@ mod values;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::FrontendDecoder>()?;
+    module.add_class::<frames::FrameDecoder>()?;
+    module.add_class::<builder::MessageBuilder>()?;
     module.add_class::<backend_decoder::BackendDecoder>()?;
     module.add_class::<rows::RowEncoder>()?;
     module.add_class::<responder::Responder>()?;
@@ -26,12 +32,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<copy::CopyEncoder>()?;
     module.add_class::<copy::CopyDecoder>()?;
     module.add_function(wrap_pyfunction!(message::encode_message, module)?)?;
+    module.add_function(wrap_pyfunction!(replication::encode_replication, module)?)?;
+    module.add_function(wrap_pyfunction!(replication::decode_replication, module)?)?;
     module.add_function(wrap_pyfunction!(arrow::arrow_columns, module)?)?;
     module.add_function(wrap_pyfunction!(values::decode_values, module)?)?;
     module.add_function(wrap_pyfunction!(values::encode_value, module)?)?;
     module.add_function(wrap_pyfunction!(lexer::split_statements, module)?)?;
     module.add_function(wrap_pyfunction!(lexer::tokenize, module)?)?;
-    module.add_function(wrap_pyfunction!(statement::read_statement, module)?)?;
     module.add_function(wrap_pyfunction!(auth::prepare_password, module)?)?;
     module.add_function(wrap_pyfunction!(auth::md5_password, module)?)?;
     module.add_function(wrap_pyfunction!(auth::md5_response, module)?)?;
