@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
+
+from pgwire_py.copy import CopyOptions
 
 from .data import COLUMNS, make_rows
 from .errors import BenchmarkError
@@ -97,6 +99,7 @@ def codec_workloads(core: Any) -> dict[str, Callable[[], object]]:
         )
         builder.describe_portal().execute().sync().clear()
 
+    copying = {name: call for kind in ("text", "csv", "binary") for name, call in copy_workloads(core, kind).items()}
     return {
         FIVE: decode(once, 5),
         "decode 16 of these in one buffer": decode(pipeline, 80),
@@ -111,6 +114,30 @@ def codec_workloads(core: Any) -> dict[str, Callable[[], object]]:
         "frame of one CopyData of 1 MB in pieces of 64 kB": frames(long, 1, 65_536),
         "frame of one CopyData of 1 MB in pieces of 1 kB": frames(long, 1, 1_024),
         "build Parse/Bind/Describe/Execute/Sync": build,
+        **copying,
+    }
+
+
+def copy_workloads(core: Any, kind: Literal["text", "csv", "binary"]) -> dict[str, Callable[[], object]]:
+    """COPY data of one format: from values and back, and its fields."""
+    rows = make_rows()
+    names = [name for name, _ in COLUMNS]
+    options = CopyOptions(kind)
+    encoder = core.CopyEncoder(options.plan(names, "TO", types=TYPES))
+    head = bytes(encoder.encode([], 0, WHOLE)[0])
+    data = bytes(encoder.encode(rows, 0, WHOLE)[0])
+
+    def decode(types: Sequence[int] | None) -> Callable[[], object]:
+        decoder = core.CopyDecoder(options.plan(names, "FROM", types=types))
+        decoder.feed(head)
+        if len(decoder.feed(data)) != len(rows):
+            raise BenchmarkError("codec: the decoder did not return the rows it was fed")
+        return lambda: decoder.feed(data)
+
+    return {
+        f"COPY {kind}, encode 5,000 x 6": lambda: encoder.encode(rows, 0, WHOLE),
+        f"COPY {kind}, decode 5,000 x 6": decode(TYPES),
+        f"COPY {kind}, decode 5,000 x 6 to fields": decode(None),
     }
 
 

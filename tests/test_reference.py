@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import importlib.util
 import inspect
@@ -9,6 +10,7 @@ import re
 from pathlib import Path
 
 import pgwire_py
+from pgwire_py.copy import CopyOptions
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -31,7 +33,12 @@ def test_parameters_of_server() -> None:
         assert shown == repr(parameter.default), parameter.name
 
 
-LIMITS = ("server.md", "authentication.md", "frames.md")
+def test_options_of_copy() -> None:
+    documented = [(name.strip("`"), default.strip("`")) for name, default, _ in _rows(3, "copy.md")]
+    assert documented == [(option.name, repr(option.default)) for option in dataclasses.fields(CopyOptions)]
+
+
+LIMITS = ("server.md", "authentication.md", "frames.md", "copy.md")
 
 
 def test_limits() -> None:
@@ -55,6 +62,7 @@ def test_every_limit_is_in_the_reference() -> None:
         package / "connection" / "limits.py",
         package / "frames.py",
         package / "_impl" / "pure" / "frames.py",
+        package / "copy.py",
     ]
     documented = {row[3].strip("`") for row in _rows(4, *LIMITS)}
     internal = {

@@ -3,13 +3,15 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import Any, final
 
-from ._impl.interface import Batch, Buffer
+from ._impl.interface import Batch, Buffer, CopyPlan
 from .messages.replication import ReplicationStream
 from .sql import Statement, Token
 
 __all__ = [
     "ArrowEncoder",
     "BackendDecoder",
+    "CopyDecoder",
+    "CopyEncoder",
     "FrameDecoder",
     "FrontendDecoder",
     "MessageBuilder",
@@ -131,6 +133,22 @@ class ArrowEncoder:
     @property
     def columns(self) -> list[tuple[str, int]]: ...
     def encode(self, max_rows: int, max_bytes: int) -> tuple[bytes | memoryview, int, bool]: ...
+
+@final
+class CopyEncoder:
+    def __new__(cls, plan: CopyPlan) -> CopyEncoder: ...
+    def encode(
+        self, rows: Sequence[Sequence[object]], start: int, max_bytes: int
+    ) -> tuple[bytes | memoryview, int]: ...
+    def finish(self) -> bytes: ...
+
+@final
+class CopyDecoder:
+    def __new__(cls, plan: CopyPlan) -> CopyDecoder: ...
+    @property
+    def ended(self) -> bool: ...
+    def feed(self, data: Buffer) -> list[tuple[Any, ...]]: ...
+    def finish(self) -> list[tuple[Any, ...]]: ...
 
 @final
 class Responder:

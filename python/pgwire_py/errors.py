@@ -14,6 +14,7 @@ __all__ = [
     "ActiveSQLTransaction",
     "AdminShutdown",
     "AmbiguousColumn",
+    "BadCopyFileFormat",
     "CannotConnectNow",
     "CantChangeRuntimeParam",
     "CardinalityViolation",
@@ -299,6 +300,12 @@ class InvalidBinaryRepresentation(DataError):
     """SQLSTATE 22P03."""
 
     default_sqlstate = "22P03"
+
+
+class BadCopyFileFormat(DataError):
+    """SQLSTATE 22P04."""
+
+    default_sqlstate = "22P04"
 
 
 class UntranslatableCharacter(DataError):

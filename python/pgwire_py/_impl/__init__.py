@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .pure import (
         ArrowEncoder,
         BackendDecoder,
+        CopyDecoder,
+        CopyEncoder,
         FrameDecoder,
         FrontendDecoder,
         MessageBuilder,
@@ -63,6 +65,8 @@ else:
     BackendDecoder = core.BackendDecoder
     RowEncoder = core.RowEncoder
     ArrowEncoder = core.ArrowEncoder
+    CopyEncoder = core.CopyEncoder
+    CopyDecoder = core.CopyDecoder
     encode_message = core.encode_message
     encode_replication = core.encode_replication
     decode_replication = core.decode_replication
@@ -84,6 +88,8 @@ __all__ = [
     "IMPLEMENTATION",
     "ArrowEncoder",
     "BackendDecoder",
+    "CopyDecoder",
+    "CopyEncoder",
     "FrameDecoder",
     "FrontendDecoder",
     "MessageBuilder",

@@ -6,6 +6,7 @@
 
 pub mod arrow;
 pub mod builder;
+pub mod copy;
 pub mod frames;
 pub mod framing;
 pub mod lexer;

@@ -6,6 +6,7 @@ mod auth;
 mod backend_decoder;
 mod buffers;
 mod builder;
+mod copy;
 mod decoder;
 mod extract;
 mod frames;
@@ -28,6 +29,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<rows::RowEncoder>()?;
     module.add_class::<responder::Responder>()?;
     module.add_class::<arrow::ArrowEncoder>()?;
+    module.add_class::<copy::CopyEncoder>()?;
+    module.add_class::<copy::CopyDecoder>()?;
     module.add_function(wrap_pyfunction!(message::encode_message, module)?)?;
     module.add_function(wrap_pyfunction!(replication::encode_replication, module)?)?;
     module.add_function(wrap_pyfunction!(replication::decode_replication, module)?)?;

@@ -3,6 +3,8 @@
 from .arrow import ArrowEncoder as ArrowEncoder
 from .arrow import arrow_columns as arrow_columns
 from .builder import MessageBuilder as MessageBuilder
+from .copy import CopyDecoder as CopyDecoder
+from .copy import CopyEncoder as CopyEncoder
 from .frames import FrameDecoder as FrameDecoder
 from .framing import BackendDecoder as BackendDecoder
 from .framing import FrontendDecoder as FrontendDecoder
