@@ -82,10 +82,10 @@ VALUES: dict[str, tuple[st.SearchStrategy[Any], list[Any]]] = {
     "pg_lsn": (integers(64, False), []),
     "pg_snapshot": (snapshots(), [(1, 1, ()), (1, (1 << 63) - 1, (1,))]),
     "txid_snapshot": (snapshots(), []),
-    "float4": (st.floats(width=32), [math.inf, -math.inf, math.nan, -0.0, 2.0**-149, 3.4028234663852886e38]),
-    "float8": (st.floats(), [math.inf, -math.inf, math.nan, -0.0, 5e-324, 1.7976931348623157e308, 1e15, 1e16]),
+    "float4": (st.floats(width=32, allow_nan=False), [math.inf, -math.inf, math.nan, -0.0, 2.0**-149, 3.4028234663852886e38]),
+    "float8": (st.floats(allow_nan=False), [math.inf, -math.inf, math.nan, -0.0, 5e-324, 1.7976931348623157e308, 1e15, 1e16]),
     "numeric": (
-        DECIMALS.filter(lambda number: number.adjusted() < 1000 and int(number.as_tuple().exponent) > -1000),
+        DECIMALS.filter(lambda number: number != 0 and number.adjusted() < 1000 and int(number.as_tuple().exponent) > -1000),
         [Decimal(text) for text in ("NaN", "Infinity", "-Infinity", "0", "0.00", "1e1000", "1e-1000", "10000", "0.0001")],
     ),
     "money": (CENTS, []),
@@ -147,8 +147,9 @@ def test_values_come_back_as_they_were_sent(server: Server, name: str) -> None:
     made()
 
 
-# json is passed on unread, and a timedelta has no months: what comes back of an interval is another one.
-CHANGED = sorted(VALUES.keys() - {"json", "xml", "interval"})
+# json is passed on unread, and a timedelta has no months: what comes back of an interval is another one. The binary format of snapshots
+# takes the transaction xmax among those running, which their text does not; here neither does.
+CHANGED = sorted(VALUES.keys() - {"json", "xml", "interval", "pg_snapshot", "txid_snapshot"})
 
 
 @pytest.mark.parametrize("name", CHANGED)

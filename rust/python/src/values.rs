@@ -80,7 +80,7 @@ pub fn encode_value<'py>(
 }
 
 /// The Python object of a value; a date or time that Python's types do not reach is PostgreSQL's text.
-fn object<'py>(py: Python<'py>, value: &Value<'_>) -> Result<Bound<'py, PyAny>, Fail> {
+pub fn object<'py>(py: Python<'py>, value: &Value<'_>) -> Result<Bound<'py, PyAny>, Fail> {
     let made = match value {
         Value::Bool(v) => v.into_pyobject(py)?.to_owned().into_any(),
         Value::Int2(v) => v.into_pyobject(py)?.into_any(),
