@@ -15,6 +15,8 @@ use pyo3::types::{
     PyTzInfoAccess,
 };
 
+use crate::structured;
+
 /// Why an object cannot be encoded: the value does not fit, or Python code that was called raised.
 pub enum Fail {
     Value(ValueError),
@@ -43,14 +45,20 @@ type Extracted<'a> = Result<Value<'a>, Fail>;
 
 /// The value of an object for a column type; None is the caller's business.
 pub fn extract<'a>(ty: PgType, object: &'a Bound<'_, PyAny>) -> Extracted<'a> {
+    extract_within(ty, object, 0)
+}
+
+/// The same with `depth` records around the value.
+pub fn extract_within<'a>(ty: PgType, object: &'a Bound<'_, PyAny>, depth: usize) -> Extracted<'a> {
     if !ty.is_array() {
-        return scalar(ty.kind, object);
+        return scalar(ty.kind, object, depth);
     }
     if let Ok(string) = object.cast::<PyString>() {
         return Ok(ty.parse(utf8(string)?)?);
     }
     let mut walk = Walk {
         kind: ty.kind,
+        depth,
         dimensions: Vec::new(),
         items: Vec::new(),
     };
@@ -58,14 +66,16 @@ pub fn extract<'a>(ty: PgType, object: &'a Bound<'_, PyAny>) -> Extracted<'a> {
         return Err(mismatch("array", object));
     }
     walk.sequence(object, 0)?;
-    Ok(Value::Array(Array::new(
-        ty.element,
-        walk.dimensions,
-        walk.items,
-    )?))
+    let array = Array::new(ty.element, walk.dimensions, walk.items)?;
+    Ok(Value::Array(
+        match structured::lower_bounds(object, &array)? {
+            Some(bounds) => array.starting_at(bounds)?,
+            None => array,
+        },
+    ))
 }
 
-fn scalar<'a>(kind: Kind, object: &'a Bound<'_, PyAny>) -> Extracted<'a> {
+fn scalar<'a>(kind: Kind, object: &'a Bound<'_, PyAny>, depth: usize) -> Extracted<'a> {
     if let Ok(string) = object.cast::<PyString>() {
         return Ok(PgType {
             oid: 0,
@@ -118,12 +128,15 @@ fn scalar<'a>(kind: Kind, object: &'a Bound<'_, PyAny>) -> Extracted<'a> {
             uuid(object)?.ok_or_else(|| mismatch(kind.sql_name(), object))?,
         )),
         Kind::Void => Some(Value::Void),
+        Kind::Structured(kind) => {
+            Some(Value::structured(structured::extract(kind, object, depth)?))
+        }
     };
     value.ok_or_else(|| out_of_range(kind).into())
 }
 
 /// 42804: an object of a Python type that the column's type does not take.
-fn mismatch(name: &str, object: &Bound<'_, PyAny>) -> Fail {
+pub fn mismatch(name: &str, object: &Bound<'_, PyAny>) -> Fail {
     let type_name = object
         .get_type()
         .name()
@@ -139,7 +152,7 @@ fn mismatch(name: &str, object: &Bound<'_, PyAny>) -> Fail {
     .into()
 }
 
-fn out_of_range(kind: Kind) -> ValueError {
+pub fn out_of_range(kind: Kind) -> ValueError {
     let name = if kind == Kind::Oid {
         "OID"
     } else {
@@ -169,7 +182,7 @@ fn boolean<'a>(object: &Bound<'_, PyAny>) -> Result<Option<Value<'a>>, Fail> {
 const TWO_63: f64 = (1u64 << 63) as f64;
 
 /// None: an integer beyond 64 bits.
-fn integer(kind: Kind, object: &Bound<'_, PyAny>) -> Result<Option<i64>, Fail> {
+pub fn integer(kind: Kind, object: &Bound<'_, PyAny>) -> Result<Option<i64>, Fail> {
     if object.is_instance_of::<PyInt>() {
         return Ok(object.extract::<i64>().ok());
     }
@@ -199,7 +212,7 @@ fn integer(kind: Kind, object: &Bound<'_, PyAny>) -> Result<Option<i64>, Fail> {
     }
 }
 
-fn float(kind: Kind, object: &Bound<'_, PyAny>) -> Result<f64, Fail> {
+pub fn float(kind: Kind, object: &Bound<'_, PyAny>) -> Result<f64, Fail> {
     if let Ok(number) = object.cast::<PyFloat>() {
         return Ok(number.value());
     }
@@ -463,7 +476,7 @@ fn is_decimal(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     object.is_instance(decimal_type(object.py())?)
 }
 
-fn is_sequence(object: &Bound<'_, PyAny>) -> bool {
+pub fn is_sequence(object: &Bound<'_, PyAny>) -> bool {
     object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>()
 }
 
@@ -500,11 +513,19 @@ fn json_text(object: &Bound<'_, PyAny>) -> Result<String, Fail> {
 /// Nested sequences on their way to an array: every block of a depth must have the same size.
 struct Walk {
     kind: Kind,
+    /// Records around the array.
+    depth: usize,
     dimensions: Vec<usize>,
     items: Vec<Option<Value<'static>>>,
 }
 
 impl Walk {
+    /// A list is always a dimension more; a tuple may be an element that has parts.
+    fn is_block(&self, item: &Bound<'_, PyAny>) -> bool {
+        let has_parts = matches!(self.kind, Kind::Structured(_));
+        item.is_instance_of::<PyList>() || !has_parts && item.is_instance_of::<PyTuple>()
+    }
+
     fn sequence(&mut self, object: &Bound<'_, PyAny>, depth: usize) -> Result<(), Fail> {
         let size = object.len()?;
         if self.dimensions.len() == depth {
@@ -522,7 +543,7 @@ impl Walk {
         }
         for position in 0..size {
             let item = object.get_item(position)?;
-            if is_sequence(&item) {
+            if self.is_block(&item) {
                 self.sequence(&item, depth + 1)?;
             } else if self.dimensions.len() != depth + 1 {
                 return Err(ragged());
@@ -530,7 +551,7 @@ impl Walk {
                 self.items.push(None);
             } else {
                 self.items
-                    .push(Some(scalar(self.kind, &item)?.into_owned()));
+                    .push(Some(scalar(self.kind, &item, self.depth)?.into_owned()));
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDate, PyDateTime, PyDelta, PyList, PyTime, PyTuple, PyTzInfo};
 
 use crate::extract::{Fail, decimal_type, extract, failure, postgres_error, raise, uuid_type};
+use crate::structured;
 
 #[pyfunction]
 pub fn decode_values<'py>(
@@ -78,7 +79,7 @@ pub fn encode_value<'py>(
 }
 
 /// The Python object of a value: 22008 for a date or time that Python's types do not reach.
-fn object<'py>(py: Python<'py>, value: &Value<'_>) -> Result<Bound<'py, PyAny>, Fail> {
+pub fn object<'py>(py: Python<'py>, value: &Value<'_>) -> Result<Bound<'py, PyAny>, Fail> {
     let made = match value {
         Value::Bool(v) => v.into_pyobject(py)?.to_owned().into_any(),
         Value::Int2(v) => v.into_pyobject(py)?.into_any(),
@@ -126,6 +127,7 @@ fn object<'py>(py: Python<'py>, value: &Value<'_>) -> Result<Bound<'py, PyAny>, 
         }
         Value::Void => "".into_pyobject(py)?.into_any(),
         Value::Array(array) => list(py, array)?,
+        Value::Structured(value) => structured::object(py, value)?,
     };
     Ok(made)
 }
@@ -209,5 +211,9 @@ fn list<'py>(py: Python<'py>, array: &Array<'_>) -> Result<Bound<'py, PyAny>, Fa
             .map(|block| Ok(PyList::new(py, block)?.into_any()))
             .collect::<PyResult<_>>()?;
     }
-    Ok(PyList::new(py, level)?.into_any())
+    let made = PyList::new(py, level)?.into_any();
+    if array.bounds.is_empty() {
+        return Ok(made);
+    }
+    Ok(structured::class(py, "Array")?.call1((made, &array.bounds))?)
 }

@@ -9,6 +9,7 @@ import operator
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,31 +20,33 @@ from .types import uuid as uuids
 from .types.bytea import to_text as hex_text
 from .types.interval import Interval
 from .types.interval import to_text as interval_text
+from .types.structured import STRUCTURED
 
 _MIN8, _MAX8 = -(1 << 63), (1 << 63) - 1
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def extract(kind: PgType, value: object) -> Any:
-    """The value of an object for a column type; None is the caller's business."""
+def extract(kind: PgType, value: object, depth: int = 0) -> Any:
+    """The value of an object for a column type with ``depth`` records around it; None is the caller's business."""
     if isinstance(value, str):
         text.to_utf8(value)
         return kind.parse(str(value))
     if not kind.element:
-        return _EXTRACT[kind.kind.code](value)
+        code = kind.kind.code
+        return structured.extract(code, value, depth) if code in STRUCTURED else _EXTRACT[code](value)
     if not isinstance(value, (list, tuple)):
-        raise _mismatch("array", value)
-    walk = _Walk(pg_type(kind.element))
+        raise mismatch("array", value)
+    walk = _Walk(pg_type(kind.element), depth)
     walk.sequence(value, 0)
-    return array.make(walk.dimensions, walk.items)
+    return structured.with_bounds(array.make(walk.dimensions, walk.items), value)
 
 
-def _mismatch(name: str, value: object) -> BadValue:
+def mismatch(name: str, value: object) -> BadValue:
     """42804: an object of a Python type that the column's type does not take."""
     return BadValue("42804", f"cannot encode a value of Python type {clip(type(value).__name__)} as {name}")
 
 
-def _ranged(name: str, label: str, least: int, most: int) -> Callable[[object], int]:
+def ranged(name: str, label: str, least: int, most: int) -> Callable[[object], int]:
     def extract_integer(value: object) -> int:
         number = _integer(name, value)
         if number is None or not least <= number <= most:
@@ -71,7 +74,7 @@ def _integer(name: str, value: object) -> int | None:
         return int(whole) if len(whole) <= 20 and whole[-1:].isdigit() else None
     number = _index(value)
     if number is None:
-        raise _mismatch(name, value)
+        raise mismatch(name, value)
     return number
 
 
@@ -84,12 +87,17 @@ def _float(name: str, value: object) -> float:
     if number is None:
         found = _as_float(value)
         if found is None:
-            raise _mismatch(name, value)
+            raise mismatch(name, value)
         return found
     try:
         return float(number)
     except OverflowError:
         raise BadValue("22003", "value out of range: overflow") from None
+
+
+def as_double(value: object) -> float:
+    """The double of a number."""
+    return _float("double precision", value)
 
 
 def _numeric(value: object) -> numeric.Numeric:
@@ -102,7 +110,7 @@ def _numeric(value: object) -> numeric.Numeric:
         return numeric.parse(_integer_text(number))
     found = _as_float(value)
     if found is None:
-        raise _mismatch("numeric", value)
+        raise mismatch("numeric", value)
     return numeric.parse(floats.to_text8(found))
 
 
@@ -134,7 +142,7 @@ def _as_text(value: object) -> str:
         return _integer_text(number)
     found = _as_float(value)
     if found is None:
-        raise _mismatch("text", value)
+        raise mismatch("text", value)
     return floats.to_text8(found)
 
 
@@ -173,13 +181,13 @@ def _raw(value: object) -> bytes:
 def _bytea(value: object) -> bytes:
     data = _buffer(value)
     if data is None:
-        raise _mismatch("bytea", value)
+        raise mismatch("bytea", value)
     return data
 
 
 def _date(value: object) -> int:
     if not isinstance(value, date):
-        raise _mismatch("date", value)
+        raise mismatch("date", value)
     fields = (value.year, value.month, value.day)
     if fields == (9999, 12, 31):
         return moments.MAX32
@@ -188,7 +196,7 @@ def _date(value: object) -> int:
 
 def _time(value: object) -> int:
     if not isinstance(value, (time, datetime)):
-        raise _mismatch("time", value)
+        raise mismatch("time", value)
     return ((value.hour * 60 + value.minute) * 60 + value.second) * 1_000_000 + value.microsecond
 
 
@@ -200,7 +208,7 @@ def _timestamp(value: object, name: str = "timestamp") -> int:
     """Microseconds since 2000-01-01; an aware datetime in UTC. The first and last datetime that Python has are the infinities."""
     if not isinstance(value, datetime):
         if not isinstance(value, date):
-            raise _mismatch(name, value)
+            raise mismatch(name, value)
         days = _date(value)
         if days in (moments.MAX32, moments.MIN32):
             return moments.MAX64 if days > 0 else moments.MIN64
@@ -216,7 +224,7 @@ def _timestamp(value: object, name: str = "timestamp") -> int:
 def _interval(value: object) -> Interval:
     """Days and time of a timedelta, both with the sign of the whole."""
     if not isinstance(value, timedelta):
-        raise _mismatch("interval", value)
+        raise mismatch("interval", value)
     total = value // _MICROSECOND
     days, micros = divmod(abs(total), moments.MICROS_PER_DAY)
     return Interval(0, days, micros) if total >= 0 else Interval(0, -days, -micros)
@@ -224,7 +232,7 @@ def _interval(value: object) -> Interval:
 
 def _uuid(value: object) -> bytes:
     if not isinstance(value, UUID):
-        raise _mismatch("uuid", value)
+        raise mismatch("uuid", value)
     return value.int.to_bytes(16, "big")
 
 
@@ -238,11 +246,11 @@ def _json(value: object) -> str:
 
 
 _EXTRACT: dict[str, Callable[[Any], Any]] = {
-    "bool": lambda value: bool(_ranged("boolean", "boolean", 0, 1)(value)),
-    "int2": _ranged("smallint", "smallint", -(1 << 15), (1 << 15) - 1),
-    "int4": _ranged("integer", "integer", -(1 << 31), (1 << 31) - 1),
-    "int8": _ranged("bigint", "bigint", _MIN8, _MAX8),
-    "oid": _ranged("oid", "OID", 0, (1 << 32) - 1),
+    "bool": lambda value: bool(ranged("boolean", "boolean", 0, 1)(value)),
+    "int2": ranged("smallint", "smallint", -(1 << 15), (1 << 15) - 1),
+    "int4": ranged("integer", "integer", -(1 << 31), (1 << 31) - 1),
+    "int8": ranged("bigint", "bigint", _MIN8, _MAX8),
+    "oid": ranged("oid", "OID", 0, (1 << 32) - 1),
     "float4": lambda value: floats.narrow(_float("real", value)),
     "float8": lambda value: _float("double precision", value),
     "numeric": _numeric,
@@ -264,8 +272,11 @@ _EXTRACT: dict[str, Callable[[Any], Any]] = {
 class _Walk:
     """Nested sequences on their way to an array: every block of a depth must have the same size."""
 
-    def __init__(self, element: PgType) -> None:
+    def __init__(self, element: PgType, depth: int) -> None:
         self.element = element
+        self.depth = depth
+        # A list is always a dimension more; a tuple may be an element that has parts.
+        self.blocks: Any = list if element.kind.code in STRUCTURED else (list, tuple)
         self.dimensions: list[int] = []
         self.items: list[Any] = []
 
@@ -281,21 +292,22 @@ class _Walk:
             raise array.ragged()
         for position in range(size):
             item = value[position]
-            if isinstance(item, (list, tuple)):
+            if isinstance(item, self.blocks):
                 self.sequence(item, depth + 1)
             elif len(self.dimensions) != depth + 1:
                 raise array.ragged()
             else:
-                self.items.append(None if item is None else extract(self.element, item))
+                self.items.append(None if item is None else extract(self.element, item, self.depth))
 
 
 def to_python(kind: PgType, value: Any) -> object:
     """The Python object of a value: 22008 for a date or time that Python's types do not reach."""
+    code = kind.kind.code
+    made = partial(structured.to_python, code) if code in STRUCTURED else _TO_PYTHON.get(code, _same)
     if not kind.element:
-        return _TO_PYTHON.get(kind.kind.code, _same)(value)
-    made = _TO_PYTHON.get(kind.kind.code, _same)
+        return made(value)
     items = tuple(None if item is None else made(item) for item in value.items)
-    return array.to_lists(value._replace(items=items))
+    return structured.to_list(value._replace(items=items))
 
 
 def _same(value: object) -> object:
@@ -343,7 +355,7 @@ def _to_timedelta(value: Interval) -> timedelta:
 
 _TO_PYTHON: dict[str, Callable[[Any], object]] = {
     "numeric": lambda value: Decimal(numeric.to_text(value)),
-    "raw": lambda value: value.decode(),
+    "raw": lambda value: value.decode("utf-8", "replace"),
     "date": _to_date,
     "time": _to_time,
     "timestamp": lambda value: _to_timestamp(value, None),
@@ -351,3 +363,7 @@ _TO_PYTHON: dict[str, Callable[[Any], object]] = {
     "interval": _to_timedelta,
     "uuid": lambda value: UUID(bytes=value),
 }
+
+
+# It needs the functions above.
+from . import structured  # noqa: E402

@@ -3,6 +3,7 @@
 //! A [`Value`] is what a type's bytes mean. Each file holds the rules of one family of types; this one picks among them.
 //! Text output is what PostgreSQL prints with its default settings (IntervalStyle postgres, DateStyle ISO, TimeZone UTC).
 pub mod array;
+pub mod bits;
 pub mod bytea;
 pub mod datetime;
 pub mod floats;
@@ -10,14 +11,23 @@ pub mod integers;
 pub mod interval;
 pub mod json;
 pub mod numeric;
+pub mod quoted;
+pub mod ranges;
+pub mod record;
+pub mod shapes;
+pub mod structured;
 pub mod text;
+pub mod tsquery;
+pub mod tsvector;
 pub mod uuid;
+pub mod vectors;
 
 use std::borrow::Cow;
 
 pub use array::Array;
 pub use interval::Interval;
 pub use numeric::Numeric;
+pub use structured::{Structure, Structured};
 
 /// Why a value cannot be read or written: a SQLSTATE and PostgreSQL's wording where it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +95,8 @@ pub enum Kind {
     Json,
     Jsonb,
     Void,
+    /// A type whose values have parts.
+    Structured(Structure),
     /// A type that is not known: UTF-8 text, or bytes as they are.
     Raw,
 }
@@ -112,6 +124,7 @@ impl Kind {
             Kind::Json => "json",
             Kind::Jsonb => "jsonb",
             Kind::Void => "void",
+            Kind::Structured(kind) => kind.sql_name(),
         }
     }
 
@@ -162,9 +175,10 @@ impl PgType {
             2211 => 2206,
             2951 => 2950,
             3807 => 3802,
-            _ => 0,
+            _ => structured::element_of(oid),
         };
-        let kind = match if element == 0 { oid } else { element } {
+        let scalar = if element == 0 { oid } else { element };
+        let kind = match scalar {
             16 => Kind::Bool,
             17 => Kind::Bytea,
             18 | 19 | 25 | 705 | 1042 | 1043 => Kind::Text,
@@ -184,7 +198,7 @@ impl PgType {
             2278 => Kind::Void,
             2950 => Kind::Uuid,
             3802 => Kind::Jsonb,
-            _ => Kind::Raw,
+            _ => Structure::of(scalar).map_or(Kind::Raw, Kind::Structured),
         };
         PgType { oid, kind, element }
     }
@@ -240,9 +254,14 @@ pub enum Value<'a> {
     Uuid([u8; 16]),
     Void,
     Array(Array<'a>),
+    Structured(Box<Structured>),
 }
 
 impl Value<'_> {
+    pub fn structured(value: Structured) -> Value<'static> {
+        Value::Structured(Box::new(value))
+    }
+
     /// The same value, independent of what it was read from.
     pub fn into_owned(self) -> Value<'static> {
         match self {
@@ -269,6 +288,7 @@ impl Value<'_> {
             Value::Array(Array {
                 element,
                 dimensions,
+                bounds,
                 items,
             }) => {
                 let items = items
@@ -278,9 +298,11 @@ impl Value<'_> {
                 Value::Array(Array {
                     element,
                     dimensions,
+                    bounds,
                     items,
                 })
             }
+            Value::Structured(v) => Value::Structured(v),
         }
     }
 
@@ -316,6 +338,7 @@ impl Value<'_> {
             Value::Uuid(v) => uuid::write_text(out, v),
             Value::Void => {}
             Value::Array(v) => v.write_text(out)?,
+            Value::Structured(v) => v.write_text(out)?,
         }
         Ok(())
     }
@@ -344,6 +367,7 @@ impl Value<'_> {
             Value::Uuid(v) => out.extend_from_slice(v),
             Value::Void => {}
             Value::Array(v) => v.write_binary(out)?,
+            Value::Structured(v) => v.write_binary(out)?,
         }
         Ok(())
     }
@@ -376,6 +400,7 @@ pub(crate) fn parse_scalar(kind: Kind, text: &str) -> Result<Value<'_>> {
         Kind::Interval => Value::Interval(Interval::parse(text)?),
         Kind::Uuid => Value::Uuid(uuid::parse(text)?),
         Kind::Void => Value::Void,
+        Kind::Structured(kind) => Value::structured(kind.parse(text)?),
     })
 }
 
@@ -405,6 +430,7 @@ pub(crate) fn decode_scalar(kind: Kind, bytes: &[u8]) -> Result<Value<'_>> {
         Kind::Interval => Value::Interval(Interval::from_binary(&fixed(bytes)?)),
         Kind::Uuid => Value::Uuid(fixed(bytes)?),
         Kind::Void => Value::Void,
+        Kind::Structured(kind) => Value::structured(kind.decode(bytes, 0)?),
     })
 }
 

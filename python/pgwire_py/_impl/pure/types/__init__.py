@@ -13,7 +13,26 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from ....oids import ELEMENT_OF, TYPES
-from . import array, bytea, datetime, floats, integers, interval, json, numeric, text, uuid
+from . import (
+    array,
+    bits,
+    bytea,
+    datetime,
+    floats,
+    integers,
+    interval,
+    json,
+    numeric,
+    ranges,
+    record,
+    shapes,
+    structured,
+    text,
+    tsquery,
+    tsvector,
+    uuid,
+    vectors,
+)
 from .bad_value import BadValue, bad_binary, clip, syntax
 
 __all__ = ["BadValue", "PgType", "clip", "pg_type", "syntax"]
@@ -40,7 +59,7 @@ class PgType(NamedTuple):
     def parse(self, value: str) -> Any:
         """Reads the text format, as the type's input function does."""
         text.check(value)
-        return array.parse(value, self.kind.parse) if self.element else self.kind.parse(value)
+        return array.parse(value, self.kind.parse, self.delimiter) if self.element else self.kind.parse(value)
 
     def decode(self, binary: bool, data: bytes) -> Any:
         """Reads a value's bytes in a format."""
@@ -56,7 +75,25 @@ class PgType(NamedTuple):
             return self.kind.binary(value) if binary else self.kind.text(value)
         if binary:
             return array.to_binary(value, self.element, self.kind.binary)
-        return array.to_text(value, self.kind.text)
+        return array.to_text(value, self.kind.text, self.delimiter)
+
+    @property
+    def delimiter(self) -> str:
+        """What separates the elements of an array in text (pg_type.typdelim)."""
+        return ";" if self.kind.code == "box" else ","
+
+    def decode_within(self, data: bytes, depth: int) -> Any:
+        """A binary value with ``depth`` records around it. What is no text of a type that is not known stays bytes."""
+        code = self.kind.code
+        if code == "record":
+            read = partial(record.from_binary, depth=depth, decode=_decode_field)
+            return array.from_binary(data, self.element, read) if self.element else read(data)
+        try:
+            return self.decode(True, data)
+        except BadValue:
+            if code != "raw":
+                raise
+            return data
 
 
 def _kind(
@@ -108,6 +145,58 @@ def _timestamp(code: str, name: str, with_zone: bool) -> Kind:
     )
 
 
+def _decode_field(oid: int, data: bytes, depth: int) -> Any:
+    return pg_type(oid).decode_within(data, depth)
+
+
+def _encode_fields(binary: bool, fields: tuple[record.Field, ...]) -> bytes:
+    """A record of fields that each have a type."""
+    made = [
+        (field.oid, None if field.value is None else pg_type(field.oid).encode(binary, field.value)) for field in fields
+    ]
+    return record.join_binary(made) if binary else record.join([data for _, data in made])
+
+
+def _shape(code: str) -> Kind:
+    return Kind(code, code, *(partial(rule, code) for rule in _SHAPE_RULES))
+
+
+_SHAPE_RULES = (shapes.parse, shapes.from_binary, shapes.to_text, shapes.to_binary)
+
+
+def _range(code: str, subtype: str) -> Kind:
+    kind = _KINDS[subtype]
+    of = ranges.Subtype(subtype, lambda value: kind.parse(text.check(value)), *kind[3:])
+    if code.endswith("multirange"):
+        rules = (ranges.parse_multirange, ranges.multirange_from_binary)
+        return Kind(
+            code,
+            code,
+            *(partial(rule, of) for rule in rules),
+            partial(ranges.multirange_to_text, of),
+            partial(ranges.multirange_to_binary, of),
+        )
+    return Kind(
+        code,
+        code,
+        partial(ranges.parse, of),
+        partial(ranges.from_binary, of),
+        partial(ranges.to_text, of),
+        partial(ranges.to_binary, of),
+    )
+
+
+def _vector(of: vectors.Element) -> Kind:
+    return Kind(
+        of.vector,
+        of.vector,
+        partial(vectors.parse, of),
+        partial(vectors.from_binary, of),
+        vectors.to_text,
+        partial(vectors.to_binary, of),
+    )
+
+
 _KINDS = {
     kind.code: kind
     for kind in (
@@ -155,6 +244,28 @@ _KINDS = {
     )
 }
 
+_KINDS |= {code: _shape(code) for code in structured.SHAPES}
+_KINDS |= {code: _range(code, subtype) for code, subtype in structured.SUBTYPES.items()}
+_KINDS |= {
+    kind.code: kind
+    for kind in (
+        Kind("bit", "bit", bits.parse, bits.from_binary, bits.to_text, bits.to_binary),
+        Kind("varbit", "bit varying", bits.parse, bits.from_binary, bits.to_text, bits.to_binary),
+        Kind(
+            "record",
+            "record",
+            record.parse,
+            partial(record.from_binary, depth=0, decode=_decode_field),
+            partial(_encode_fields, False),
+            partial(_encode_fields, True),
+        ),
+        Kind("tsvector", "tsvector", tsvector.parse, tsvector.from_binary, tsvector.to_text, tsvector.to_binary),
+        Kind("tsquery", "tsquery", tsquery.parse, tsquery.from_binary, tsquery.to_text, tsquery.to_binary),
+        _vector(vectors.OID),
+        _vector(vectors.INT2),
+    )
+}
+
 _CODES = {
     **dict.fromkeys(("char", "name", "text", "unknown", "bpchar", "varchar"), "text"),
     **dict.fromkeys(("regproc", "oid", "xid", "regclass", "regtype"), "oid"),
@@ -164,7 +275,9 @@ _CODES = {
 @lru_cache(maxsize=1024)
 def pg_type(oid: int) -> PgType:
     """The type with this OID; an unknown one is text, or bytes as they are."""
-    element = ELEMENT_OF.get(oid, 0)
+    element = ELEMENT_OF.get(oid) or structured.ELEMENT_OF.get(oid, 0)
+    if (element or oid) in structured.CODES:
+        return PgType(oid, _KINDS[structured.CODES[element or oid]], element)
     info = TYPES.get(element or oid)
     if info is None:
         return PgType(oid, _KINDS["raw"], 0)
