@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import pgwire_py._native as native
@@ -17,11 +17,9 @@ from tests.support.containers import TYPES, VALUES, arrays
 from tests.support.postgres import Cluster, find_programs, running_cluster
 
 CORES = (native, pure)
-BATCH = 60
-"""Values of a query."""
-CHECKS = settings(
-    max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
-)
+BATCH = 25
+"""Most values of a query."""
+CHECKS = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 
 
 @pytest.fixture(scope="module")
@@ -92,14 +90,14 @@ def check(client: raw.RawClient, oid: int, values: list[Any]) -> None:
 @CHECKS
 @given(data=st.data())
 def test_values(client: raw.RawClient, name: str, data: st.DataObject) -> None:
-    check(client, TYPES[name][0], data.draw(st.lists(VALUES[name], min_size=BATCH, max_size=BATCH)))
+    check(client, TYPES[name][0], data.draw(st.lists(VALUES[name], min_size=1, max_size=BATCH)))
 
 
 @pytest.mark.parametrize("name", TYPES)
 @CHECKS
 @given(data=st.data())
 def test_arrays(client: raw.RawClient, name: str, data: st.DataObject) -> None:
-    check(client, TYPES[name][1], data.draw(st.lists(arrays(VALUES[name]), min_size=BATCH // 3, max_size=BATCH // 3)))
+    check(client, TYPES[name][1], data.draw(st.lists(arrays(VALUES[name]), min_size=1, max_size=BATCH // 5)))
 
 
 MALFORMED = {

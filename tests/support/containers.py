@@ -96,7 +96,8 @@ _POSITIONS = st.lists(
 ).map(lambda parts: ":" + ",".join(parts) if parts else "")
 _TSVECTORS = st.lists(st.builds(str.__add__, _LEXEMES, _POSITIONS), max_size=5).map(" ".join)
 _OPERANDS = st.builds(str.__add__, _LEXEMES, st.sampled_from(["", ":*", ":A", ":*bd", ":abcd"]))
-_TSQUERIES = st.just("") | st.recursive(
+# PostgreSQL does not read back an empty query in binary.
+_TSQUERIES = st.recursive(
     _OPERANDS,
     lambda inner: st.builds(
         lambda a, operator, b: f"{a} {operator} {b}", inner, st.sampled_from(["&", "|", "<->", "<2>", "<0>"]), inner
