@@ -8,10 +8,10 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "python" / "pgwire_py"
 
 LAYERS = (
-    {"_version", "errors", "enums", "oids", "sql"},
+    {"_version", "errors", "enums", "oids", "sql", "values"},
     {"messages"},
     {"_impl"},
-    {"auth", "state"},
+    {"auth", "state", "types"},
     {"connection"},
     {"engines.base"},
     {"engines", "catalog"},
