@@ -91,7 +91,9 @@ def quoted_lexeme(word: str) -> str:
 
 _LEXEMES = WORDS.map(quoted_lexeme)
 _POSITIONS = st.lists(
-    st.builds(lambda at, weight: f"{at}{weight}", st.integers(1, 20_000), st.sampled_from(["", "A", "b", "C", "D", "*"])),
+    st.builds(
+        lambda at, weight: f"{at}{weight}", st.integers(1, 20_000), st.sampled_from(["", "A", "b", "C", "D", "*"])
+    ),
     max_size=4,
 ).map(lambda parts: ":" + ",".join(parts) if parts else "")
 _TSVECTORS = st.lists(st.builds(str.__add__, _LEXEMES, _POSITIONS), max_size=5).map(" ".join)
@@ -99,11 +101,13 @@ _OPERANDS = st.builds(str.__add__, _LEXEMES, st.sampled_from(["", ":*", ":A", ":
 # PostgreSQL does not read back an empty query in binary.
 _TSQUERIES = st.recursive(
     _OPERANDS,
-    lambda inner: st.builds(
-        lambda a, operator, b: f"{a} {operator} {b}", inner, st.sampled_from(["&", "|", "<->", "<2>", "<0>"]), inner
-    )
-    | inner.map(lambda text: f"!({text})")
-    | inner.map(lambda text: f"({text})"),
+    lambda inner: (
+        st.builds(
+            lambda a, operator, b: f"{a} {operator} {b}", inner, st.sampled_from(["&", "|", "<->", "<2>", "<0>"]), inner
+        )
+        | inner.map(lambda text: f"!({text})")
+        | inner.map(lambda text: f"({text})")
+    ),
     max_leaves=8,
 )
 _BITS = st.text("01", max_size=20).map(BitString)
@@ -119,9 +123,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "line": st.builds(Line, FLOATS, st.sampled_from([1.0, -2.5, 1e300]), FLOATS),
     "circle": st.builds(Circle, _POINTS, FLOATS.map(abs)),
     **{f"{name}range": ranges(bounds) for name, bounds in BOUNDS.items()},
-    **{
-        f"{name}multirange": st.lists(ranges(bounds), max_size=4).map(Multirange) for name, bounds in BOUNDS.items()
-    },
+    **{f"{name}multirange": st.lists(ranges(bounds), max_size=4).map(Multirange) for name, bounds in BOUNDS.items()},
     "tsvector": _TSVECTORS,
     "tsquery": _TSQUERIES,
     # PostgreSQL does not read back an empty vector in binary.

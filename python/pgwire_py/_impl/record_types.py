@@ -32,13 +32,17 @@ _PLAIN: tuple[tuple[type, int, int], ...] = (
     (Circle, 718, 719),
     (tuple, RECORD, 2287),
 )
-_RANGES = {20: (3926, 3927, 4536, 6157), 1082: (3912, 3913, 4535, 6155), 1114: (3908, 3909, 4533, 6152),
-           1184: (3910, 3911, 4534, 6153)}
+_RANGES = {
+    20: (3926, 3927, 4536, 6157),
+    1082: (3912, 3913, 4535, 6155),
+    1114: (3908, 3909, 4533, 6152),
+    1184: (3910, 3911, 4534, 6153),
+}
 _NUMBERS = (3906, 3907, 4532, 6151)
 
 
 def field_type(value: object) -> int:
-    """OID of the type that a value is sent as: as PostgreSQL takes literals, int4, int8 or numeric for an int; text for what has no type."""
+    """OID of the type that a value is sent as: int4, int8 or numeric for an int, as PostgreSQL takes literals; text by default."""
     if isinstance(value, list):
         leaf: object = value
         for _ in range(7):

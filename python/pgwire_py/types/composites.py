@@ -72,7 +72,9 @@ class CompositeCodec:
 
     def decode(self, coder: Coder, format: int, data: bytes, depth: int) -> Any:
         if format == BINARY:
-            parts: list[tuple[int, Any]] = [(part.oid, part.value) for part in record.split_binary(data, lambda _, raw: raw)]
+            parts: list[tuple[int, Any]] = [
+                (part.oid, part.value) for part in record.split_binary(data, lambda _, raw: raw)
+            ]
         else:
             texts = record.split(from_utf8(data))
             parts = [(0, None if part is None else part.encode()) for part in texts]

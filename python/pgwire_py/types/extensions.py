@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .._impl import core
+from .._impl import decode_values, encode_value
 from .._impl.pure.types import BadValue
 from .._impl.pure.types.bad_value import bad_binary, clip
 from .._impl.pure.types.quoted import skip_space
@@ -164,7 +164,7 @@ class VectorCodec:
             found = type(value).__name__[:64]
             raise BadValue("42804", f"cannot encode a value of Python type {found} as vector") from None
         _check_dimensions(len(numbers))
-        words = [core.encode_value(_FLOAT4, format, number) or b"" for number in numbers]
+        words = [encode_value(_FLOAT4, format, number) or b"" for number in numbers]
         if format == BINARY:
             return struct.pack("!hh", len(words), 0) + b"".join(words)
         return b"[" + b",".join(words) + b"]"
@@ -187,7 +187,7 @@ def _vector_text(text: str) -> list[float]:
         raise BadValue("22P02", f'invalid input syntax for type vector: "{clip(text)}"')
     words = trimmed[1:-1].split(",")
     _check_dimensions(len(words))
-    numbers = core.decode_values([_FLOAT4] * len(words), [TEXT], [word.encode() for word in words])
+    numbers = decode_values([_FLOAT4] * len(words), [TEXT], [word.encode() for word in words])
     return [float(number) for number in numbers]  # type: ignore[arg-type]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
-from .._impl import core
+from .._impl import RowEncoder, decode_values, encode_value
 from .._impl.pure.types import BadValue
 from .._impl.value_errors import decode_failure, encode_failure
 from ..errors import postgres_error
@@ -193,7 +193,7 @@ class TypeRegistry:
         try:
             return self.encode_part(oid, format, value, 0)
         except BadValue as bad:
-            raise encode_failure(bad.sqlstate, bad.message, None, None, oid, value) from None
+            raise encode_failure(bad.sqlstate, bad.message, None, None, oid, value, self.name(oid)) from None
 
     def decode(self, oid: int, format: int, data: bytes | None) -> Any:
         """The Python value of bytes in a format; None stays None.
@@ -210,7 +210,7 @@ class TypeRegistry:
             return None
         codec = self._resolve(oid)
         if isinstance(codec, int):
-            return core.encode_value(codec, format, value)
+            return encode_value(codec, format, value)
         _check_format(format)
         return codec.encode(self, format, value, depth)
 
@@ -221,7 +221,7 @@ class TypeRegistry:
             return None
         codec = self._resolve(oid)
         if isinstance(codec, int):
-            return core.decode_values([codec], [format], [data])[0]
+            return decode_values([codec], [format], [data])[0]
         _check_format(format)
         return codec.decode(self, format, data, depth)
 
@@ -243,25 +243,26 @@ class TypeRegistry:
         codecs = [self._resolved(oid) for oid in types]
         custom = [number for number, codec in enumerate(codecs) if not isinstance(codec, int)]
         if not custom:
-            return core.decode_values(codecs, formats, values)  # type: ignore[arg-type]
+            return decode_values([codec for codec in codecs if isinstance(codec, int)], formats, values)
         # The bytes of other types pass through the native call as they are.
         every = list(formats) * len(types) if len(formats) == 1 else list(formats) or [TEXT] * len(types)
         if len(every) != len(types) or len(values) != len(types):
-            return core.decode_values(types, formats, values)  # it says what is wrong
+            return decode_values(types, formats, values)  # it says what is wrong
         shown = list(every)
         for number in custom:
             _check_format(every[number])
             shown[number] = BINARY
         plain = [codec if isinstance(codec, int) else _BYTEA for codec in codecs]
-        decoded = list(core.decode_values(plain, shown, values))
+        decoded = list(decode_values(plain, shown, values))
         for number in custom:
-            data = decoded[number]
+            data: Any = decoded[number]
             if data is not None:
                 codec: Any = codecs[number]
                 try:
                     decoded[number] = codec.decode(self, every[number], data, 0)
                 except BadValue as bad:
-                    raise decode_failure(bad.sqlstate, bad.message, number + 1, types[number], data) from None
+                    name = self.name(types[number])
+                    raise decode_failure(bad.sqlstate, bad.message, number + 1, types[number], data, name) from None
         return tuple(decoded)
 
     def row_encoder(self, types: Sequence[int], formats: Sequence[int]) -> EncodesRows:
@@ -274,7 +275,7 @@ class TypeRegistry:
         """
         codecs = [self._resolved(oid) for oid in types]
         plain = [codec if isinstance(codec, int) else _RAW for codec in codecs]
-        encoder = core.RowEncoder(plain, formats)
+        encoder = RowEncoder(plain, formats)
         every = list(formats) * len(types) if len(formats) == 1 else list(formats) or [TEXT] * len(types)
         custom = {
             number: (types[number], every[number], codec)

@@ -58,5 +58,6 @@ class RowConverter:
             try:
                 made[column] = codec.encode(self._coder, format, made[column], 0)
             except BadValue as bad:
-                raise encode_failure(bad.sqlstate, bad.message, number, column + 1, oid, made[column]) from None
+                name = self._coder.name(oid)
+                raise encode_failure(bad.sqlstate, bad.message, number, column + 1, oid, made[column], name) from None
         return made

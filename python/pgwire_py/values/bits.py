@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .immutable import Immutable
 
-class BitString:
+
+class BitString(Immutable):
     """Immutable bits (PostgreSQL 8.10); the names are asyncpg's.
 
     Args:
@@ -93,8 +95,3 @@ class BitString:
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         return type(self).frombytes, (self._bytes, self._length)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("a BitString cannot be changed")
-
-    __delattr__ = __setattr__  # type: ignore[assignment]

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cmp_to_key
 from typing import Any, TypeVar
 
+from .immutable import Immutable
 from .ranges import Range, compare_upper, order, subtract, touches
 
 T = TypeVar("T")
 
 
-class Multirange(Sequence[Range[T]]):
+class Multirange(Immutable, Sequence[Range[T]]):
     """An immutable set of values as ranges in order with gaps between them (PostgreSQL 8.17.2).
 
     Ranges that overlap or touch are joined, empty ones dropped: equal sets of values that are not counted are equal.
@@ -124,14 +125,8 @@ class Multirange(Sequence[Range[T]]):
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         return Multirange, (self._ranges,)
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("a Multirange cannot be changed")
-
-    __delattr__ = __setattr__  # type: ignore[assignment]
-
 
 def _parts(other: object) -> tuple[Range[Any], ...] | None:
     if isinstance(other, Multirange):
         return other._ranges
     return ((other,) if other else ()) if isinstance(other, Range) else None
-

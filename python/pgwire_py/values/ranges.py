@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from decimal import Decimal
+from math import isnan
 from typing import Any, Generic, TypeVar
+
+from .immutable import Immutable
 
 T = TypeVar("T")
 
 
-class Range(Generic[T]):
+class Range(Immutable, Generic[T]):
     """An immutable range of values that have an order (PostgreSQL 8.17); the names are asyncpg's.
 
     An infinite bound is never inclusive. Bounds that leave nothing between them make the empty range, which has no bounds.
@@ -196,11 +200,6 @@ class Range(Generic[T]):
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         return _restored, (self._lower, self._upper, self._lower_inc, self._upper_inc, self._empty)
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("a Range cannot be changed")
-
-    __delattr__ = __setattr__  # type: ignore[assignment]
-
 
 def _restored(lower: Any, upper: Any, lower_inc: bool, upper_inc: bool, empty: bool) -> Range[Any]:
     return Range(lower, upper, lower_inc=lower_inc, upper_inc=upper_inc, empty=empty)
@@ -220,10 +219,14 @@ def _one_further(value: Any, inclusive: bool, wanted: bool) -> tuple[Any, bool]:
 
 def compare(a: Any, b: Any) -> int:
     """-1, 0 or 1; NaN equals itself and is greater than anything else."""
-    a_nan, b_nan = a != a, b != b
-    if a_nan or b_nan:
-        return int(a_nan) - int(b_nan)
+    nan = _is_nan(a), _is_nan(b)
+    if any(nan):
+        return int(nan[0]) - int(nan[1])
     return int(a > b) - int(a < b)
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, (float, Decimal)) and isnan(value)
 
 
 def compare_lower(a: Range[Any], b: Range[Any]) -> int:

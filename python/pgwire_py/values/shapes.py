@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from .immutable import Immutable
+
 
 class Point(NamedTuple):
     """A place in a plane."""
@@ -42,7 +44,7 @@ class Circle(NamedTuple):
     radius: float
 
 
-class Path:
+class Path(Immutable):
     """A path through points, open unless ``is_closed``; immutable, and a sequence of its points.
 
     Args:
@@ -91,11 +93,6 @@ class Path:
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         return _path, (self._points, self._is_closed)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a {type(self).__name__} cannot be changed")
-
-    __delattr__ = __setattr__  # type: ignore[assignment]
 
 
 class Polygon(Path):

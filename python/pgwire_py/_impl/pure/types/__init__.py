@@ -158,32 +158,28 @@ def _encode_fields(binary: bool, fields: tuple[record.Field, ...]) -> bytes:
 
 
 def _shape(code: str) -> Kind:
-    return Kind(code, code, *(partial(rule, code) for rule in _SHAPE_RULES))
-
-
-_SHAPE_RULES = (shapes.parse, shapes.from_binary, shapes.to_text, shapes.to_binary)
+    rules = (partial(rule, code) for rule in (shapes.parse, shapes.from_binary, shapes.to_text, shapes.to_binary))
+    return _kind_of(code, *rules)
 
 
 def _range(code: str, subtype: str) -> Kind:
     kind = _KINDS[subtype]
-    of = ranges.Subtype(subtype, lambda value: kind.parse(text.check(value)), *kind[3:])
+    of = ranges.Subtype(subtype, lambda value: kind.parse(text.check(value)), kind.decode, kind.text, kind.binary)
+    rules: tuple[Callable[..., Any], ...] = (ranges.parse, ranges.from_binary, ranges.to_text, ranges.to_binary)
     if code.endswith("multirange"):
-        rules = (ranges.parse_multirange, ranges.multirange_from_binary)
-        return Kind(
-            code,
-            code,
-            *(partial(rule, of) for rule in rules),
-            partial(ranges.multirange_to_text, of),
-            partial(ranges.multirange_to_binary, of),
+        rules = (
+            ranges.parse_multirange,
+            ranges.multirange_from_binary,
+            ranges.multirange_to_text,
+            ranges.multirange_to_binary,
         )
-    return Kind(
-        code,
-        code,
-        partial(ranges.parse, of),
-        partial(ranges.from_binary, of),
-        partial(ranges.to_text, of),
-        partial(ranges.to_binary, of),
-    )
+    return _kind_of(code, *(partial(rule, of) for rule in rules))
+
+
+def _kind_of(code: str, *rules: Callable[[Any], Any]) -> Kind:
+    """A kind whose code is its name."""
+    parse, decode, to_text, to_binary = rules
+    return Kind(code, code, parse, decode, to_text, to_binary)
 
 
 def _vector(of: vectors.Element) -> Kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from typing import NamedTuple
 
 from . import quoted
@@ -73,7 +74,7 @@ def from_binary(data: bytes) -> tuple[Lexeme, ...]:
         positions = struct.unpack_from(f"!{size}H", data, at)
         at += 2 * size
         places = [position & MAX_POSITION for position in positions]
-        if any(a >= b for a, b in zip(places, places[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(places)):
             raise BadValue("22P03", "position information is misordered")
         lexemes.append(Lexeme(raw, positions))
     if at != len(data):
