@@ -30,7 +30,7 @@ def test_parameters_of_server() -> None:
         assert shown == repr(parameter.default), parameter.name
 
 
-LIMITS = ("server.md", "authentication.md")
+LIMITS = ("server.md", "authentication.md", "types-containers.md")
 
 
 def test_limits() -> None:
@@ -51,6 +51,7 @@ def test_every_limit_is_in_the_reference() -> None:
         *(package / "server").glob("*.py"),
         *(package / "catalog").glob("*.py"),
         *(package / "auth").glob("*.py"),
+        *(package / "types").glob("*.py"),
     ]
     files = [*folders, package / "connection.py"]
     documented = {row[3].strip("`") for row in _rows(4, *LIMITS)}

@@ -125,7 +125,7 @@ def test_other_texts(client: raw.RawClient, registry: TypeRegistry) -> None:
     """Forms of text that PostgreSQL reads but does not write."""
     texts = {
         "hstore": ["a=>b", ' "a" => "b" , c=>NULL', "a=>null, b=>\"null\"", 'a\\=>b=>c', "", "  "],
-        "span": ["(1,2)", " [1 , ) ", "empty", '["1",2]'],
+        "span": ["(1,2)", " [1 ,) ", "empty", '["1",2]'],
         "spans": ["{}", "{(1,2),(3,4)}", "{[1,2),[2,3)}", "{(5,6),empty,(1,2)}"],
         "place": ['(1,"a b",ok,1.5,"{a,b}")', '(,,,,)', '("1",a""b,"""",,)'],
     }  # fmt: skip
