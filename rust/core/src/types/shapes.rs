@@ -332,7 +332,8 @@ impl Reader<'_> {
             self.take(',');
         }
         while depth > 0 {
-            if !self.take(')') && !(open && self.take(']')) {
+            let closes = self.take(')') || open && self.take(']');
+            if !closes {
                 return Err(self.malformed());
             }
             depth -= 1;
@@ -381,7 +382,8 @@ impl Reader<'_> {
             return Err(self.malformed());
         }
         if around {
-            if !self.take(')') && !self.take('>') {
+            let closes = self.take(')') || self.take('>');
+            if !closes {
                 return Err(self.malformed());
             }
             self.space();
