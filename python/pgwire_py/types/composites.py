@@ -144,6 +144,9 @@ class RangeCodec:
         except ValueError:
             message = "range lower bound must be less than or equal to range upper bound"
             raise BadValue("22000", message) from None
+        except TypeError:
+            # Python cannot compare them: one may be beyond what its types reach, and be text.
+            return Range._trusted(low, high, lower_inc, upper_inc)
 
     def _bound(self, coder: Coder, format: int, depth: int, data: bytes) -> Any:
         return coder.decode_part(self.subtype, format, data, depth + 1)

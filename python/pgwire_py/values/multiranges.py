@@ -36,6 +36,13 @@ class Multirange(Immutable, Sequence[Range[T]]):
                 kept.append(item)
         object.__setattr__(self, "_ranges", tuple(kept))
 
+    @classmethod
+    def _trusted(cls, ranges: Iterable[Range[T]]) -> Multirange[T]:
+        """Of ranges that are in order with gaps between them."""
+        made = cls.__new__(cls)
+        object.__setattr__(made, "_ranges", tuple(ranges))
+        return made
+
     @property
     def isempty(self) -> bool:
         """Whether it holds no value."""
@@ -123,7 +130,7 @@ class Multirange(Immutable, Sequence[Range[T]]):
         return f"Multirange({list(self._ranges)!r})"
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
-        return Multirange, (self._ranges,)
+        return Multirange._trusted, (self._ranges,)
 
 
 def _parts(other: object) -> tuple[Range[Any], ...] | None:

@@ -58,6 +58,18 @@ class Range(Immutable, Generic[T]):
         put(self, "_lower_inc", bool(lower_inc) and not empty and lower is not None)
         put(self, "_upper_inc", bool(upper_inc) and not empty and upper is not None)
 
+    @classmethod
+    def _trusted(cls, lower: T | None, upper: T | None, lower_inc: bool, upper_inc: bool) -> Range[T]:
+        """A range that is known to be one and not empty; its bounds are not compared."""
+        made = cls.__new__(cls)
+        put = object.__setattr__
+        put(made, "_empty", False)
+        put(made, "_lower", lower)
+        put(made, "_upper", upper)
+        put(made, "_lower_inc", lower_inc)
+        put(made, "_upper_inc", upper_inc)
+        return made
+
     @property
     def lower(self) -> T | None:
         """The lower bound; None if there is none."""
@@ -202,7 +214,7 @@ class Range(Immutable, Generic[T]):
 
 
 def _restored(lower: Any, upper: Any, lower_inc: bool, upper_inc: bool, empty: bool) -> Range[Any]:
-    return Range(lower, upper, lower_inc=lower_inc, upper_inc=upper_inc, empty=empty)
+    return Range(empty=True) if empty else Range._trusted(lower, upper, lower_inc, upper_inc)
 
 
 def _one_further(value: Any, inclusive: bool, wanted: bool) -> tuple[Any, bool]:

@@ -12,7 +12,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use crate::extract::{
-    Fail, extract as extract_value, extract_within, float, integer, is_sequence, mismatch,
+    Fail, extract as extract_value, extract_within, fitting, float, is_sequence, mismatch,
     out_of_range,
 };
 use crate::values::object as object_of;
@@ -43,7 +43,7 @@ pub fn object<'py>(py: Python<'py>, value: &Structured) -> Result<Bound<'py, PyA
                 .iter()
                 .map(|range| range_object(py, range))
                 .collect::<Result<Vec<_>, _>>()?;
-            class(py, "Multirange")?.call1((PyList::new(py, ranges)?,))?
+            class(py, "Multirange")?.call_method1("_trusted", (PyList::new(py, ranges)?,))?
         }
         Structured::Record(fields) => {
             let fields = fields
@@ -94,20 +94,27 @@ fn shape_object<'py>(py: Python<'py>, shape: &Shape) -> PyResult<Bound<'py, PyAn
 }
 
 fn range_object<'py>(py: Python<'py>, range: &Range) -> Result<Bound<'py, PyAny>, Fail> {
-    let arguments = PyDict::new(py);
-    match range {
-        Range::Empty => arguments.set_item("empty", true)?,
-        Range::Between(lower, upper) => {
-            let bounds = [("lower", "lower_inc", lower), ("upper", "upper_inc", upper)];
-            for (name, inclusive, bound) in bounds {
-                let bound = bound.as_ref();
-                let value = bound.map(|bound| object_of(py, &bound.value)).transpose()?;
-                arguments.set_item(name, value)?;
-                arguments.set_item(inclusive, bound.is_some_and(|bound| bound.inclusive))?;
-            }
-        }
-    }
-    Ok(class(py, "Range")?.call((), Some(&arguments))?)
+    let class = class(py, "Range")?;
+    let Range::Between(lower, upper) = range else {
+        let arguments = PyDict::new(py);
+        arguments.set_item("empty", true)?;
+        return Ok(class.call((), Some(&arguments))?);
+    };
+    let value = |bound: &Option<RangeBound>| {
+        bound
+            .as_ref()
+            .map(|bound| object_of(py, &bound.value))
+            .transpose()
+    };
+    let inclusive =
+        |bound: &Option<RangeBound>| bound.as_ref().is_some_and(|bound| bound.inclusive);
+    let parts = (
+        value(lower)?,
+        value(upper)?,
+        inclusive(lower),
+        inclusive(upper),
+    );
+    Ok(class.call_method1("_trusted", parts)?)
 }
 
 /// The value of an object for a type with parts; `depth` records lie around it.
@@ -214,7 +221,7 @@ fn vector(
     let items = object
         .try_iter()?
         .map(|item| {
-            integer(kind, &item?)?
+            fitting::<i64>(kind, &item?)?
                 .filter(|item| (least..=most).contains(item))
                 .ok_or_else(|| out_of_range(kind).into())
         })

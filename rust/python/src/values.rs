@@ -1,10 +1,12 @@
 //! Single values: Bind's parameters to Python objects, and one Python object to bytes.
 use pgwire_py_core::rows;
-use pgwire_py_core::types::{Array, PgType, Value, ValueError, clip, datetime};
+use pgwire_py_core::types::{Array, Inet, Interval, PgType, Value, ValueError, datetime, money};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDate, PyDateTime, PyDelta, PyList, PyTime, PyTuple, PyTzInfo};
 
-use crate::extract::{Fail, decimal_type, extract, failure, postgres_error, raise, uuid_type};
+use crate::extract::{
+    Fail, address_class, decimal_type, extract, failure, postgres_error, raise, uuid_type,
+};
 use crate::structured;
 
 #[pyfunction]
@@ -78,7 +80,7 @@ pub fn encode_value<'py>(
     Ok(Some(PyBytes::new(py, &out)))
 }
 
-/// The Python object of a value: 22008 for a date or time that Python's types do not reach.
+/// The Python object of a value; a date or time that Python's types do not reach is PostgreSQL's text.
 pub fn object<'py>(py: Python<'py>, value: &Value<'_>) -> Result<Bound<'py, PyAny>, Fail> {
     let made = match value {
         Value::Bool(v) => v.into_pyobject(py)?.to_owned().into_any(),
@@ -88,38 +90,37 @@ pub fn object<'py>(py: Python<'py>, value: &Value<'_>) -> Result<Bound<'py, PyAn
         Value::Oid(v) => v.into_pyobject(py)?.into_any(),
         Value::Float4(v) => f64::from(*v).into_pyobject(py)?.into_any(),
         Value::Float8(v) => v.into_pyobject(py)?.into_any(),
+        Value::Xid8(v) | Value::Lsn(v) => v.into_pyobject(py)?.into_any(),
+        Value::Reg(v) => v.into_pyobject(py)?.into_any(),
+        Value::Tid(v) => (v.block, v.offset).into_pyobject(py)?.into_any(),
+        Value::Snapshot(v) => {
+            let running = PyTuple::new(py, &v.running)?;
+            (v.xmin, v.xmax, running).into_pyobject(py)?.into_any()
+        }
         Value::Numeric(_) => decimal_type(py)?.call1((printed(value)?,))?,
-        Value::Text(v) | Value::Json(v) | Value::Jsonb(v) => v.into_pyobject(py)?.into_any(),
+        Value::Money(cents) => decimal_type(py)?.call1((money::decimal(*cents),))?,
+        Value::Text(v)
+        | Value::Json(v)
+        | Value::Jsonb(v)
+        | Value::Jsonpath(v)
+        | Value::RegName(v) => v.into_pyobject(py)?.into_any(),
+        Value::Char(_) | Value::MacAddr(_) | Value::MacAddr8(_) => shown(py, value)?,
+        Value::Inet(v) => address(py, v)?,
         Value::Raw(v) => String::from_utf8_lossy(v).into_pyobject(py)?.into_any(),
         Value::Bytea(v) => PyBytes::new(py, v).into_any(),
         Value::Date(days) => date(py, *days, value)?,
-        Value::Time(micros) => {
-            let (hour, minute, second, micro) = clock(*micros);
-            if hour == 24 {
-                return Err(beyond("time", value));
-            }
-            PyTime::new(py, hour, minute, second, micro, None)?.into_any()
+        Value::Time(micros) => time(py, *micros, None, value)?,
+        Value::TimeTz(v) => {
+            let zone = if v.west == 0 {
+                PyTzInfo::utc(py)?.to_owned()
+            } else {
+                PyTzInfo::fixed_offset(py, PyDelta::new(py, 0, -v.west, 0, true)?)?
+            };
+            time(py, v.micros, Some(&zone), value)?
         }
         Value::Timestamp(micros) => timestamp(py, *micros, None, value)?,
         Value::TimestampTz(micros) => timestamp(py, *micros, Some(&*PyTzInfo::utc(py)?), value)?,
-        Value::Interval(v) => {
-            let total = (i128::from(v.months) * 30 + i128::from(v.days))
-                * i128::from(datetime::MICROS_PER_DAY)
-                + i128::from(v.micros);
-            let day = i128::from(datetime::MICROS_PER_DAY);
-            let (days, micros) = (total.div_euclid(day), total.rem_euclid(day));
-            if !(-999_999_999..=999_999_999).contains(&days) {
-                return Err(beyond("interval", value));
-            }
-            PyDelta::new(
-                py,
-                days as i32,
-                (micros / 1_000_000) as i32,
-                (micros % 1_000_000) as i32,
-                false,
-            )?
-            .into_any()
-        }
+        Value::Interval(v) => delta(py, v, value)?,
         Value::Uuid(v) => {
             let fields = pyo3::types::PyDict::new(py);
             fields.set_item("bytes", PyBytes::new(py, v))?;
@@ -138,9 +139,54 @@ fn printed(value: &Value<'_>) -> Result<String, ValueError> {
     Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
-fn beyond(name: &str, value: &Value<'_>) -> Fail {
-    let text = printed(value).unwrap_or_default();
-    ValueError::new("22008", format!("{name} out of range: \"{}\"", clip(&text))).into()
+/// The text of a value: what stands for a date or time that Python's types do not reach.
+fn shown<'py>(py: Python<'py>, value: &Value<'_>) -> Result<Bound<'py, PyAny>, Fail> {
+    Ok(printed(value)?.into_pyobject(py)?.into_any())
+}
+
+/// The longest and the shortest timedelta are the infinities. A year counts 365 days and a month 30, as asyncpg and psycopg count.
+fn delta<'py>(
+    py: Python<'py>,
+    interval: &Interval,
+    value: &Value<'_>,
+) -> Result<Bound<'py, PyAny>, Fail> {
+    const MOST_DAYS: i128 = 999_999_999;
+    let day = i128::from(datetime::MICROS_PER_DAY);
+    let total = match interval.infinity() {
+        Some(true) => (MOST_DAYS + 1) * day - 1,
+        Some(false) => -MOST_DAYS * day,
+        None => {
+            let (years, months) = (interval.months / 12, interval.months % 12);
+            let days =
+                i128::from(years) * 365 + i128::from(months) * 30 + i128::from(interval.days);
+            days * day + i128::from(interval.micros)
+        }
+    };
+    let (days, micros) = (total.div_euclid(day), total.rem_euclid(day));
+    if days.abs() > MOST_DAYS {
+        return shown(py, value);
+    }
+    let (seconds, micros) = ((micros / 1_000_000) as i32, (micros % 1_000_000) as i32);
+    Ok(PyDelta::new(py, days as i32, seconds, micros, false)?.into_any())
+}
+
+/// cidr is a network; inet an interface, or an address where the prefix is the whole of it.
+fn address<'py>(py: Python<'py>, inet: &Inet) -> Result<Bound<'py, PyAny>, Fail> {
+    let class = match (inet.cidr, inet.is_host(), inet.is_v6()) {
+        (true, _, false) => "IPv4Network",
+        (true, _, true) => "IPv6Network",
+        (false, true, false) => "IPv4Address",
+        (false, true, true) => "IPv6Address",
+        (false, false, false) => "IPv4Interface",
+        (false, false, true) => "IPv6Interface",
+    };
+    let class = address_class(py, class)?;
+    let bytes = PyBytes::new(py, inet.address());
+    Ok(if inet.is_host() && !inet.cidr {
+        class.call1((bytes,))?
+    } else {
+        class.call1(((bytes, inet.prefix),))?
+    })
 }
 
 fn date<'py>(py: Python<'py>, days: i32, value: &Value<'_>) -> Result<Bound<'py, PyAny>, Fail> {
@@ -150,9 +196,22 @@ fn date<'py>(py: Python<'py>, days: i32, value: &Value<'_>) -> Result<Bound<'py,
         _ => datetime::civil_from_days(i64::from(days)),
     };
     if !(1..=9999).contains(&year) {
-        return Err(beyond("date", value));
+        return shown(py, value);
     }
     Ok(PyDate::new(py, year as i32, month as u8, day as u8)?.into_any())
+}
+
+fn time<'py>(
+    py: Python<'py>,
+    micros: i64,
+    zone: Option<&Bound<'py, PyTzInfo>>,
+    value: &Value<'_>,
+) -> Result<Bound<'py, PyAny>, Fail> {
+    let (hour, minute, second, micro) = clock(micros);
+    if hour == 24 {
+        return shown(py, value);
+    }
+    Ok(PyTime::new(py, hour, minute, second, micro, zone)?.into_any())
 }
 
 fn timestamp<'py>(
@@ -169,7 +228,7 @@ fn timestamp<'py>(
     }
     let (year, month, day) = datetime::civil_from_days(micros.div_euclid(datetime::MICROS_PER_DAY));
     if !(1..=9999).contains(&year) {
-        return Err(beyond("timestamp", value));
+        return shown(py, value);
     }
     let (hour, minute, second, micro) = clock(micros.rem_euclid(datetime::MICROS_PER_DAY));
     Ok(PyDateTime::new(

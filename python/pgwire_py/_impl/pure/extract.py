@@ -1,4 +1,4 @@
-"""Python objects → values of a PostgreSQL type, and back.
+"""Python objects → values of a PostgreSQL type.
 
 A ``str`` is read by the type's text rules; for text types any other object becomes the text PostgreSQL would print.
 """
@@ -6,24 +6,26 @@ A ``str`` is read by the type's text rules; for text types any other object beco
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
-from datetime import date, datetime, time, timedelta, timezone
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 from uuid import UUID
 
 from ..json_text import json_text
-from .types import BadValue, PgType, array, clip, floats, numeric, pg_type, syntax, text
+from .types import BadValue, PgType, array, clip, floats, money, network, numeric, pg_type, syntax, system, text, timetz
 from .types import datetime as moments
 from .types import uuid as uuids
 from .types.bytea import to_text as hex_text
-from .types.interval import Interval
+from .types.interval import INFINITY, NEGATIVE_INFINITY, Interval
 from .types.interval import to_text as interval_text
 from .types.structured import STRUCTURED
 
 _MIN8, _MAX8 = -(1 << 63), (1 << 63) - 1
 _MICROSECOND = timedelta(microseconds=1)
+ADDRESSES = (IPv4Address, IPv6Address, IPv4Network, IPv6Network)
 
 
 def extract(kind: PgType, value: object, depth: int = 0) -> Any:
@@ -100,7 +102,7 @@ def as_double(value: object) -> float:
     return _float("double precision", value)
 
 
-def _numeric(value: object) -> numeric.Numeric:
+def _numeric(value: object, name: str = "numeric") -> numeric.Numeric:
     if isinstance(value, Decimal):
         return numeric.parse(str(value))
     if isinstance(value, float):
@@ -110,7 +112,7 @@ def _numeric(value: object) -> numeric.Numeric:
         return numeric.parse(_integer_text(number))
     found = _as_float(value)
     if found is None:
-        raise mismatch("numeric", value)
+        raise mismatch(name, value)
     return numeric.parse(floats.to_text8(found))
 
 
@@ -137,6 +139,8 @@ def _as_text(value: object) -> str:
         return interval_text(_interval(value))
     if isinstance(value, UUID):
         return uuids.to_text(value.int.to_bytes(16, "big"))
+    if isinstance(value, ADDRESSES):
+        return str(value)
     number = _index(value)
     if number is not None:
         return _integer_text(number)
@@ -194,10 +198,21 @@ def _date(value: object) -> int:
     return moments.MIN32 if fields == (1, 1, 1) else moments.days_from_civil(*fields)
 
 
-def _time(value: object) -> int:
+def _time(value: object, name: str = "time") -> int:
     if not isinstance(value, (time, datetime)):
-        raise mismatch("time", value)
+        raise mismatch(name, value)
     return ((value.hour * 60 + value.minute) * 60 + value.second) * 1_000_000 + value.microsecond
+
+
+def _timetz(value: object) -> timetz.TimeTz:
+    micros = _time(value, "time with time zone")
+    assert isinstance(value, (time, datetime))
+    if value.tzinfo is None:
+        return timetz.make(micros, 0)
+    offset = value.utcoffset()
+    if offset is None:
+        raise BadValue("22023", "a time whose offset depends on the date has no offset")
+    return timetz.make(micros, -(offset // timedelta(seconds=1)))
 
 
 _LAST = 252_455_615_999_999_999
@@ -222,12 +237,60 @@ def _timestamp(value: object, name: str = "timestamp") -> int:
 
 
 def _interval(value: object) -> Interval:
-    """Days and time of a timedelta, both with the sign of the whole."""
+    """Days and time of a timedelta, both with the sign of the whole; the longest and the shortest one are the infinities."""
     if not isinstance(value, timedelta):
         raise mismatch("interval", value)
+    if value in (timedelta.max, timedelta.min):
+        return INFINITY if value == timedelta.max else NEGATIVE_INFINITY
     total = value // _MICROSECOND
     days, micros = divmod(abs(total), moments.MICROS_PER_DAY)
     return Interval(0, days, micros) if total >= 0 else Interval(0, -days, -micros)
+
+
+def _tid(value: object) -> system.Tid:
+    if not isinstance(value, (list, tuple)):
+        raise mismatch("tid", value)
+    if len(value) != 2:
+        raise BadValue("42804", "a tid is a tuple of 2")
+    block, offset = (_integer("tid", item) for item in value)
+    if block is None or offset is None or not (0 <= block < 1 << 32 and 0 <= offset < 1 << 16):
+        raise BadValue("22003", "tid out of range")
+    return system.Tid(block, offset)
+
+
+def _snapshot(value: object) -> system.Snapshot:
+    if not isinstance(value, (list, tuple)):
+        raise mismatch("pg_snapshot", value)
+    if len(value) != 3:
+        raise BadValue("42804", "a pg_snapshot is a tuple of 3")
+    xmin, xmax = (_integer("pg_snapshot", item) for item in value[:2])
+    if not isinstance(value[2], (list, tuple)):
+        raise mismatch("pg_snapshot", value[2])
+    numbers = [xmin, xmax, *(_integer("pg_snapshot", item) for item in value[2])]
+    fitting = [number for number in numbers if number is not None and 0 <= number < 1 << 64]
+    made = system.make_snapshot(fitting[0], fitting[1], fitting[2:]) if len(fitting) == len(numbers) else None
+    if made is None:
+        raise BadValue("22003", "pg_snapshot out of range")
+    return made
+
+
+def _char(value: object) -> int:
+    data = _buffer(value)
+    if data is None:
+        raise mismatch('"char"', value)
+    if len(data) > 1:
+        raise BadValue("22003", '"char" out of range')
+    return data[0] if data else 0
+
+
+def _inet(name: str, value: object) -> network.Inet:
+    if not isinstance(value, ADDRESSES):
+        raise mismatch(name, value)
+    return network.parse(name, str(value))
+
+
+def _text_alone(name: str, value: object) -> str:
+    raise mismatch(name, value)
 
 
 def _uuid(value: object) -> bytes:
@@ -251,6 +314,22 @@ _EXTRACT: dict[str, Callable[[Any], Any]] = {
     "int4": ranged("integer", "integer", -(1 << 31), (1 << 31) - 1),
     "int8": ranged("bigint", "bigint", _MIN8, _MAX8),
     "oid": ranged("oid", "OID", 0, (1 << 32) - 1),
+    "xid": ranged("xid", "xid", 0, (1 << 32) - 1),
+    "cid": ranged("cid", "cid", 0, (1 << 32) - 1),
+    "xid8": ranged("xid8", "xid8", 0, (1 << 64) - 1),
+    "reg": ranged("oid", "OID", 0, (1 << 32) - 1),
+    "pg_lsn": ranged("pg_lsn", "pg_lsn", 0, (1 << 64) - 1),
+    "tid": _tid,
+    "snapshot": _snapshot,
+    "money": lambda value: money.from_numeric(_numeric(value, "money")),
+    "name": lambda value: system.clip_name(_as_text(value)),
+    "char": _char,
+    "timetz": _timetz,
+    "inet": partial(_inet, "inet"),
+    "cidr": partial(_inet, "cidr"),
+    "jsonpath": partial(_text_alone, "jsonpath"),
+    "macaddr": partial(_text_alone, "macaddr"),
+    "macaddr8": partial(_text_alone, "macaddr8"),
     "float4": lambda value: floats.narrow(_float("real", value)),
     "float8": lambda value: _float("double precision", value),
     "numeric": _numeric,
@@ -275,12 +354,13 @@ class _Walk:
     def __init__(self, element: PgType, depth: int) -> None:
         self.element = element
         self.depth = depth
-        # A list is always a dimension more; a tuple may be an element that has parts.
-        self.blocks: Any = list if element.kind.code in STRUCTURED else (list, tuple)
+        # A tuple is an element of its own where the elements are tuples.
+        tuples = element.kind.code in STRUCTURED or element.kind.code in ("tid", "snapshot")
+        self.blocks: tuple[type[Sequence[Any]], ...] = (list,) if tuples else (list, tuple)
         self.dimensions: list[int] = []
         self.items: list[Any] = []
 
-    def sequence(self, value: list[Any] | tuple[Any, ...], depth: int) -> None:
+    def sequence(self, value: Sequence[Any], depth: int) -> None:
         size = len(value)
         if len(self.dimensions) == depth:
             if self.items:
@@ -298,71 +378,6 @@ class _Walk:
                 raise array.ragged()
             else:
                 self.items.append(None if item is None else extract(self.element, item, self.depth))
-
-
-def to_python(kind: PgType, value: Any) -> object:
-    """The Python object of a value: 22008 for a date or time that Python's types do not reach."""
-    code = kind.kind.code
-    made = partial(structured.to_python, code) if code in STRUCTURED else _TO_PYTHON.get(code, _same)
-    if not kind.element:
-        return made(value)
-    items = tuple(None if item is None else made(item) for item in value.items)
-    return structured.to_list(value._replace(items=items))
-
-
-def _same(value: object) -> object:
-    return value
-
-
-def _beyond(name: str, shown: str) -> BadValue:
-    return BadValue("22008", f'{name} out of range: "{clip(shown)}"')
-
-
-def _to_date(days: int) -> date:
-    if days in (moments.MAX32, moments.MIN32):
-        return date.max if days > 0 else date.min
-    year, month, day = moments.civil_from_days(days)
-    if not 1 <= year <= 9999:
-        raise _beyond("date", moments.date_text(days))
-    return date(year, month, day)
-
-
-def _to_time(micros: int) -> time:
-    if micros == moments.MICROS_PER_DAY:
-        raise _beyond("time", moments.time_text(micros))
-    seconds, micro = divmod(micros, 1_000_000)
-    return time(seconds // 3600, seconds // 60 % 60, seconds % 60, micro)
-
-
-def _to_timestamp(micros: int, zone: timezone | None) -> datetime:
-    if micros in (moments.MAX64, moments.MIN64):
-        return (datetime.max if micros > 0 else datetime.min).replace(tzinfo=zone)
-    days, of_day = divmod(micros, moments.MICROS_PER_DAY)
-    year, month, day = moments.civil_from_days(days)
-    if not 1 <= year <= 9999:
-        raise _beyond("timestamp", moments.timestamp_text(micros, zone is not None))
-    return datetime.combine(date(year, month, day), _to_time(of_day), zone)
-
-
-def _to_timedelta(value: Interval) -> timedelta:
-    """A month counts thirty days."""
-    days, micros = divmod(value.micros, moments.MICROS_PER_DAY)
-    days += value.days + value.months * 30
-    if abs(days) > 999_999_999:
-        raise _beyond("interval", interval_text(value))
-    return timedelta(days=days, microseconds=micros)
-
-
-_TO_PYTHON: dict[str, Callable[[Any], object]] = {
-    "numeric": lambda value: Decimal(numeric.to_text(value)),
-    "raw": lambda value: value.decode("utf-8", "replace"),
-    "date": _to_date,
-    "time": _to_time,
-    "timestamp": lambda value: _to_timestamp(value, None),
-    "timestamptz": lambda value: _to_timestamp(value, timezone.utc),
-    "interval": _to_timedelta,
-    "uuid": lambda value: UUID(bytes=value),
-}
 
 
 # It needs the functions above.

@@ -8,6 +8,7 @@ from typing import Any
 from ...values import Array, BitString, Box, Circle, Line, LineSegment, Multirange, Path, Point, Polygon, Range
 from ..record_types import field_type
 from . import extract as scalars
+from . import python_values
 from .types import BadValue, array, bits, pg_type, ranges, record, shapes, tsquery, tsvector, vectors
 from .types.structured import SHAPES, SUBTYPES
 
@@ -33,11 +34,11 @@ def _range(code: str) -> Callable[[ranges.Range], Range[Any]]:
         if value.empty:
             return Range(empty=True)
         low, high = value.lower, value.upper
-        return Range(
-            None if low is None else scalars.to_python(of, low.value),
-            None if high is None else scalars.to_python(of, high.value),
-            lower_inc=low is not None and low.inclusive,
-            upper_inc=high is not None and high.inclusive,
+        return Range._trusted(
+            None if low is None else python_values.to_python(of, low.value),
+            None if high is None else python_values.to_python(of, high.value),
+            low is not None and low.inclusive,
+            high is not None and high.inclusive,
         )
 
     return make
@@ -48,7 +49,7 @@ _RANGES = {code: _range(code) for code in SUBTYPES}
 
 
 def _multirange(code: str) -> Callable[[tuple[ranges.Range, ...]], object]:
-    return lambda value: Multirange(_RANGES[code](item) for item in value)
+    return lambda value: Multirange._trusted(_RANGES[code](item) for item in value)
 
 
 def _record(fields: tuple[record.Field, ...]) -> tuple[object, ...]:
@@ -60,7 +61,7 @@ def _field(field: record.Field) -> object:
     # Bytes of a type that is not known and that are no text were kept as they are.
     if field.value is None or (kind.kind.code == "raw" and not _is_utf8(field.value)):
         return field.value
-    return scalars.to_python(kind, field.value)
+    return python_values.to_python(kind, field.value)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ...errors import postgres_error
 from ..value_errors import decode_failure, encode_failure
-from .extract import extract, to_python
+from .extract import extract
+from .python_values import to_python
 from .rows import format_flags, is_binary
 from .types import BadValue, pg_type
 

@@ -184,6 +184,18 @@ pub fn parse_date(input: &str) -> Result<i32> {
 
 /// Reads a time of day, alone or behind a date; a zone behind it is checked and dropped.
 pub fn parse_time(input: &str) -> Result<i64> {
+    Ok(parse_clock(Kind::Time, input)?.micros)
+}
+
+/// Microseconds of the day, seconds east of Greenwich.
+pub(super) struct Clock {
+    pub micros: i64,
+    pub east: i64,
+}
+
+/// Reads a time of day and its zone, alone or behind a date.
+pub(super) fn parse_clock(kind: Kind, input: &str) -> Result<Clock> {
+    let syntax = || ValueError::syntax(kind, input);
     let mut cursor = Cursor {
         rest: text::trim(input),
     };
@@ -191,15 +203,14 @@ pub fn parse_time(input: &str) -> Result<i64> {
         cursor.rest = text::trim(input);
     }
     cursor.gap();
-    let clock = cursor
-        .clock()
-        .ok_or_else(|| ValueError::syntax(Kind::Time, input))?;
-    cursor
+    let micros = cursor.clock().ok_or_else(syntax)?;
+    let east = cursor
         .zone()
         .filter(|_| cursor.rest.is_empty())
-        .ok_or_else(|| ValueError::syntax(Kind::Time, input))?
-        .ok_or_else(|| field(input))?;
-    clock.ok_or_else(|| field(input))
+        .ok_or_else(syntax)?;
+    let east = east.ok_or_else(|| displacement(input))?;
+    let micros = micros.ok_or_else(|| field(input))?;
+    Ok(Clock { micros, east })
 }
 
 /// Reads a timestamp; an offset is applied with a zone and dropped without one, as PostgreSQL does.
@@ -269,9 +280,8 @@ impl Stamp {
         if !cursor.rest.is_empty() {
             return Err(syntax());
         }
-        let (Some(micros), Some(offset)) = (clock, offset) else {
-            return Err(field(input));
-        };
+        let offset = offset.ok_or_else(|| displacement(input))?;
+        let micros = clock.ok_or_else(|| field(input))?;
         if year == 0 || !(1..=12).contains(&month) || year > 6_000_000 {
             return Err(field(input));
         }
@@ -440,6 +450,11 @@ fn field(input: &str) -> ValueError {
         "22008",
         format!("date/time field value out of range: \"{}\"", clip(input)),
     )
+}
+
+fn displacement(input: &str) -> ValueError {
+    let message = format!("time zone displacement out of range: \"{}\"", clip(input));
+    ValueError::new("22009", message)
 }
 
 fn out_of_range(kind: Kind, input: &str) -> ValueError {

@@ -1,5 +1,6 @@
-//! interval (PostgreSQL 8.5.4): months, days and microseconds; IntervalStyle postgres.
-use super::{Kind, Result, ValueError, clip, datetime, integers, text};
+//! interval (PostgreSQL 8.5.4): months, days and microseconds, and how its text is read; `interval_text` prints it.
+use super::interval_text::{self, Style};
+use super::{Kind, Result, ValueError, clip, datetime, text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Interval {
@@ -9,6 +10,17 @@ pub struct Interval {
 }
 
 impl Interval {
+    pub const INFINITY: Interval = Interval {
+        months: i32::MAX,
+        days: i32::MAX,
+        micros: i64::MAX,
+    };
+    pub const NEGATIVE_INFINITY: Interval = Interval {
+        months: i32::MIN,
+        days: i32::MIN,
+        micros: i64::MIN,
+    };
+
     pub fn from_binary(bytes: &[u8; 16]) -> Interval {
         let word = |at: usize| {
             i32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
@@ -28,55 +40,37 @@ impl Interval {
     }
 
     pub fn write_text(&self, out: &mut Vec<u8>) {
-        let start = out.len();
-        let mut after_negative = false;
-        for (value, unit) in [
-            (self.months / 12, "year"),
-            (self.months % 12, "mon"),
-            (self.days, "day"),
-        ] {
-            if value == 0 {
-                continue;
-            }
-            let space = if out.len() > start { " " } else { "" };
-            // A positive part behind a negative one carries its sign.
-            let sign = if after_negative && value > 0 { "+" } else { "" };
-            let plural = if value == 1 { "" } else { "s" };
-            out.extend_from_slice(format!("{space}{sign}{value} {unit}{plural}").as_bytes());
-            after_negative = value < 0;
-        }
-        if self.micros == 0 && out.len() > start {
-            return;
-        }
-        if out.len() > start {
-            out.push(b' ');
-        }
-        if self.micros < 0 {
-            out.push(b'-');
-        } else if after_negative {
-            out.push(b'+');
-        }
-        let micros = self.micros.unsigned_abs();
-        let seconds = micros / 1_000_000;
-        let hours = seconds / 3600;
-        if hours < 10 {
-            out.push(b'0');
-        }
-        integers::write_text(out, hours as i64);
-        let mut buffer = [b':'; 13];
-        buffer[1..3].copy_from_slice(&integers::pair((seconds / 60 % 60) as u32));
-        buffer[4..6].copy_from_slice(&integers::pair((seconds % 60) as u32));
-        let length = 6 + datetime::format_fraction(&mut buffer[6..], (micros % 1_000_000) as u32);
-        integers::append(out, &buffer, length);
+        interval_text::write(out, self, Style::Postgres);
     }
 
-    /// Reads PostgreSQL's own form (`1 year 2 mons -3 days 04:05:06.5`, with `@` and `ago`), SQL's (`1-2`) and ISO 8601's (`P1Y2MT3H`).
+    /// True for infinity and false for -infinity, which PostgreSQL 17 brought: the extremes of all parts.
+    pub fn infinity(&self) -> Option<bool> {
+        match *self {
+            Interval::INFINITY => Some(true),
+            Interval::NEGATIVE_INFINITY => Some(false),
+            _ => None,
+        }
+    }
+
+    /// As `parse_styled` with the style postgres.
     pub fn parse(input: &str) -> Result<Interval> {
+        Interval::parse_styled(input, Style::Postgres)
+    }
+
+    /// Reads every style: PostgreSQL's own (`1 year 2 mons -3 days 04:05:06.5`, with `@` and `ago`), SQL's (`1-2 3 4:05:06`) and
+    /// ISO 8601's (`P1Y2MT3H`, `P0001-02-03T04:05:06`). With the style sql_standard, a minus sign in front that is the only sign holds
+    /// for all parts.
+    pub fn parse_styled(input: &str, style: Style) -> Result<Interval> {
         let trimmed = text::trim(input);
+        match trimmed.to_ascii_lowercase().as_str() {
+            "infinity" | "+infinity" => return Ok(Interval::INFINITY),
+            "-infinity" => return Ok(Interval::NEGATIVE_INFINITY),
+            _ => {}
+        }
         let mut sum = Sum::default();
         let read = match trimmed.strip_prefix('P') {
             Some(rest) => sum.iso(rest),
-            None => sum.verbose(trimmed),
+            None => sum.verbose(trimmed, style == Style::SqlStandard),
         };
         read.ok_or_else(|| ValueError::syntax(Kind::Interval, input))?;
         sum.finish().ok_or_else(|| {
@@ -113,7 +107,7 @@ impl Sum {
         })
     }
 
-    fn verbose(&mut self, input: &str) -> Option<()> {
+    fn verbose(&mut self, input: &str, sql_standard: bool) -> Option<()> {
         let lower = input.to_ascii_lowercase();
         let mut rest = text::trim(lower.strip_prefix('@').unwrap_or(&lower));
         let mut ago = false;
@@ -146,6 +140,15 @@ impl Sum {
         }
         if fields == 0 {
             return None;
+        }
+        let signed = |word: &str| word.starts_with(['-', '+']);
+        if sql_standard
+            && lower.starts_with('-')
+            && !lower.split_ascii_whitespace().skip(1).any(signed)
+        {
+            for part in [&mut self.months, &mut self.days, &mut self.micros] {
+                *part = -part.abs();
+            }
         }
         if ago {
             (self.months, self.days, self.micros) = (-self.months, -self.days, -self.micros);
@@ -197,6 +200,16 @@ impl Sum {
         Some(tail)
     }
 
+    /// `Y-M-D` of ISO 8601's alternative form; what follows it.
+    fn years_months_days<'a>(&mut self, text: &'a str) -> Option<&'a str> {
+        let (years, rest) = take_digits(text)?;
+        let (months, rest) = take_digits(rest.strip_prefix('-')?)?;
+        let (days, tail) = take_digits(rest.strip_prefix('-')?)?;
+        self.months += i128::from(years) * 12 + i128::from(months);
+        self.days += i128::from(days);
+        Some(tail)
+    }
+
     fn iso(&mut self, text: &str) -> Option<()> {
         let mut rest = text;
         let mut in_time = false;
@@ -208,6 +221,16 @@ impl Sum {
                 }
                 in_time = true;
                 rest = tail;
+                continue;
+            }
+            let written_out = if in_time {
+                self.clock(rest)
+            } else {
+                self.years_months_days(rest)
+            };
+            if let Some(tail) = written_out {
+                rest = tail;
+                fields += 1;
                 continue;
             }
             let (number, tail) = take_number(rest)?;

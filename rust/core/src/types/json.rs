@@ -1,15 +1,16 @@
-//! json and jsonb: the text is passed on as it is; jsonb's binary format has a version byte in front.
+//! json, jsonb and jsonpath: the text is passed on as it is; the binary format of the latter two has a version byte in front.
 use super::{Result, ValueError, text};
 
-pub const JSONB_VERSION: u8 = 1;
+/// Of jsonb and of jsonpath.
+pub const VERSION: u8 = 1;
 
-/// The text of a binary jsonb value.
-pub fn from_jsonb(bytes: &[u8]) -> Result<&str> {
+/// The text behind the version byte of a binary value of the type `name`.
+pub fn versioned<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str> {
     match bytes.split_first() {
-        Some((&JSONB_VERSION, rest)) => text::from_utf8(rest),
+        Some((&VERSION, rest)) => text::from_utf8(rest),
         Some((version, _)) => Err(ValueError::new(
             "22P03",
-            format!("unsupported jsonb version number {version}"),
+            format!("unsupported {name} version number {version}"),
         )),
         None => Err(ValueError::binary()),
     }

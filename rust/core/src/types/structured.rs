@@ -3,6 +3,7 @@ use super::bits::Bits;
 use super::ranges::{self, Range, Subtype};
 use super::record::{self, Field};
 use super::shapes::Shape;
+use super::table::oid;
 use super::tsquery::TsQuery;
 use super::tsvector::TsVector;
 use super::vectors::{Element, Vector};
@@ -40,68 +41,35 @@ pub enum Structured {
     Vector(Vector),
 }
 
-/// OID of the element type of an array of such values, else 0.
-pub fn element_of(oid: u32) -> u32 {
-    match oid {
-        1561 => 1560,
-        1563 => 1562,
-        1017 => 600,
-        1018 => 601,
-        1019 => 602,
-        1020 => 603,
-        1027 => 604,
-        629 => 628,
-        719 => 718,
-        3905 => 3904,
-        3907 => 3906,
-        3909 => 3908,
-        3911 => 3910,
-        3913 => 3912,
-        3927 => 3926,
-        6150 => 4451,
-        6151 => 4532,
-        6152 => 4533,
-        6153 => 4534,
-        6155 => 4535,
-        6157 => 4536,
-        2287 => 2249,
-        3643 => 3614,
-        3645 => 3615,
-        1006 => 22,
-        1013 => 30,
-        _ => 0,
-    }
-}
-
 impl Structure {
-    pub fn of(oid: u32) -> Option<Structure> {
-        Some(match oid {
-            1560 => Structure::Bit,
-            1562 => Structure::VarBit,
-            600 => Structure::Point,
-            601 => Structure::Lseg,
-            602 => Structure::Path,
-            603 => Structure::Box,
-            604 => Structure::Polygon,
-            628 => Structure::Line,
-            718 => Structure::Circle,
-            3904 => Structure::Range(Subtype::Int4),
-            3906 => Structure::Range(Subtype::Numeric),
-            3908 => Structure::Range(Subtype::Timestamp),
-            3910 => Structure::Range(Subtype::TimestampTz),
-            3912 => Structure::Range(Subtype::Date),
-            3926 => Structure::Range(Subtype::Int8),
-            4451 => Structure::Multirange(Subtype::Int4),
-            4532 => Structure::Multirange(Subtype::Numeric),
-            4533 => Structure::Multirange(Subtype::Timestamp),
-            4534 => Structure::Multirange(Subtype::TimestampTz),
-            4535 => Structure::Multirange(Subtype::Date),
-            4536 => Structure::Multirange(Subtype::Int8),
-            2249 => Structure::Record,
-            3614 => Structure::TsVector,
-            3615 => Structure::TsQuery,
-            22 => Structure::Vector(Element::Int2),
-            30 => Structure::Vector(Element::Oid),
+    pub fn of(type_oid: u32) -> Option<Structure> {
+        Some(match type_oid {
+            oid::BIT => Structure::Bit,
+            oid::VARBIT => Structure::VarBit,
+            oid::POINT => Structure::Point,
+            oid::LSEG => Structure::Lseg,
+            oid::PATH => Structure::Path,
+            oid::BOX => Structure::Box,
+            oid::POLYGON => Structure::Polygon,
+            oid::LINE => Structure::Line,
+            oid::CIRCLE => Structure::Circle,
+            oid::INT4RANGE => Structure::Range(Subtype::Int4),
+            oid::NUMRANGE => Structure::Range(Subtype::Numeric),
+            oid::TSRANGE => Structure::Range(Subtype::Timestamp),
+            oid::TSTZRANGE => Structure::Range(Subtype::TimestampTz),
+            oid::DATERANGE => Structure::Range(Subtype::Date),
+            oid::INT8RANGE => Structure::Range(Subtype::Int8),
+            oid::INT4MULTIRANGE => Structure::Multirange(Subtype::Int4),
+            oid::NUMMULTIRANGE => Structure::Multirange(Subtype::Numeric),
+            oid::TSMULTIRANGE => Structure::Multirange(Subtype::Timestamp),
+            oid::TSTZMULTIRANGE => Structure::Multirange(Subtype::TimestampTz),
+            oid::DATEMULTIRANGE => Structure::Multirange(Subtype::Date),
+            oid::INT8MULTIRANGE => Structure::Multirange(Subtype::Int8),
+            oid::RECORD => Structure::Record,
+            oid::TSVECTOR => Structure::TsVector,
+            oid::TSQUERY => Structure::TsQuery,
+            oid::INT2VECTOR => Structure::Vector(Element::Int2),
+            oid::OIDVECTOR => Structure::Vector(Element::Oid),
             _ => return None,
         })
     }

@@ -1,4 +1,4 @@
-//! Text: UTF-8 without NUL (PostgreSQL 24.3), and the white space its input functions skip.
+//! Text: UTF-8 without NUL (PostgreSQL 24.3), name and "char", and the white space that input functions skip.
 use super::{Result, ValueError};
 
 /// The text, if it is UTF-8 without NUL.
@@ -63,4 +63,45 @@ fn malformed(rest: &[u8]) -> ValueError {
             shown.join(" ")
         ),
     )
+}
+
+/// Most bytes of a name.
+pub const MAX_NAME: usize = 63;
+
+/// The text, cut before the first character that ends behind 63 bytes, as namein does.
+pub fn clip_name(text: &str) -> &str {
+    let mut end = text.len().min(MAX_NAME);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// A name's binary format; 42622 for more than 63 bytes.
+pub fn name_from_binary(bytes: &[u8]) -> Result<&str> {
+    let name = from_utf8(bytes)?;
+    if name.len() > MAX_NAME {
+        return Err(ValueError::new("42622", "identifier too long"));
+    }
+    Ok(name)
+}
+
+/// Reads a `"char"`: its first byte, or `\ooo` as a whole; nothing is a zero byte (charin of PostgreSQL 16).
+pub fn parse_char(text: &str) -> u8 {
+    match text.as_bytes() {
+        [] => 0,
+        [b'\\', a @ b'0'..=b'7', b @ b'0'..=b'7', c @ b'0'..=b'7'] => {
+            (a - b'0') << 6 | (b - b'0') << 3 | (c - b'0')
+        }
+        [first, ..] => *first,
+    }
+}
+
+/// A `"char"`: ASCII as it is, nothing for a zero byte, `\ooo` above 127 (charout of PostgreSQL 16).
+pub fn write_char(out: &mut Vec<u8>, byte: u8) {
+    match byte {
+        0 => {}
+        1..128 => out.push(byte),
+        128.. => out.extend_from_slice(format!("\\{byte:03o}").as_bytes()),
+    }
 }

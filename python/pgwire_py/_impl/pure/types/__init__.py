@@ -22,12 +22,17 @@ from . import (
     integers,
     interval,
     json,
+    mac,
+    money,
+    network,
     numeric,
     ranges,
     record,
     shapes,
     structured,
+    system,
     text,
+    timetz,
     tsquery,
     tsvector,
     uuid,
@@ -64,6 +69,9 @@ class PgType(NamedTuple):
     def decode(self, binary: bool, data: bytes) -> Any:
         """Reads a value's bytes in a format."""
         if not binary:
+            if self.kind.code == "char" and len(data) == 1 and data[0] > 127 and not self.element:
+                # Before version 16, PostgreSQL sent a byte above 127 as it is.
+                return data[0]
             return self.parse(text.from_utf8(data))
         if self.element:
             return array.from_binary(data, self.element, self.kind.decode)
@@ -145,6 +153,11 @@ def _timestamp(code: str, name: str, with_zone: bool) -> Kind:
     )
 
 
+def _network(name: str) -> Kind:
+    decode = partial(network.from_binary, name)
+    return _kind(name, name, partial(network.parse, name), network.to_text, decode, network.to_binary)
+
+
 def _decode_field(oid: int, data: bytes, depth: int) -> Any:
     return pg_type(oid).decode_within(data, depth)
 
@@ -207,10 +220,34 @@ _KINDS = {
         _integer("int2", "smallint", "h", -(1 << 15), (1 << 15) - 1),
         _integer("int4", "integer", "i", -(1 << 31), (1 << 31) - 1),
         _integer("int8", "bigint", "q", -(1 << 63), (1 << 63) - 1),
-        _integer("oid", "oid", "I", 0, (1 << 32) - 1),
+        _kind("oid", "oid", partial(system.parse32, "oid"), str, *_packed("I")),
+        _kind("xid", "xid", partial(system.parse32, "xid"), str, *_packed("I")),
+        _kind("cid", "cid", partial(system.parse32, "cid"), str, *_packed("I")),
+        _kind("xid8", "xid8", partial(system.parse64, "xid8"), str, *_packed("Q")),
+        _kind("reg", "oid", system.parse_reg, system.reg_text, _packed("I")[0], system.reg_binary),
+        _kind("tid", "tid", system.parse_tid, system.tid_text, system.tid_from_binary, system.tid_to_binary),
+        _kind("pg_lsn", "pg_lsn", system.parse_lsn, system.lsn_text, *_packed("Q")),
+        _kind(
+            "snapshot",
+            "pg_snapshot",
+            system.parse_snapshot,
+            system.snapshot_text,
+            system.snapshot_from_binary,
+            system.snapshot_to_binary,
+        ),
         _kind("float4", "real", floats.parse4, floats.to_text4, *_packed("f")),
         _kind("float8", "double precision", floats.parse8, floats.to_text8, *_packed("d")),
         _kind("numeric", "numeric", numeric.parse, numeric.to_text, numeric.from_binary, numeric.to_binary),
+        _kind("money", "money", money.parse, money.to_text, *_packed("q")),
+        Kind("name", "name", system.clip_name, system.name_from_binary, text.to_utf8, text.to_utf8),
+        _kind(
+            "char",
+            '"char"',
+            system.parse_char,
+            system.char_text,
+            system.char_from_binary,
+            lambda value: bytes((value,)),
+        ),
         Kind("text", "text", text.check, text.from_utf8, text.to_utf8, text.to_utf8),
         Kind(
             "raw",
@@ -221,10 +258,12 @@ _KINDS = {
             bytes,
         ),
         Kind("json", "json", text.check, text.from_utf8, text.to_utf8, text.to_utf8),
-        Kind("jsonb", "jsonb", text.check, json.from_jsonb, text.to_utf8, lambda value: b"\1" + text.to_utf8(value)),
+        Kind("jsonb", "jsonb", text.check, partial(json.versioned, "jsonb"), text.to_utf8, json.to_versioned),
+        Kind("jsonpath", "jsonpath", text.check, partial(json.versioned, "jsonpath"), text.to_utf8, json.to_versioned),
         _kind("bytea", "bytea", bytea.parse, bytea.to_text, bytes, bytes),
         _kind("date", "date", datetime.parse_date, datetime.date_text, *_packed("i", datetime.check_date)),
         _kind("time", "time", datetime.parse_time, datetime.time_text, *_packed("q", datetime.check_time)),
+        _kind("timetz", "time with time zone", timetz.parse, timetz.to_text, timetz.from_binary, timetz.to_binary),
         _timestamp("timestamp", "timestamp", False),
         _timestamp("timestamptz", "timestamp with time zone", True),
         _kind(
@@ -236,6 +275,10 @@ _KINDS = {
             interval.to_binary,
         ),
         _kind("uuid", "uuid", uuid.parse, uuid.to_text, _sized(16, bytes), bytes),
+        _network("inet"),
+        _network("cidr"),
+        _kind("macaddr", "macaddr", mac.parse, mac.to_text, _sized(6, bytes), bytes),
+        _kind("macaddr8", "macaddr8", mac.parse8, mac.to_text, mac.from_binary8, bytes),
         Kind("void", "void", lambda _: "", lambda _: "", lambda _: b"", lambda _: b""),
     )
 }
@@ -263,18 +306,21 @@ _KINDS |= {
 }
 
 _CODES = {
-    **dict.fromkeys(("char", "name", "text", "unknown", "bpchar", "varchar"), "text"),
-    **dict.fromkeys(("regproc", "oid", "xid", "regclass", "regtype"), "oid"),
+    **dict.fromkeys(("text", "unknown", "bpchar", "varchar", "xml", "cstring", "refcursor"), "text"),
+    **dict.fromkeys(("pg_snapshot", "txid_snapshot"), "snapshot"),
 }
+"""Codes of the kinds of types that are called otherwise."""
+
+
+def _code(name: str) -> str:
+    if name.startswith("reg"):
+        return "reg"
+    return _CODES.get(name, name)
 
 
 @lru_cache(maxsize=1024)
 def pg_type(oid: int) -> PgType:
-    """The type with this OID; an unknown one is text, or bytes as they are."""
-    element = ELEMENT_OF.get(oid) or structured.ELEMENT_OF.get(oid, 0)
-    if (element or oid) in structured.CODES:
-        return PgType(oid, _KINDS[structured.CODES[element or oid]], element)
+    """The type with this OID; a type without a codec of its own is text, or bytes as they are."""
+    element = ELEMENT_OF.get(oid, 0)
     info = TYPES.get(element or oid)
-    if info is None:
-        return PgType(oid, _KINDS["raw"], 0)
-    return PgType(oid, _KINDS[_CODES.get(info.name, info.name)], element)
+    return PgType(oid, (info and _KINDS.get(_code(info.name))) or _KINDS["raw"], element)

@@ -19,7 +19,7 @@ def clip(text: str) -> str:
     return text if len(text) <= PREVIEW else text[:PREVIEW] + "…"
 
 
-TEMPORAL = frozenset({"date", "time", "timestamp", "timestamp with time zone", "interval"})
+TEMPORAL = frozenset({"date", "time", "time with time zone", "timestamp", "timestamp with time zone", "interval"})
 
 
 def syntax(name: str, text: str) -> BadValue:

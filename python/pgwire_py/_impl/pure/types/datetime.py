@@ -95,19 +95,26 @@ def parse_date(text: str) -> int:
 
 def parse_time(text: str) -> int:
     """Reads a time of day, alone or behind a date; a zone behind it is checked and dropped."""
+    return parse_clock("time", text)[0]
+
+
+def parse_clock(name: str, text: str) -> tuple[int, int]:
+    """Reads a time of day and its zone, alone or behind a date: microseconds of the day, seconds east of Greenwich."""
     cursor = _Cursor(text.strip(SPACE))
     if ":" in text and cursor.date() is None:
         cursor = _Cursor(text.strip(SPACE))
     cursor.gap()
     clock = cursor.clock()
     if clock is None:
-        raise syntax("time", text)
+        raise syntax(name, text)
     zone = cursor.zone()
     if zone is None or cursor.rest:
-        raise syntax("time", text)
-    if clock is OUTSIDE or zone is OUTSIDE:
+        raise syntax(name, text)
+    if zone is OUTSIDE:
+        raise _displacement(text)
+    if clock is OUTSIDE:
         raise _field(text)
-    return int(clock)
+    return int(clock), int(zone)
 
 
 def parse_timestamp(text: str, with_zone: bool) -> int:
@@ -151,7 +158,9 @@ def _parse_stamp(name: str, text: str) -> bool | tuple[int, int, int]:
     if cursor.rest:
         raise syntax(name, text)
     year, month, day = date
-    if clock is OUTSIDE or offset is OUTSIDE or year == 0 or not 1 <= month <= 12 or year > 6_000_000:
+    if offset is OUTSIDE:
+        raise _displacement(text)
+    if clock is OUTSIDE or year == 0 or not 1 <= month <= 12 or year > 6_000_000:
         raise _field(text)
     if before_christ:
         year = 1 - year
@@ -303,6 +312,10 @@ def _days_in_month(year: int, month: int) -> int:
 
 def _field(text: str) -> BadValue:
     return BadValue("22008", f'date/time field value out of range: "{clip(text)}"')
+
+
+def _displacement(text: str) -> BadValue:
+    return BadValue("22009", f'time zone displacement out of range: "{clip(text)}"')
 
 
 def _out_of_range(name: str, text: str) -> BadValue:

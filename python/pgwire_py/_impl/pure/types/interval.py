@@ -1,17 +1,21 @@
-"""interval (PostgreSQL 8.5.4): months, days and microseconds; IntervalStyle postgres."""
+"""interval (PostgreSQL 8.5.4): months, days and microseconds, and how its text is read; ``interval_text`` prints it."""
 
 from __future__ import annotations
 
 import math
+import re
 import struct
 from typing import NamedTuple
 
 from .bad_value import BadValue, clip, syntax
-from .datetime import MAX32, MAX64, MICROS_PER_DAY, MIN32, MIN64, fraction_text
+from .datetime import MAX32, MAX64, MICROS_PER_DAY, MIN32, MIN64
+from .interval_text import STYLES
 from .text import SPACE, lower
 
 _LAYOUT = struct.Struct("!qii")
 _BLANK = " \t\n\f\r"
+_YEARS_MONTHS_DAYS = re.compile(r"([0-9]{1,18})-([0-9]{1,18})-([0-9]{1,18})(?![0-9])")
+_WORD = re.compile(rf"[^{_BLANK}]+")
 
 
 class Interval(NamedTuple):
@@ -20,6 +24,11 @@ class Interval(NamedTuple):
     months: int
     days: int
     micros: int
+
+
+INFINITY = Interval(MAX32, MAX32, MAX64)
+NEGATIVE_INFINITY = Interval(MIN32, MIN32, MIN64)
+"""The infinities that PostgreSQL 17 brought."""
 
 
 def from_binary(data: bytes) -> Interval:
@@ -31,30 +40,25 @@ def to_binary(value: Interval) -> bytes:
     return _LAYOUT.pack(value.micros, value.days, value.months)
 
 
-def to_text(value: Interval) -> str:
-    years, months = divmod(abs(value.months), 12)
-    sign = -1 if value.months < 0 else 1
-    parts: list[str] = []
-    after_negative = False
-    for number, unit in ((sign * years, "year"), (sign * months, "mon"), (value.days, "day")):
-        if number:
-            # A positive part behind a negative one carries its sign.
-            plus = "+" if after_negative and number > 0 else ""
-            parts.append(f"{plus}{number} {unit}{'' if number == 1 else 's'}")
-            after_negative = number < 0
-    if value.micros or not parts:
-        seconds, fraction = divmod(abs(value.micros), 1_000_000)
-        mark = "-" if value.micros < 0 else "+" if after_negative else ""
-        clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-        parts.append(f"{mark}{clock}{fraction_text(fraction)}")
-    return " ".join(parts)
+def to_text(value: Interval, style: str = "postgres") -> str:
+    """The text in one of the styles of the setting IntervalStyle."""
+    if value in (INFINITY, NEGATIVE_INFINITY):
+        return "infinity" if value == INFINITY else "-infinity"
+    return STYLES[style](value)
 
 
-def parse(text: str) -> Interval:
-    """Reads PostgreSQL's own form (``1 year 2 mons -3 days 04:05:06.5``, with ``@`` and ``ago``), SQL's (``1-2``) and ISO 8601's."""
+def parse(text: str, style: str = "postgres") -> Interval:
+    """Reads every style: PostgreSQL's own (``1 year 2 mons -3 days 04:05:06.5``, with ``@`` and ``ago``), SQL's (``1-2 3 4:05:06``)
+    and ISO 8601's (``P1Y2MT3H``, ``P0001-02-03T04:05:06``).
+
+    With the style sql_standard, a minus sign in front that is the only sign holds for all parts.
+    """
     trimmed = text.strip(SPACE)
+    word = lower(trimmed)
+    if word in ("infinity", "+infinity", "-infinity"):
+        return NEGATIVE_INFINITY if word[0] == "-" else INFINITY
     total = _Sum()
-    if not (total.iso(trimmed[1:]) if trimmed.startswith("P") else total.verbose(trimmed)):
+    if not (total.iso(trimmed[1:]) if trimmed.startswith("P") else total.verbose(trimmed, style == "sql_standard")):
         raise syntax("interval", text)
     in_range = MIN32 <= total.months <= MAX32 and MIN32 <= total.days <= MAX32 and MIN64 <= total.micros <= MAX64
     if not in_range:
@@ -109,8 +113,9 @@ class _Sum:
     def __init__(self) -> None:
         self.months = self.days = self.micros = 0
 
-    def verbose(self, text: str) -> bool:
-        rest = lower(text).removeprefix("@").strip(SPACE)
+    def verbose(self, text: str, sql_standard: bool) -> bool:
+        words = lower(text)
+        rest = words.removeprefix("@").strip(SPACE)
         ago = False
         fields = 0
         while rest:
@@ -140,6 +145,8 @@ class _Sum:
             if not self.add(tail[:length], number):
                 return False
             rest = tail[length:].lstrip(SPACE)
+        if sql_standard and words.startswith("-") and not any(word[0] in "+-" for word in _WORD.findall(words)[1:]):
+            self.months, self.days, self.micros = -abs(self.months), -abs(self.days), -abs(self.micros)
         if ago:
             self.months, self.days, self.micros = -self.months, -self.days, -self.micros
         return fields > 0
@@ -179,6 +186,15 @@ class _Sum:
         self.months += -total if negative else total
         return months[1]
 
+    def years_months_days(self, text: str) -> str | None:
+        """``Y-M-D`` of ISO 8601's alternative form; what follows it."""
+        found = _YEARS_MONTHS_DAYS.match(text)
+        if not found:
+            return None
+        self.months += int(found[1]) * 12 + int(found[2])
+        self.days += int(found[3])
+        return text[found.end() :]
+
     def iso(self, text: str) -> bool:
         rest = text
         in_time = False
@@ -189,6 +205,11 @@ class _Sum:
                     return False
                 in_time = True
                 rest = rest[1:]
+                continue
+            written_out = self.clock(rest) if in_time else self.years_months_days(rest)
+            if written_out is not None:
+                rest = written_out
+                fields += 1
                 continue
             taken = _take_number(rest)
             if taken is None:
