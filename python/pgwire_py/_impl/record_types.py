@@ -6,66 +6,64 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from .. import oids
 from ..values import BitString, Box, Circle, Line, LineSegment, Multirange, Path, Point, Polygon, Range
 
-TEXT, RECORD = 25, 2249
-
-_PLAIN: tuple[tuple[type, int, int], ...] = (
-    (bool, 16, 1000),
-    (float, 701, 1022),
-    (Decimal, 1700, 1231),
-    (bytes, 17, 1001),
-    (bytearray, 17, 1001),
-    (memoryview, 17, 1001),
-    (date, 1082, 1182),
-    (time, 1083, 1183),
-    (timedelta, 1186, 1187),
-    (UUID, 2950, 2951),
-    (dict, 3802, 3807),
-    (BitString, 1562, 1563),
-    (Point, 600, 1017),
-    (LineSegment, 601, 1018),
-    (Polygon, 604, 1027),
-    (Path, 602, 1019),
-    (Box, 603, 1020),
-    (Line, 628, 629),
-    (Circle, 718, 719),
-    (tuple, RECORD, 2287),
+_PLAIN: tuple[tuple[type, int], ...] = (
+    (bool, oids.BOOL),
+    (float, oids.FLOAT8),
+    (Decimal, oids.NUMERIC),
+    (bytes, oids.BYTEA),
+    (bytearray, oids.BYTEA),
+    (memoryview, oids.BYTEA),
+    (date, oids.DATE),
+    (time, oids.TIME),
+    (timedelta, oids.INTERVAL),
+    (UUID, oids.UUID),
+    (dict, oids.JSONB),
+    (BitString, oids.VARBIT),
+    (Point, oids.POINT),
+    (LineSegment, oids.LSEG),
+    (Polygon, oids.POLYGON),
+    (Path, oids.PATH),
+    (Box, oids.BOX),
+    (Line, oids.LINE),
+    (Circle, oids.CIRCLE),
+    (tuple, oids.RECORD),
 )
 _RANGES = {
-    20: (3926, 3927, 4536, 6157),
-    1082: (3912, 3913, 4535, 6155),
-    1114: (3908, 3909, 4533, 6152),
-    1184: (3910, 3911, 4534, 6153),
+    oids.INT4: (oids.INT8RANGE, oids.INT8MULTIRANGE),
+    oids.INT8: (oids.INT8RANGE, oids.INT8MULTIRANGE),
+    oids.DATE: (oids.DATERANGE, oids.DATEMULTIRANGE),
+    oids.TIMESTAMP: (oids.TSRANGE, oids.TSMULTIRANGE),
+    oids.TIMESTAMPTZ: (oids.TSTZRANGE, oids.TSTZMULTIRANGE),
 }
-_NUMBERS = (3906, 3907, 4532, 6151)
+"""Type of the values at the bounds → range and multirange type; of numbers for any other."""
+
+_DEPTH = 7
+"""Lists within lists that are looked into: arrays have six dimensions at most."""
 
 
 def field_type(value: object) -> int:
     """OID of the type that a value is sent as: int4, int8 or numeric for an int, as PostgreSQL takes literals; text by default."""
-    if isinstance(value, list):
-        leaf: object = value
-        for _ in range(7):
-            if isinstance(leaf, list):
-                leaf = next((item for item in leaf if item is not None), None)
-        return _types(leaf)[1]
-    return _types(value)[0]
+    if not isinstance(value, list):
+        return _type(value)
+    leaf: object = value
+    for _ in range(_DEPTH):
+        if isinstance(leaf, list):
+            leaf = next((item for item in leaf if item is not None), None)
+    return oids.ARRAY_OF[_type(leaf)]
 
 
-def _types(value: object) -> tuple[int, int]:
-    """OIDs of the type and of its arrays."""
+def _type(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         if -(1 << 31) <= value < 1 << 31:
-            return 23, 1007
-        return (20, 1016) if -(1 << 63) <= value < 1 << 63 else (1700, 1231)
+            return oids.INT4
+        return oids.INT8 if -(1 << 63) <= value < 1 << 63 else oids.NUMERIC
     if isinstance(value, datetime):
-        return (1114, 1115) if value.tzinfo is None else (1184, 1185)
+        return oids.TIMESTAMP if value.tzinfo is None else oids.TIMESTAMPTZ
     if isinstance(value, (Range, Multirange)):
         bound = value.upper if value.lower is None else value.lower
-        of = _types(bound)[0]
-        found = _RANGES.get(20 if of == 23 else of, _NUMBERS)
-        return found[:2] if isinstance(value, Range) else found[2:]
-    for kind, oid, array in _PLAIN:
-        if isinstance(value, kind):
-            return oid, array
-    return TEXT, 1009
+        one, many = _RANGES.get(_type(bound), (oids.NUMRANGE, oids.NUMMULTIRANGE))
+        return one if isinstance(value, Range) else many
+    return next((oid for kind, oid in _PLAIN if isinstance(value, kind)), oids.TEXT)

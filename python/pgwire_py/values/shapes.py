@@ -60,6 +60,14 @@ class Path(Immutable):
         object.__setattr__(self, "_points", tuple(Point(*map(float, point)) for point in points))
         object.__setattr__(self, "_is_closed", is_closed)
 
+    @classmethod
+    def _trusted(cls, points: tuple[Point, ...], is_closed: bool) -> Path:
+        """Of points that need no conversion."""
+        made = cls.__new__(cls)
+        object.__setattr__(made, "_points", points)
+        object.__setattr__(made, "_is_closed", is_closed)
+        return made
+
     @property
     def points(self) -> tuple[Point, ...]:
         """The points in order."""
@@ -92,7 +100,7 @@ class Path(Immutable):
         return f"Path({points}, is_closed={self._is_closed})"
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
-        return _path, (self._points, self._is_closed)
+        return Path._trusted, (self._points, self._is_closed)
 
 
 class Polygon(Path):
@@ -108,7 +116,3 @@ class Polygon(Path):
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         return Polygon, self._points
-
-
-def _path(points: tuple[Point, ...], is_closed: bool) -> Path:
-    return Path(*points, is_closed=is_closed)

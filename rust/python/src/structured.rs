@@ -81,12 +81,8 @@ fn shape_object<'py>(py: Python<'py>, shape: &Shape) -> PyResult<Bound<'py, PyAn
         Shape::Path {
             closed,
             points: all,
-        } => {
-            let arguments = PyDict::new(py);
-            arguments.set_item("is_closed", closed)?;
-            class(py, "Path")?.call(points(all)?, Some(&arguments))
-        }
-        Shape::Polygon(all) => class(py, "Polygon")?.call1(points(all)?),
+        } => class(py, "Path")?.call_method1("_trusted", (points(all)?, *closed)),
+        Shape::Polygon(all) => class(py, "Polygon")?.call_method1("_trusted", (points(all)?, true)),
         Shape::Circle { center, radius } => {
             class(py, "Circle")?.call1((point(py, center)?, *radius))
         }
