@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta, timezone
+from ipaddress import IPv4Interface, IPv4Network, IPv6Network
 from typing import Any
 
 from hypothesis import example, given
@@ -19,7 +20,7 @@ FORMATS = st.sampled_from([0, 1])
 ZONES = st.sampled_from([None, timezone.utc, timezone(timedelta(hours=-5, minutes=-30))])
 WORDS = (
     '2024-02-29 10:11:12.5 T +02 -05:30 BC infinity nan - 1 12 999 .5 e5 e-400 { } , " \\ \\x 0f NULL t of P Y M day mons ago year'
-    " [0:1]= é a0eebc99-9c0b-4ef8-bb6d- 6bb9bd380a11 : week sec us @ \0"
+    " [0:1]= é a0eebc99-9c0b-4ef8-bb6d- 6bb9bd380a11 : week sec us @ \0 / ( ) $ 0x :: 08:00:2b: fe80:: 1.2.3.4 ago \\101 pg_class"
 )
 FRAGMENTS = st.lists(st.sampled_from([" ", *WORDS.split(" ")]), max_size=8).map("".join)
 SCALARS = (
@@ -37,6 +38,13 @@ SCALARS = (
     | st.datetimes(timezones=ZONES)
     | st.timedeltas()
     | st.uuids()
+    | st.ip_addresses()
+    | st.tuples(st.integers(-1, 2**32), st.integers(-1, 2**16))
+    | st.tuples(st.integers(0, 9), st.integers(0, 9), st.lists(st.integers(0, 9), max_size=3))
+    | st.times(timezones=ZONES)
+    | st.sampled_from(
+        [timedelta.max, timedelta.min, IPv4Interface("1.2.3.4/8"), IPv6Network("fe80::/16"), IPv4Network("0.0.0.0/0")]
+    )
 )
 VALUES = st.recursive(
     SCALARS,

@@ -6,11 +6,13 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 pub fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(2 + bytes.len() * 2);
     out.extend_from_slice(b"\\x");
-    out.extend(
-        bytes
-            .iter()
-            .flat_map(|byte| [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
-    );
+    out.extend(bytes.iter().flat_map(|byte| hex(*byte)));
+}
+
+/// The two hexadecimal digits of a byte.
+#[inline]
+pub fn hex(byte: u8) -> [u8; 2] {
+    [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]
 }
 
 pub fn parse(text: &str) -> Result<Vec<u8>> {

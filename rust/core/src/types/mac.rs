@@ -1,10 +1,12 @@
 //! macaddr and macaddr8 (PostgreSQL 8.9): six and eight bytes.
-use super::{Kind, Result, ValueError, clip, text};
+use super::{Kind, Result, ValueError, bytea, clip, text};
 
 pub fn write_text(out: &mut Vec<u8>, bytes: &[u8]) {
     for (index, byte) in bytes.iter().enumerate() {
-        let colon = if index > 0 { ":" } else { "" };
-        out.extend_from_slice(format!("{colon}{byte:02x}").as_bytes());
+        if index > 0 {
+            out.push(b':');
+        }
+        out.extend_from_slice(&bytea::hex(*byte));
     }
 }
 

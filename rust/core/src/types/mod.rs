@@ -244,8 +244,14 @@ pub struct PgType {
 impl PgType {
     /// The type with this OID.
     pub fn of(oid: u32) -> PgType {
-        let element = table::find(oid).map_or(0, |row| row.element);
-        let kind = Kind::of(if element == 0 { oid } else { element });
+        // The kinds are found faster than the table is searched; what has none may be an array.
+        let (kind, element) = match Kind::of(oid) {
+            Kind::Raw => {
+                let element = table::find(oid).map_or(0, |row| row.element);
+                (Kind::of(element), element)
+            }
+            kind => (kind, 0),
+        };
         PgType { oid, kind, element }
     }
 
