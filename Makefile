@@ -5,9 +5,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+SECONDS := 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build serve test lint format bench bench-short clean
+.PHONY: help build serve test test-rust wheels test-wheels fuzz lint format bench bench-short clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +28,10 @@ $(VENV)/.lint: $(VENV)/.test
 	$(BIN)/python -m pip install -q --group lint
 	touch $@
 
+$(VENV)/.wheels: $(VENV)/.base
+	$(BIN)/python -m pip install -q --group wheels
+	touch $@
+
 $(VENV)/.native: $(VENV)/.base Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 	source $(BIN)/activate && maturin develop --release -q
 	touch $@
@@ -36,10 +41,25 @@ build: $(VENV)/.native ## build the native module into python/pgwire_py
 serve: build ## serve the demo data, or ARGS="my.duckdb --port 5433"
 	exec $(BIN)/pgwire-py serve $(ARGS)
 
-test: build $(VENV)/.test ## run every test; ARGS go to pytest
-	cargo test -q --workspace --exclude pgwire-py-native
+test: build test-rust $(VENV)/.test ## run every test; ARGS go to pytest
 	$(BIN)/python -m pytest $(ARGS)
 	PGWIRE_PY_IMPL=pure $(BIN)/python -m pytest tests/unit $(ARGS)
+
+test-rust: ## run the tests of the Rust core alone
+	cargo test -q --workspace --exclude pgwire-py-native
+
+wheels: $(VENV)/.wheels ## build the native and the pure wheel into dist/, for the Python of .venv
+	rm -rf dist
+	$(BIN)/maturin build -q --release --locked --out dist --interpreter $(BIN)/python
+	$(BIN)/python -m hatchling build -t wheel -d dist
+	$(BIN)/python -m twine check --strict dist/*.whl
+	$(BIN)/python tools/check_wheels.py
+
+test-wheels: wheels ## run the test-suite on each wheel, installed where no sources are; ARGS go to pytest
+	$(BIN)/python tools/test_wheels.py $(ARGS)
+
+fuzz: build $(VENV)/.test ## compare native with pure on mutated captures for SECONDS=60
+	$(BIN)/python -m tests.parity.fuzz --seconds $(SECONDS) $(ARGS)
 
 lint: build $(VENV)/.lint ## check style, types and stubs
 	$(BIN)/ruff check .

@@ -15,14 +15,16 @@ import sys
 import time
 from pathlib import Path
 
-from .codec import CodecOutcome, measure_codecs
+from .codec import CodecOutcome, extended_query, measure_codecs
 from .contenders import ROOT, STARTERS, Contender, Setup, find_postgres, run, scratch_folder
+from .echo import echo_us
 from .errors import BenchmarkError
 from .login import login_workloads
 from .report import Results, machine, print_report, write_json
+from .rust import RustOutcome, measure_rust
 from .workloads import SHORT, WORKLOADS, Outcome, Plan, Tools, Workload, check_results, progress
 
-CODEC = "codec"
+CODEC, RUST = "codec", "rust"
 LATEST = ROOT / "benchmarks" / "results" / "latest.json"
 
 
@@ -37,16 +39,16 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def select(only: str) -> tuple[list[Workload], bool]:
-    """Workloads cut down to the chosen servers, and whether to run the codec part.
+def select(only: str) -> tuple[list[Workload], set[str]]:
+    """Workloads cut down to the chosen servers, and which of the parts without servers to run.
 
     Raises:
         BenchmarkError: for an unknown name.
     """
     names = {name for name in only.split(",") if name}
-    known = {workload.name for workload in WORKLOADS} | {CODEC}
+    known = {workload.name for workload in WORKLOADS} | {CODEC, RUST}
     if unknown := names - known - set(STARTERS):
-        choices = ", ".join([*STARTERS, *(workload.name for workload in WORKLOADS), CODEC])
+        choices = ", ".join([*STARTERS, *(workload.name for workload in WORKLOADS), CODEC, RUST])
         raise BenchmarkError(f"--only: no server or workload {', '.join(sorted(unknown))}; there are {choices}")
     wanted, servers = names & known or known, names & set(STARTERS) or set(STARTERS)
     chosen = []
@@ -54,7 +56,7 @@ def select(only: str) -> tuple[list[Workload], bool]:
         entries = tuple(entry for entry in workload.entries if entry.server in servers)
         if workload.name in wanted and entries:
             chosen.append(dataclasses.replace(workload, entries=entries))
-    return chosen, CODEC in wanted and (CODEC in names or not names)
+    return chosen, {CODEC, RUST} & (names or known)
 
 
 def raise_file_limit(wanted: int) -> None:
@@ -66,10 +68,12 @@ def raise_file_limit(wanted: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], codec: bool, json: Path) -> None:
+def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], parts: set[str], json: Path) -> None:
     """Start the servers, run the workloads, report."""
     outcomes: list[Outcome] = []
     codecs: list[CodecOutcome] = []
+    rust: list[RustOutcome] = []
+    echo: float | None = None
     logins: list[CodecOutcome] = []
     contenders: dict[str, Contender] = {}
     sizes: dict[str, int] = {}
@@ -92,10 +96,15 @@ def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], cod
                 start = time.monotonic()
                 outcomes += workload.runner(workload, contenders, tools)
                 progress(f"{workload.title}: {time.monotonic() - start:.0f} s")
-    if codec:
+    if CODEC in parts:
         codecs = measure_codecs(plan.codec_seconds)
         logins = measure_codecs(plan.codec_seconds, login_workloads)
-    results = Results(outcomes, codecs, logins)
+        echo = echo_us(extended_query(), 4 * plan.codec_seconds)
+    if RUST in parts:
+        start = time.monotonic()
+        rust = measure_rust(plan.codec_seconds)
+        progress(f"the Rust core beside pg_stream: {time.monotonic() - start:.0f} s")
+    results = Results(outcomes, codecs, logins, rust, echo)
     print("\n".join(f"{key}: {value}" for key, value in facts.items()))
     print("\n".join(f"{name}: {contender.version}" for name, contender in contenders.items()))
     print_report(results, sizes)
@@ -107,15 +116,15 @@ def main() -> int:
     options = parse_arguments()
     if options.list:
         print("servers:   " + " ".join(STARTERS))
-        print("workloads: " + " ".join([*(workload.name for workload in WORKLOADS), CODEC]))
+        print("workloads: " + " ".join([*(workload.name for workload in WORKLOADS), CODEC, RUST]))
         return 0
     plan = SHORT if options.short else Plan()
     plan = dataclasses.replace(plan, rounds=options.rounds or plan.rounds, seconds=options.seconds or plan.seconds)
     # Unwind, so that the servers end with the benchmark.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        workloads, codec = select(options.only)
-        measure(workloads, plan, machine(), codec, options.json)
+        workloads, parts = select(options.only)
+        measure(workloads, plan, machine(), parts, options.json)
     except BenchmarkError as error:
         print(f"benchmark failed: {error}", file=sys.stderr)
         return 1

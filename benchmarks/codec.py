@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
+
+from pgwire_py.copy import CopyOptions
 
 from .data import COLUMNS, make_rows
 from .errors import BenchmarkError
@@ -17,6 +19,8 @@ WHOLE = 1 << 30
 OIDS = {"int4": 23, "timestamp": 1114, "float8": 701, "text": 25}
 TYPES = [OIDS[kind] for _, kind in COLUMNS]
 TEXT, BINARY = (0,), (1,)
+FIVE = "decode Parse/Bind/Describe/Execute/Sync"
+ROWS = ("encode 100 x 6, text", "encode 100 x 6, binary")
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def codec_workloads(core: Any) -> dict[str, Callable[[], object]]:
     few, many, table = make_rows(100), make_rows(), arrow_table()
     decoder = core.FrontendDecoder()
     decoder.startup = False
-    once = extended_query()
+    once, long = extended_query(), copy_data(1 << 20)
     pipeline = once * 16
 
     def decode(buffer: bytes, messages: int) -> Callable[[], object]:
@@ -80,8 +84,24 @@ def codec_workloads(core: Any) -> dict[str, Callable[[], object]]:
     def encode_arrow(formats: Sequence[int]) -> Callable[[], object]:
         return lambda: core.ArrowEncoder(table, formats).encode(0, WHOLE)
 
+    def frames(buffer: bytes, messages: int, piece: int) -> Callable[[], object]:
+        cutter = core.FrameDecoder(max_message_length=WHOLE)
+        pieces = [buffer[start : start + piece] for start in range(0, len(buffer), piece)]
+        if sum(len(cutter.feed(piece)) for piece in pieces) != messages:
+            raise BenchmarkError("codec: the frame decoder did not return the frames it was fed")
+        return lambda: [cutter.feed(piece) for piece in pieces]
+
+    builder, values = core.MessageBuilder(), (b"\0\0\0\7", None, "text")
+
+    def build() -> None:
+        builder.parse("", "select id, name from users where id = $1", (23,)).bind(
+            parameters=values, result_formats=(1,)
+        )
+        builder.describe_portal().execute().sync().clear()
+
+    copying = {name: call for kind in ("text", "csv", "binary") for name, call in copy_workloads(core, kind).items()}
     return {
-        "decode Parse/Bind/Describe/Execute/Sync": decode(once, 5),
+        FIVE: decode(once, 5),
         "decode 16 of these in one buffer": decode(pipeline, 80),
         "encode 100 x 6, text": encode(few, TEXT),
         "encode 100 x 6, binary": encode(few, BINARY),
@@ -89,15 +109,50 @@ def codec_workloads(core: Any) -> dict[str, Callable[[], object]]:
         "encode 5,000 x 6, binary": encode(many, BINARY),
         "encode 5,000 x 6 from Arrow, text": encode_arrow(TEXT),
         "encode 5,000 x 6 from Arrow, binary": encode_arrow(BINARY),
+        "frames of Parse/Bind/Describe/Execute/Sync": frames(once, 5, WHOLE),
+        "frames of 1,000 CopyData of 1 kB in reads of 64 kB": frames(copy_data(1_000) * 1_000, 1_000, 65_536),
+        "frame of one CopyData of 1 MB in pieces of 64 kB": frames(long, 1, 65_536),
+        "frame of one CopyData of 1 MB in pieces of 1 kB": frames(long, 1, 1_024),
+        "build Parse/Bind/Describe/Execute/Sync": build,
+        **copying,
     }
+
+
+def copy_workloads(core: Any, kind: Literal["text", "csv", "binary"]) -> dict[str, Callable[[], object]]:
+    """COPY data of one format: from values and back, and its fields."""
+    rows = make_rows()
+    names = [name for name, _ in COLUMNS]
+    options = CopyOptions(kind)
+    encoder = core.CopyEncoder(options.plan(names, "TO", types=TYPES))
+    head = bytes(encoder.encode([], 0, WHOLE)[0])
+    data = bytes(encoder.encode(rows, 0, WHOLE)[0])
+
+    def decode(types: Sequence[int] | None) -> Callable[[], object]:
+        decoder = core.CopyDecoder(options.plan(names, "FROM", types=types))
+        decoder.feed(head)
+        if len(decoder.feed(data)) != len(rows):
+            raise BenchmarkError("codec: the decoder did not return the rows it was fed")
+        return lambda: decoder.feed(data)
+
+    return {
+        f"COPY {kind}, encode 5,000 x 6": lambda: encoder.encode(rows, 0, WHOLE),
+        f"COPY {kind}, decode 5,000 x 6": decode(TYPES),
+        f"COPY {kind}, decode 5,000 x 6 to fields": decode(None),
+    }
+
+
+def message(tag: bytes, body: bytes) -> bytes:
+    """A message with its length."""
+    return tag + (len(body) + 4).to_bytes(4, "big") + body
+
+
+def copy_data(size: int) -> bytes:
+    """A CopyData of so many bytes."""
+    return message(b"d", bytes(size))
 
 
 def extended_query() -> bytes:
     """What a driver sends for one parameterised query (Protocol 55.2.3)."""
-
-    def message(tag: bytes, body: bytes) -> bytes:
-        return tag + (len(body) + 4).to_bytes(4, "big") + body
-
     parse = message(b"P", b"\0select id, name from users where id = $1\0" + b"\0\1" + (23).to_bytes(4, "big"))
     bind = message(b"B", b"\0\0" + b"\0\1\0\1" + b"\0\1" + b"\0\0\0\4\0\0\0\7" + b"\0\1\0\1")
     describe = message(b"D", b"P\0")

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import psutil
 
-from .codec import CodecOutcome
+from .codec import FIVE, ROWS, CodecOutcome
 from .contenders import Contender
 from .login import PBKDF2
+from .rust import PIECES, RustOutcome, pg_stream_version
 from .workloads import WORKLOADS, Outcome, Plan
 
 PEER_COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -31,11 +32,18 @@ class Results:
     """All figures of a run."""
 
     def __init__(
-        self, outcomes: Sequence[Outcome], codecs: Sequence[CodecOutcome], logins: Sequence[CodecOutcome]
+        self,
+        outcomes: Sequence[Outcome],
+        codecs: Sequence[CodecOutcome],
+        logins: Sequence[CodecOutcome] = (),
+        rust: Sequence[RustOutcome] = (),
+        echo_us: float | None = None,
     ) -> None:
         self.outcomes = outcomes
         self.codecs = codecs
         self.logins = logins
+        self.rust = rust
+        self.echo_us = echo_us
         self._cpu = {(outcome.workload, outcome.label): outcome.cpu_us for outcome in outcomes}
         self._values = {(outcome.workload, outcome.label): outcome.value for outcome in outcomes}
 
@@ -52,6 +60,10 @@ class Results:
         """Another entry's processor time per event divided by this one's."""
         one, two = self._cpu.get((workload, label)), self._cpu.get((workload, other))
         return two / one if one and two else None
+
+    def codec(self, name: str) -> CodecOutcome | None:
+        """A codec's figures, or None where they were not measured."""
+        return next((codec for codec in self.codecs if codec.name == name), None)
 
     def ratios(self, outcome: Outcome) -> dict[str, float]:
         """An outcome against each peer of its workload; none for growth of memory, which may be next to nothing."""
@@ -99,8 +111,38 @@ def ratio_target(text: str, wanted: float, workload: str, label: str, other: str
 
 
 def slowest_codec(results: Results) -> float | None:
-    """The smallest advantage of native over pure."""
-    return min((outcome.ratio for outcome in results.codecs), default=None)
+    """The smallest advantage of native over pure where values are decoded or encoded."""
+    named = (outcome.ratio for outcome in results.codecs if outcome.name.startswith(("decode", "encode")))
+    return min(named, default=None)
+
+
+def codec_ratio(*names: str) -> Callable[[Results], float | None]:
+    """The smaller advantage of native over pure on these."""
+    return lambda results: min((codec.ratio for codec in results.codecs if codec.name in names), default=None)
+
+
+def decode_us(results: Results) -> float | None:
+    """Microseconds of the native decode of the five-message buffer."""
+    codec = results.codec(FIVE)
+    return codec.native_us if codec else None
+
+
+def decode_share(results: Results) -> float | None:
+    """The same as a share of asyncio's bare echo of these bytes."""
+    taken = decode_us(results)
+    return taken / results.echo_us if taken is not None and results.echo_us else None
+
+
+def gigabytes(piece: int) -> Callable[[Results], float | None]:
+    """GB/s of gathering a CopyData from pieces of so many kB."""
+    return lambda results: next(
+        (rust.gigabytes_per_second for rust in results.rust if PIECES.get(rust.name) == piece), None
+    )
+
+
+def slowest_rust(kind: str) -> Callable[[Results], float | None]:
+    """The smallest advantage over pg_stream among operations that begin so."""
+    return lambda results: min((rust.ratio for rust in results.rust if rust.name.startswith(kind)), default=None)
 
 
 def pbkdf2(results: Results) -> float | None:
@@ -137,6 +179,17 @@ TARGETS: tuple[Target, ...] = (
         "MB",
         at_most=True,
     ),
+    Target("native / pure, the smallest of what is decoded or encoded", 5, slowest_codec),
+    Target("native / pure, decode of the five-message buffer", 5, codec_ratio(FIVE)),
+    Target("native / pure, encode of a 100-row x 6 result", 10, codec_ratio(*ROWS)),
+    Target("native decode of the five-message buffer", 2.5, decode_us, "us", at_most=True),
+    Target("the same / asyncio's bare echo of these bytes", 0.25, decode_share, at_most=True),
+    Target("framing a CopyData in pieces of 64 kB, Rust", 2, gigabytes(64), "GB/s"),
+    Target("framing a CopyData in pieces of 1 kB, Rust", 0.5, gigabytes(1), "GB/s"),
+    Target("framing messages / pg_stream reading them (Rust), the smallest", 1, slowest_rust("read")),
+    Target("decoding messages / pg_stream reading them (Rust), the smallest", 1, slowest_rust("decode")),
+    Target("decoding a stream of 103 messages / pg_stream reading it", 1, slowest_rust("decode a stream")),
+    Target("building messages / pg_stream (Rust), the smallest", 1, slowest_rust("build")),
     Target("native / pure, the smallest of the codec workloads", 5, slowest_codec),
     Target("PBKDF2, native / hashlib", 1, pbkdf2),
 )
@@ -217,6 +270,14 @@ def print_report(results: Results, sizes: Mapping[str, int]) -> None:
                 for codec in timed_calls
             ]
             print(f"\n{title}\n{table(lines)}")
+    if results.echo_us is not None:
+        print(f"    asyncio's bare echo of the five-message buffer: {number(results.echo_us)} us of CPU per round trip")
+    if results.rust:
+        lines = [["", "ours ns", "pg_stream ns", "pg_stream / ours"]]
+        lines += [
+            [rust.name, number(rust.ours_ns), number(rust.pg_stream_ns), number(rust.ratio)] for rust in results.rust
+        ]
+        print(f"\nRust core beside pg_stream {pg_stream_version()}\n{table(lines)}")
     lines = [["", "wanted", "measured", "by CPU", ""]]
     for target in TARGETS:
         figure, verdict = target.judge(results)
@@ -243,6 +304,8 @@ def write_json(
         "servers": {name: contender.version for name, contender in contenders.items()},
         "outcomes": [{**asdict(outcome), "ratios": results.ratios(outcome)} for outcome in results.outcomes],
         "result_bytes": dict(sizes),
+        "echo_us": results.echo_us,
+        "rust": [{**asdict(rust), "ratio": rust.ratio} for rust in results.rust],
         "codecs": [{**asdict(codec), "ratio": codec.ratio} for codec in results.codecs],
         "logins": [{**asdict(login), "ratio": login.ratio} for login in results.logins],
         "targets": [

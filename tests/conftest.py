@@ -1,24 +1,24 @@
-"""Fixtures for every test: ``core`` runs a test once with each implementation, and a missing native one fails."""
+"""Fixtures for every test: ``core`` runs a test with each implementation under test, and a missing native one fails."""
 
 from __future__ import annotations
 
-import importlib
+import sysconfig
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import DUCKDB
-
-IMPLEMENTATIONS = {"native": "pgwire_py._native", "pure": "pgwire_py._impl.pure"}
-
+import pgwire_py
+from pgwire_py.connection import backend, frontend
+from tests.support import DUCKDB, IMPLEMENTATIONS, WHEEL, core_module
 
 # How fast the machine is does not decide whether a test passes.
 settings.register_profile("pgwire_py", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("pgwire_py")
 
 
-collect_ignore = (
+WITHOUT_DUCKDB = (
     []
     if DUCKDB
     else [
@@ -29,16 +29,40 @@ collect_ignore = (
         "integration/test_cli_serve.py",
     ]
 )
+WITHOUT_NATIVE = ["parity", "test_stubs.py"] if WHEEL == "pure" else []
+collect_ignore = [*WITHOUT_DUCKDB, *WITHOUT_NATIVE]
+
+
+def pytest_configure() -> None:
+    """A run that names a wheel must have it: this implementation, from where packages are installed."""
+    package = Path(pgwire_py.__file__).parent
+    if WHEEL and pgwire_py.IMPLEMENTATION != WHEEL:
+        raise pytest.UsageError(f"the {WHEEL} wheel runs on the {pgwire_py.IMPLEMENTATION} implementation")
+    if WHEEL and str(package.parent) not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
+        raise pytest.UsageError(f"the {WHEEL} wheel is to be tested, but pgwire_py comes from {package}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was left out: the header is not shown with -q."""
-    if collect_ignore:
-        left_out = ", ".join(collect_ignore)
+    if WITHOUT_DUCKDB:
+        left_out = ", ".join(WITHOUT_DUCKDB)
         terminalreporter.write_line(f"DuckDB 2 needs Python 3.11: left out are {left_out} and every target duckdb")
+    if WITHOUT_NATIVE:
+        left_out = ", ".join(WITHOUT_NATIVE)
+        terminalreporter.write_line(f"the pure wheel has no native core to compare with: left out are {left_out}")
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
 def core(request: pytest.FixtureRequest) -> Any:
     """The core module of one implementation; see ``pgwire_py._impl.interface.Core``."""
-    return importlib.import_module(IMPLEMENTATIONS[request.param])
+    return core_module(request.param)
+
+
+@pytest.fixture
+def ends(core: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Both connections work with the core of one implementation, whichever the process has chosen."""
+    monkeypatch.setattr(backend, "FrontendDecoder", core.FrontendDecoder)
+    monkeypatch.setattr(frontend, "BackendDecoder", core.BackendDecoder)
+    for module in (backend, frontend):
+        monkeypatch.setattr(module, "encode_message", core.encode_message)
+    return core

@@ -9,6 +9,7 @@ import pytest
 
 import pgwire_py
 from pgwire_py import messages, oids, server
+from tests.support import IMPLEMENTATIONS
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,9 +22,16 @@ def _python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 NAMES = {
     "IMPLEMENTATION",
+    "BackendConnection",
     "Column",
+    "ConnectionClosed",
     "Description",
+    "DirectTLS",
+    "FrameDecoder",
+    "FrameError",
+    "FrontendConnection",
     "LocalProtocolError",
+    "MessageBuilder",
     "PgWireError",
     "PostgresError",
     "ProtocolError",
@@ -34,6 +42,7 @@ NAMES = {
     "Server",
     "Session",
     "__version__",
+    "frames",
     "messages",
     "serve",
 }
@@ -89,17 +98,17 @@ def test_version_is_the_crates() -> None:
     assert f'version = "{pgwire_py.__version__}"' in (ROOT / "Cargo.toml").read_text()
 
 
-@pytest.mark.parametrize("name", ["native", "pure"])
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_the_variable_chooses_the_implementation(name: str) -> None:
     result = _python("import pgwire_py; print(pgwire_py.IMPLEMENTATION)", PGWIRE_PY_IMPL=name)
     assert result.stdout.strip() == name, result.stderr
 
 
-def test_native_is_the_default() -> None:
+def test_native_is_the_default_where_it_is_installed() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PGWIRE_PY_IMPL"}
     code = "import pgwire_py; print(pgwire_py.IMPLEMENTATION)"
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert result.stdout.strip() == "native", result.stderr
+    assert result.stdout.strip() == IMPLEMENTATIONS[0], result.stderr
 
 
 def test_a_wrong_choice_is_an_error() -> None:

@@ -1,18 +1,23 @@
 """The layers of the design: what stands left never imports what stands right, and one module alone imports the native core."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "python" / "pgwire_py"
+import pgwire_py
+
+PACKAGE = Path(pgwire_py.__file__).parent
+ROOT = Path(__file__).parents[1]
 
 LAYERS = (
     {"_version", "_type_table", "type_info", "errors", "enums", "oids", "sql", "values"},
     {"messages"},
     {"_impl"},
-    {"auth", "state", "types"},
+    {"auth", "copy", "events", "frames", "state", "types"},
     {"connection"},
+    {"testing"},
     {"engines.base"},
     {"engines", "catalog"},
     {"server"},
@@ -80,7 +85,15 @@ def test_only_the_switch_imports_the_native_core() -> None:
     assert "pgwire_py._native" in switch.read_text()
 
 
+def test_only_parity_imports_the_native_core_in_tests() -> None:
+    """The same suite runs on the pure wheel, which has none: other tests take the fixture ``core``."""
+    tests = ROOT / "tests"
+    importing = re.compile(r"^\s*(?:import pgwire_py\._native|from pgwire_py import .*\b_native\b)", re.MULTILINE)
+    users = {str(path.relative_to(tests)) for path in tests.rglob("*.py") if importing.search(path.read_text())}
+    assert {name for name in users if not name.startswith("parity")} == {"test_stubs.py"}
+
+
 def test_the_core_crate_does_not_know_python() -> None:
-    core = PACKAGE.parents[1] / "rust" / "core"
+    core = ROOT / "rust" / "core"
     assert "pyo3" not in (core / "Cargo.toml").read_text()
     assert "#![forbid(unsafe_code)]" in (core / "src" / "lib.rs").read_text()

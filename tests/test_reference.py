@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import importlib.util
 import inspect
 import re
 from pathlib import Path
 
 import pgwire_py
+from pgwire_py.copy import CopyOptions
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -30,12 +33,19 @@ def test_parameters_of_server() -> None:
         assert shown == repr(parameter.default), parameter.name
 
 
-LIMITS = ("server.md", "authentication.md", "types-containers.md")
+def test_options_of_copy() -> None:
+    documented = [
+        (name.strip("`"), default.strip("`")) for name, default, _ in _rows(3, "copy.md", "types-containers.md")
+    ]
+    assert documented == [(option.name, repr(option.default)) for option in dataclasses.fields(CopyOptions)]
+
+
+LIMITS = ("server.md", "authentication.md", "frames.md", "copy.md", "types-containers.md")
 
 
 def test_limits() -> None:
     rows = _rows(4, *LIMITS)
-    assert len(rows) >= 25
+    assert len(rows) >= 33
     for name, value, _, where in rows:
         module, _, constant = where.strip("`").rpartition(".")
         number = re.match(r"[\d,]+", value)
@@ -47,16 +57,20 @@ def test_limits() -> None:
 
 def test_every_limit_is_in_the_reference() -> None:
     package = Path(pgwire_py.__file__).parent
-    folders = [
+    files = [
         *(package / "server").glob("*.py"),
         *(package / "catalog").glob("*.py"),
         *(package / "auth").glob("*.py"),
         *(package / "types").glob("*.py"),
+        package / "connection" / "limits.py",
+        package / "frames.py",
+        package / "_impl" / "pure" / "frames.py",
+        package / "copy.py",
     ]
-    files = [*folders, package / "connection.py"]
     documented = {row[3].strip("`") for row in _rows(4, *LIMITS)}
     internal = {
-        "connection.MAX_MESSAGE_LENGTH",
+        "connection.limits.MAX_MESSAGE_LENGTH",
+        "connection.limits.MAX_ANSWER_LENGTH_AT_START",
         "server.server.MAX_PROCESS_ID",
         "server.results.MAX_SHAPES",
         "server.short.MAX_ROWS",
@@ -65,3 +79,15 @@ def test_every_limit_is_in_the_reference() -> None:
         module = ".".join(path.relative_to(package).with_suffix("").parts)
         for name in re.findall(r"^(MAX_\w+)\b.* = ", path.read_text(encoding="utf-8"), re.MULTILINE):
             assert f"{module}.{name}" in documented | internal
+
+
+def test_state_is_as_generated() -> None:
+    root = Path(__file__).parents[1]
+    path = root / "tools" / "generate_state_reference.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    stale = "docs/reference/state.md is stale: run python tools/generate_state_reference.py"
+    assert (root / "docs" / "reference" / "state.md").read_text(encoding="utf-8") == tool.render(), stale

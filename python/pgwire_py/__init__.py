@@ -5,12 +5,14 @@ The server's names are imported when they are first used (PEP 562): the bytes an
 
 from typing import TYPE_CHECKING, Any
 
-from . import messages, oids
+from . import frames, messages, oids
 from ._impl import IMPLEMENTATION
 from ._version import __version__
+from .connection import BackendConnection, ConnectionClosed, DirectTLS, FrontendConnection
 from .engines.base import Column, Description
 from .engines.python import PythonEngine
-from .errors import LocalProtocolError, PgWireError, PostgresError, ProtocolError, RemoteProtocolError
+from .errors import FrameError, LocalProtocolError, PgWireError, PostgresError, ProtocolError, RemoteProtocolError
+from .frames import FrameDecoder, MessageBuilder
 from .oids import *
 
 if TYPE_CHECKING:
@@ -18,9 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IMPLEMENTATION",
+    "BackendConnection",
     "Column",
+    "ConnectionClosed",
     "Description",
+    "DirectTLS",
+    "FrameDecoder",
+    "FrameError",
+    "FrontendConnection",
     "LocalProtocolError",
+    "MessageBuilder",
     "PgWireError",
     "PostgresError",
     "ProtocolError",
@@ -31,6 +40,7 @@ __all__ = [
     "Server",
     "Session",
     "__version__",
+    "frames",
     "messages",
     "serve",
 ]

@@ -14,6 +14,7 @@ __all__ = [
     "ActiveSQLTransaction",
     "AdminShutdown",
     "AmbiguousColumn",
+    "BadCopyFileFormat",
     "CannotConnectNow",
     "CantChangeRuntimeParam",
     "CardinalityViolation",
@@ -31,6 +32,7 @@ __all__ = [
     "DuplicateTable",
     "FeatureNotSupported",
     "ForeignKeyViolation",
+    "FrameError",
     "GroupingError",
     "InFailedSQLTransaction",
     "IndeterminateDatatype",
@@ -145,6 +147,25 @@ class RemoteProtocolError(ProtocolError):
     def __repr__(self) -> str:
         place = f", message_name={self.message_name!r}, offset={self.offset}" if self.offset is not None else ""
         return f"RemoteProtocolError({self.args[0]!r}, {self.sqlstate!r}, fatal={self.fatal}, tag={self.tag!r}{place})"
+
+
+class FrameError(RemoteProtocolError):
+    """A stream that cannot be cut into frames any further, as ``FrameDecoder.feed`` raises it.
+
+    Attributes:
+        frames: the frames that the same feed completed before the fault.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        sqlstate: str = "08P01",
+        fatal: bool = True,
+        tag: str = "",
+        frames: tuple[tuple[str, memoryview], ...] = (),
+    ) -> None:
+        super().__init__(message, sqlstate, fatal, tag)
+        self.frames = frames
 
 
 FIELD_CODES: dict[str, str] = {
@@ -279,6 +300,12 @@ class InvalidBinaryRepresentation(DataError):
     """SQLSTATE 22P03."""
 
     default_sqlstate = "22P03"
+
+
+class BadCopyFileFormat(DataError):
+    """SQLSTATE 22P04."""
+
+    default_sqlstate = "22P04"
 
 
 class UntranslatableCharacter(DataError):

@@ -11,6 +11,7 @@ import asyncpg
 import psycopg
 import pytest
 
+from tests.support import IMPLEMENTATIONS
 from tests.support.postgres import Programs
 from tests.support.psql import run_psql
 from tests.support.raw import SYNC, bind, describe, execute, parse, query
@@ -18,7 +19,7 @@ from tests.support.servers import FUNCTION_SERVER
 from tests.support.targets import Target, Targets
 
 
-@pytest.fixture(params=["native", "pure"])
+@pytest.fixture(params=IMPLEMENTATIONS)
 def function(request: pytest.FixtureRequest, targets: Targets) -> Target:
     name = f"function-{request.param}"
     return targets.get(name, (sys.executable, str(FUNCTION_SERVER)))

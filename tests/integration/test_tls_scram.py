@@ -14,12 +14,13 @@ import asyncpg
 import psycopg
 import pytest
 
+from tests.support import IMPLEMENTATIONS
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.postgres import Programs, running_cluster
 from tests.support.psql import run_psql
 from tests.support.raw import SSL_REQUEST, RawClient, query, startup
 from tests.support.servers import running_server, serve_command
-from tests.support.targets import REFEREE, make_database
+from tests.support.targets import OURS, OURS_PURE, REFEREE, make_database
 
 USER, PASSWORD = "alice", "wonder länd"
 TLS_VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -50,7 +51,7 @@ class Secure:
         )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[REFEREE, "sqlite", "sqlite-pure", "duckdb"])
+@pytest.fixture(scope="module", params=[REFEREE, *OURS, *OURS_PURE[:1]])
 def secure(
     request: pytest.FixtureRequest, programs: Programs, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Secure]:
@@ -79,7 +80,7 @@ def secure(
         source, "--auth", "scram-sha-256", "--users", users,
         "--tls-cert", certificates.certificate, "--tls-key", certificates.key,
     )  # fmt: skip
-    with running_server(command, implementation=implementation or "native") as server:
+    with running_server(command, implementation=implementation or IMPLEMENTATIONS[0]) as server:
         yield Secure(request.param, server.port, certificates)
 
 

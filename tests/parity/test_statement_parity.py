@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pgwire_py import _native
 from pgwire_py import messages as m
 from pgwire_py._impl import pure
+from tests.parity.statements import read_statement
 from tests.support.raw import FLUSH, SYNC, bind, describe, execute, parse, query, startup
 
 NAMES = st.sampled_from(["", "s", "é", "a name"])
@@ -50,7 +51,8 @@ def _decoder(core: Any) -> Any:
 
 
 def _agreed(data: bytes) -> Any:
-    found = [core.read_statement(_decoder(core), data) for core in (_native, pure)]
+    """The query string, the batch, or None: what both see in ``data``."""
+    found = [read_statement(core, _decoder(core), data) for core in (_native, pure)]
     assert found[0] == found[1]
     assert type(found[0]) is type(found[1])
     return found[0]
@@ -95,5 +97,5 @@ def test_bytes_before_it() -> None:
     for core in (_native, pure):
         decoder = _decoder(core)
         assert decoder.feed(b"Q\0\0") == []
-        assert core.read_statement(decoder, query("select 1")) is None
-        assert core.read_statement(core.FrontendDecoder(), query("select 1")) is None
+        assert read_statement(core, decoder, query("select 1")) is None
+        assert read_statement(core, core.FrontendDecoder(), query("select 1")) is None

@@ -141,11 +141,19 @@ class Message:
 
 
 class RawClient:
-    """A socket to a backend. Reading waits up to ``timeout`` seconds, then raises TimeoutError."""
+    """A socket to a backend; a ``host`` with a slash is the directory of its Unix socket.
+
+    Reading waits up to ``timeout`` seconds, then raises TimeoutError.
+    """
 
     def __init__(self, host: str, port: int, *, timeout: float = 20.0) -> None:
-        self.socket = socket.create_connection((host, port), timeout)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if "/" in host:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(timeout)
+            self.socket.connect(f"{host}/.s.PGSQL.{port}")
+        else:
+            self.socket = socket.create_connection((host, port), timeout)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.parameters: dict[str, str] = {}
         self.process_id = 0

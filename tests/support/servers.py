@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from . import IMPLEMENTATIONS
+
 START_DEADLINE = 60.0  # seconds; only a server that never starts waits that long
 FUNCTION_SERVER = Path(__file__).with_name("function_server.py")
 
@@ -38,7 +40,7 @@ def serve_command(*arguments: str | Path) -> list[str]:
 
 
 @contextmanager
-def running_server(command: Sequence[str], *, implementation: str = "native") -> Iterator[ServerProcess]:
+def running_server(command: Sequence[str], *, implementation: str = IMPLEMENTATIONS[0]) -> Iterator[ServerProcess]:
     """Start ``command``, wait for the URI it prints, kill it at the end.
 
     Raises:

@@ -8,14 +8,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import DUCKDB
+from . import DUCKDB, IMPLEMENTATIONS, WHEEL
 from .postgres import Programs, running_cluster
 from .raw import RawClient
 from .servers import ServerProcess, running_server, serve_command
 
 REFEREE = "postgres"
 OURS = ("sqlite", "duckdb") if DUCKDB else ("sqlite",)
-OURS_PURE = tuple(f"{name}-pure" for name in OURS)
+OURS_PURE = () if WHEEL else tuple(f"{name}-pure" for name in OURS)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Targets:
         return self._serve(name, serve_command(source))
 
     def _serve(self, name: str, command: Sequence[str]) -> Target:
-        implementation = "pure" if name.endswith("-pure") else "native"
+        implementation = "pure" if name.endswith("-pure") else IMPLEMENTATIONS[0]
         server: ServerProcess = self._stack.enter_context(running_server(command, implementation=implementation))
         return Target(name, server.host, server.port, "tester", "test", lambda: server.output, server.process.pid)
 

@@ -6,7 +6,7 @@ from pgwire_py import messages as m
 from pgwire_py._impl import encode_message
 from pgwire_py.connection import BackendConnection
 from pgwire_py.errors import LocalProtocolError, RemoteProtocolError
-from pgwire_py.state import RECEIVE, SEND, Phase
+from pgwire_py.state import Phase
 
 STARTUP = encode_message(m.StartupMessage(0x00030000, {"user": "me"}))
 
@@ -37,11 +37,6 @@ def test_start_up_leads_to_idle() -> None:
     connection = _idle()
     assert connection.next_event() is None
     assert connection.data_to_send() == b""
-
-
-def test_every_phase_has_a_row() -> None:
-    assert set(RECEIVE) == set(Phase)
-    assert set(SEND) <= set(Phase)
 
 
 def test_query_waits_for_its_answer() -> None:
@@ -129,11 +124,25 @@ def test_large_message_before_authentication_is_refused() -> None:
     assert event.fatal
 
 
-def test_nothing_after_terminate_is_read() -> None:
+def test_what_follows_terminate_is_one_error() -> None:
     connection = _idle()
-    connection.receive_data(_bytes(m.Terminate(), m.Query("a")))
-    assert _events(connection) == [m.Terminate()]
+    connection.receive_data(_bytes(m.Terminate(), m.Query("a"), m.Query("b")))
+    terminate, error = _events(connection)
+    assert terminate == m.Terminate()
+    assert isinstance(error, RemoteProtocolError)
+    assert (str(error), error.fatal) == ("unexpected message Query behind the end of the connection", True)
+    connection.receive_data(_bytes(m.Query("c")))
+    assert _events(connection) == []
     assert connection.phase is Phase.CLOSED
+
+
+def test_nothing_is_handed_out_after_close() -> None:
+    connection = _idle()
+    connection.receive_data(_bytes(m.Terminate()))
+    assert _events(connection) == [m.Terminate()]
+    connection.close()
+    connection.receive_data(_bytes(m.Query("a")))
+    assert _events(connection) == []
 
 
 def test_encryption_request_is_answered_by_one_byte() -> None:

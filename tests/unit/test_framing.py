@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgwire_py import messages as m
-from pgwire_py._impl import pure
 from pgwire_py.errors import RemoteProtocolError
 from tests import vectors
+from tests.support import IMPLEMENTATIONS, core_module
 
 STARTUP = m.StartupMessage(0x30000, {"user": "me", "database": "größe"})
 SESSION: list[Any] = [
@@ -182,9 +182,7 @@ def test_a_claimed_length_takes_no_memory(core: Any) -> None:
 
 @given(st.binary(max_size=200), st.booleans(), st.sampled_from(["password", "sasl_initial", "sasl_response", "gss"]))
 def test_hostile_bytes_raise_nothing(data: bytes, startup: bool, kind: str) -> None:
-    from pgwire_py import _native
-
-    for core in (_native, pure):
+    for core in map(core_module, IMPLEMENTATIONS):
         whole, chopped = core.FrontendDecoder(), core.FrontendDecoder()
         for decoder in (whole, chopped):
             decoder.startup, decoder.password_kind = startup, kind

@@ -17,7 +17,7 @@ PASSWORD_KINDS = {"SASLInitialResponse": "sasl_initial", "SASLResponse": "sasl_r
 
 def load(section: str, file: str = "messages.json") -> list[dict[str, Any]]:
     """One section of messages.json (``frontend``, ``backend``, ``errors`` of a frontend, ``backend_errors``) or
-    auth.json (``pbkdf2``, ``scram``, ``saslprep``, ``md5``)."""
+    auth.json (``pbkdf2``, ``scram``, ``saslprep``, ``md5``) or copy.json (``decode``, ``encode``: bytes as text, a character per byte)."""
     text = Path(__file__).with_name(file).read_text(encoding="utf-8")
     return cast(list[dict[str, Any]], json.loads(text)[section])
 

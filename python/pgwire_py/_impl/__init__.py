@@ -33,17 +33,22 @@ if TYPE_CHECKING:
     from .pure import (
         ArrowEncoder,
         BackendDecoder,
+        CopyDecoder,
+        CopyEncoder,
+        FrameDecoder,
         FrontendDecoder,
+        MessageBuilder,
         Responder,
         RowEncoder,
         arrow_columns,
+        decode_replication,
         decode_values,
         encode_message,
+        encode_replication,
         encode_value,
         md5_password,
         md5_response,
         prepare_password,
-        read_statement,
         scram_check_proof,
         scram_client_proof,
         scram_keys,
@@ -54,15 +59,20 @@ if TYPE_CHECKING:
     )
 else:
     FrontendDecoder = core.FrontendDecoder
+    FrameDecoder = core.FrameDecoder
+    MessageBuilder = core.MessageBuilder
     Responder = core.Responder
     BackendDecoder = core.BackendDecoder
     RowEncoder = core.RowEncoder
     ArrowEncoder = core.ArrowEncoder
+    CopyEncoder = core.CopyEncoder
+    CopyDecoder = core.CopyDecoder
     encode_message = core.encode_message
+    encode_replication = core.encode_replication
+    decode_replication = core.decode_replication
     arrow_columns = core.arrow_columns
     decode_values = core.decode_values
     encode_value = core.encode_value
-    read_statement = core.read_statement
     split_statements = core.split_statements
     tokenize = core.tokenize
     prepare_password = core.prepare_password
@@ -78,17 +88,22 @@ __all__ = [
     "IMPLEMENTATION",
     "ArrowEncoder",
     "BackendDecoder",
+    "CopyDecoder",
+    "CopyEncoder",
+    "FrameDecoder",
     "FrontendDecoder",
+    "MessageBuilder",
     "Responder",
     "RowEncoder",
     "arrow_columns",
+    "decode_replication",
     "decode_values",
     "encode_message",
+    "encode_replication",
     "encode_value",
     "md5_password",
     "md5_response",
     "prepare_password",
-    "read_statement",
     "scram_check_proof",
     "scram_client_proof",
     "scram_keys",

@@ -6,9 +6,10 @@ The signatures here are the contract; docstrings state the rules both follow. Sa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..errors import RemoteProtocolError
+from ..messages.replication import ReplicationStream
 from ..sql import Statement, Token
 
 Buffer = bytes | bytearray | memoryview
@@ -75,6 +76,177 @@ class BackendDecoder(Protocol):
         """As :meth:`FrontendDecoder.feed`. A DataRow's values are bytes, or None for NULL."""
 
 
+class FrameDecoder(Protocol):
+    """Cuts the byte stream of either end into frames, bodies undecoded, in any chunking (Protocol 55.7).
+
+    Args:
+        startup: whether the stream begins with an untagged packet: True for what a frontend sends from the beginning.
+        max_startup_length: largest length field of an untagged packet, in bytes; default 10,000.
+        max_message_length: largest length field of a tagged message, in bytes; default 65,535, which is what PostgreSQL accepts before
+            authentication: raise it behind that.
+        tag_limits: the same for single tags (a dict of one-character texts), on top of ``max_message_length``; 0 refuses the tag.
+        only_listed_tags: refuse the tags that ``tag_limits`` does not name; by default every tag is accepted.
+
+    A length field counts itself, not the tag. Lengths are 0 to 2³¹-1.
+
+    A frame that came in pieces is gathered: each byte is copied once, into memory of at most twice what has come of it (8 kB where that
+    is more).
+
+    Raises:
+        ValueError, TypeError: a limit that is none.
+    """
+
+    startup: bool
+    """Whether the next packet is an untagged one (settable).
+
+    After StartupMessage it becomes False by itself. After SSLRequest, GSSENCRequest and CancelRequest, which a frontend must not follow
+    with anything before they are answered, further bytes are an error until the owner sets it, True for a start-up packet to come.
+    Changing it while a packet has come in part is a LocalProtocolError.
+    """
+
+    max_startup_length: int
+    """As given (settable)."""
+
+    max_message_length: int
+    """As given (settable)."""
+
+    buffered: int
+    """Bytes of the incomplete packet at the end of what was fed (read-only)."""
+
+    def feed(self, data: Buffer) -> list[tuple[str, memoryview]]:
+        """Take bytes, return the complete frames in order: tag (empty for a start-up packet) and body, read-only.
+
+        The body of a frame that lies whole in ``data`` is a view of it and keeps it alive. Only ``bytes`` are viewed; anything else,
+        which could change under the views, is copied once.
+
+        Raises:
+            FrameError: the stream cannot be followed: a length out of bounds, a tag that is refused, or data where none may be. It holds
+                the frames completed before the fault; every later feed raises it again, without frames.
+        """
+
+
+class MessageBuilder(Protocol):
+    """Writes the frontend's messages one behind the other into a bytearray (Protocol 55.7).
+
+    ``MessageBuilder(buffer: bytearray | None = None)`` appends to that bytearray, or to one of its own.
+
+    Every method that writes returns the builder, so calls can be chained. Values (parameters, arguments, COPY data, passwords) are ``str``,
+    sent as UTF-8, or any object that offers a contiguous buffer (bytes, bytearray, memoryview, array, mmap, numpy), whose bytes are copied
+    straight into the bytearray; where a value may be NULL, None is.
+
+    Format codes are sent in the shortest form: none where all is text, one where all is binary, else one for each value.
+    ``parameter_formats`` and ``argument_formats`` are codes (0 text, 1 binary): none (all text), one for all, or one for each value; by
+    default ``str`` is text and every buffer is binary. NULL goes with any format.
+
+    Raises:
+        LocalProtocolError: by every method that writes: a value of another type or out of its range, a NUL in a text, a count above 65,535,
+            a message above 2³¹-1 bytes, or a bytearray that cannot grow because somebody holds a view of it. The buffer is as it was.
+    """
+
+    buffer: bytearray
+    """What the messages are appended to (read-only); its owner may empty it whenever no view of it exists."""
+
+    def __len__(self) -> int:
+        """Bytes in the buffer."""
+
+    def take(self) -> bytes:
+        """What is in the buffer, which is then empty."""
+
+    def clear(self) -> MessageBuilder:
+        """Empty the buffer."""
+
+    def write_into(self, target: Any, offset: int = 0) -> int:
+        """Copy what is in the buffer into any writable contiguous buffer, from ``offset`` (in bytes) on.
+
+        Returns:
+            The offset behind what was written.
+
+        Raises:
+            LocalProtocolError: ``target`` is no such buffer, or too small; nothing is written.
+        """
+
+    def startup(self, parameters: dict[str, str], protocol_version: int = 0x00030000) -> MessageBuilder:
+        """StartupMessage."""
+
+    def ssl_request(self) -> MessageBuilder:
+        """SSLRequest."""
+
+    def gssenc_request(self) -> MessageBuilder:
+        """GSSENCRequest."""
+
+    def cancel_request(self, process_id: int, secret_key: Any) -> MessageBuilder:
+        """CancelRequest; the key has 4 to 256 bytes."""
+
+    def password(self, password: Any) -> MessageBuilder:
+        """PasswordMessage, without the terminating NUL, which is added."""
+
+    def sasl_initial_response(self, mechanism: str, data: Any = None) -> MessageBuilder:
+        """SASLInitialResponse."""
+
+    def sasl_response(self, data: Any) -> MessageBuilder:
+        """SASLResponse; GSSResponse is the same on the wire."""
+
+    def query(self, query: str) -> MessageBuilder:
+        """Query."""
+
+    def parse(self, statement: str, query: str, parameter_types: Sequence[int] = ()) -> MessageBuilder:
+        """Parse; ``parameter_types`` are OIDs, 0 or a missing one asks the server to infer."""
+
+    def bind(
+        self,
+        portal: str = "",
+        statement: str = "",
+        parameters: Sequence[Any] = (),
+        *,
+        parameter_formats: Sequence[int] | None = None,
+        result_formats: Sequence[int] = (),
+    ) -> MessageBuilder:
+        """Bind; ``result_formats`` are codes: none (all text), one for all, or one for each column."""
+
+    def describe_statement(self, name: str = "") -> MessageBuilder:
+        """Describe of a prepared statement."""
+
+    def describe_portal(self, name: str = "") -> MessageBuilder:
+        """Describe of a portal."""
+
+    def execute(self, portal: str = "", max_rows: int = 0) -> MessageBuilder:
+        """Execute; ``max_rows`` 0 is no limit."""
+
+    def close_statement(self, name: str = "") -> MessageBuilder:
+        """Close of a prepared statement."""
+
+    def close_portal(self, name: str = "") -> MessageBuilder:
+        """Close of a portal."""
+
+    def function_call(
+        self,
+        function_oid: int,
+        arguments: Sequence[Any] = (),
+        *,
+        argument_formats: Sequence[int] | None = None,
+        result_format: int = 0,
+    ) -> MessageBuilder:
+        """FunctionCall."""
+
+    def copy_data(self, data: Any) -> MessageBuilder:
+        """CopyData."""
+
+    def copy_done(self) -> MessageBuilder:
+        """CopyDone."""
+
+    def copy_fail(self, message: str) -> MessageBuilder:
+        """CopyFail."""
+
+    def flush(self) -> MessageBuilder:
+        """Flush."""
+
+    def sync(self) -> MessageBuilder:
+        """Sync."""
+
+    def terminate(self) -> MessageBuilder:
+        """Terminate."""
+
+
 class RowEncoder(Protocol):
     """Encodes rows of Python values as DataRow messages.
 
@@ -114,19 +286,121 @@ class ArrowEncoder(Protocol):
         """
 
 
-class Responder(Protocol):
-    """Calls a handler's coroutine function and encodes what it returns, in one step where it ends at once with a short result.
+class CopyPlan(NamedTuple):
+    """What a CopyEncoder or CopyDecoder does, made and checked by ``pgwire_py/copy.py``: names resolved to a flag per column."""
 
-    ``Responder(function, query_class, result_class, session, context, event_loop, task, tails, max_bytes)``: the function gets a
-    ``query_class`` (slots ``sql``, ``parameters``, ``parameter_types``, ``session`` and ``describing``, which is False) and returns a
-    ``result_class`` (slots ``columns``, ``rows`` and ``tag``); ``context`` and ``task`` are current while the
-    coroutine runs; ``tails`` is what follows 0, 1, 2 … rows.
+    format: str
+    """``text``, ``csv`` or ``binary``."""
+    columns: tuple[str, ...]
+    """Names; at most 32,767."""
+    table: str
+    """Name of the table in the ``where`` of errors."""
+    delimiter: int
+    """A byte, as ``quote`` and ``escape`` are."""
+    null: bytes
+    default: bytes | None
+    header: str
+    """``none``, ``line`` or ``match``."""
+    quote: int
+    escape: int
+    force_quote: tuple[bool, ...]
+    force_not_null: tuple[bool, ...]
+    force_null: tuple[bool, ...]
+    has_default: tuple[bool, ...]
+    encoding: str
+    """``UTF8``, ``LATIN1`` or ``SQL_ASCII``."""
+    legacy_end: bool
+    """Whether ``\\.`` has the meaning it had before PostgreSQL 18."""
+    max_row: int
+    """Most bytes of a line, or of a binary row with its lengths."""
+    types: tuple[int, ...] | None
+    """Type OIDs where rows are of Python values; None where they are of fields."""
+
+
+class CopyEncoder(Protocol):
+    """Encodes rows as the data of COPY (PostgreSQL: COPY, "File Formats"): ``CopyEncoder(plan: CopyPlan)``.
+
+    Raises:
+        PostgresError: 22P05, the null marker or a name in the header cannot be written in the encoding.
     """
 
-    outcome: Any
-    """What the function returned last, where it was not answered; taking it leaves None."""
+    def encode(self, rows: Sequence[Sequence[object]], start: int, max_bytes: int) -> tuple[bytes | memoryview, int]:
+        """Encode ``rows[start:]`` until at least ``max_bytes`` are written or the rows end; the header in front of the first row.
 
-    def answer(
+        Fields are bytes or None; with types they are Python values. Nothing has happened where an error is raised.
+
+        Returns:
+            The data (a read-only memoryview where it is long) and the index of the first row not encoded.
+
+        Raises:
+            PostgresError: as :meth:`RowEncoder.encode`; 22021 for a field that is not UTF-8 or has a NUL, 22P05 for a character that
+                the encoding does not have, 42804 for a field that is not bytes, 54000 for a row of more than ``max_row`` bytes.
+        """
+
+    def finish(self) -> bytes:
+        """What stands behind the last row, and the header if there was no row."""
+
+
+class CopyDecoder(Protocol):
+    """Decodes the data of COPY in any chunking: ``CopyDecoder(plan: CopyPlan)``.
+
+    Rows are tuples of bytes, None, and :data:`~pgwire_py.enums.DEFAULT`; with types, of Python values instead of bytes. Bytes that do
+    not make a row yet are kept, at most ``max_row`` of them and those of the last feed.
+    """
+
+    ended: bool
+    """Whether the data's own end marker has come: the binary trailer, ``\\.`` in text; also where text data has ended (read-only)."""
+
+    def feed(self, data: Buffer) -> list[Any]:
+        """Take bytes, return the rows that are complete.
+
+        Raises:
+            PostgresError: 22P04, 22021, 54000, and what the types raise; the rows of this call are lost, and every later call raises the
+                same error.
+        """
+
+    def finish(self) -> list[Any]:
+        """The rows that are left when no more bytes come; raises as :meth:`feed`."""
+
+
+class Responder(Protocol):
+    """Answers one statement that came in one piece by calling a handler's coroutine function, where its coroutine ends at once with a
+    short result.
+
+    ``Responder((function, session), (Query, Result, Plan, Shape), decoder, plans, (context, event_loop, task), tails, max_bytes)``: the
+    function gets a ``Query`` (slots ``sql``, ``parameters``, ``parameter_types``, ``session``, ``describing``) and returns a ``Result``
+    (slots ``columns``, ``rows``, ``tag``). ``plans`` has a ``Plan`` (slots ``text``, ``parameters``: how many it takes, ``shapes``: by
+    format codes) for each query string that may be answered; a ``Shape`` has the slots ``columns``, ``encoder`` and
+    ``row_description``. ``context`` and ``task`` are current while the coroutine runs; ``tails`` is what follows 0, 1, 2 … rows.
+    """
+
+    begun: bool
+    """Whether the function was called for a statement that was not answered."""
+
+    outcome: Any
+    """What it returned then, or a :class:`~pgwire_py._impl.suspended.Suspended` where its coroutine has not ended. To be taken once."""
+
+    def answer(self, data: bytes | bytearray, size: int = -1) -> bytes | memoryview | Batch | None:
+        """Answer a Query: RowDescription, DataRow for each row, and the tail for their number.
+
+        Args:
+            data: what came.
+            size: how many bytes of it count; all of them where it is negative.
+
+        Returns:
+            The answer; or a :data:`Batch`, for :meth:`answer_batch`, where ``data`` is [Parse] Bind [Describe portal] Execute Sync with the
+            unnamed portal, no row limit and, where Parse is there, the same statement name in Bind. None for anything else: if something
+            stands before ``data`` in the decoder, ``data`` is more or less than one statement or malformed, its text is not in ``plans``
+            or takes parameters; and, with :attr:`begun`, if the coroutine did not end, or returned anything but a ``Result`` with a
+            list of rows, with the columns of the plan's shape, no tag, a tail, fewer than ``max_bytes`` bytes before its last row, and
+            rows that can be encoded. ``data`` is never taken: what is to be handled in another way goes to
+            :meth:`FrontendDecoder.feed`.
+
+        Raises:
+            BaseException: whatever the function or its coroutine raised.
+        """
+
+    def answer_batch(
         self,
         sql: str,
         parameters: tuple[object, ...],
@@ -135,24 +409,20 @@ class Responder(Protocol):
         encoder: RowEncoder | None,
         head: bytes,
     ) -> bytes | memoryview | None:
-        """``head``, DataRow for each row, and the tail for their number.
-
-        None where the function's coroutine did not end, or returned anything but a ``result_class`` with a list of rows, with these
-        ``columns``, no tag, a tail, fewer than ``max_bytes`` bytes before its last row, and rows that can be encoded. Then
-        :attr:`outcome` is what it returned; a :class:`~pgwire_py._impl.suspended.Suspended` where it did not end.
-
-        Raises:
-            BaseException: whatever the function or its coroutine raised.
-        """
+        """The same for a Batch: ``head``, the rows, and the tail; None, with :attr:`begun`, as above."""
 
 
 class Core(Protocol):
     """The module itself."""
 
     FrontendDecoder: type[FrontendDecoder]
+    FrameDecoder: type[FrameDecoder]
+    MessageBuilder: type[MessageBuilder]
     BackendDecoder: type[BackendDecoder]
     RowEncoder: type[RowEncoder]
     ArrowEncoder: type[ArrowEncoder]
+    CopyEncoder: type[CopyEncoder]
+    CopyDecoder: type[CopyDecoder]
     Responder: type[Responder]
 
     def encode_message(self, message: object) -> bytes:
@@ -160,6 +430,27 @@ class Core(Protocol):
 
         Raises:
             LocalProtocolError: a text holds a NUL, a count exceeds 65,535 (parameters, formats), or the message exceeds 2³¹-1 bytes.
+        """
+
+    def encode_replication(self, payload: object) -> bytes:
+        """CopyData's ``data`` for a payload of :mod:`pgwire_py.messages.replication`, which knows its own tag.
+
+        Raises:
+            LocalProtocolError: a value is of a wrong type or does not fit, or a text holds a NUL.
+        """
+
+    def decode_replication(self, data: Buffer, stream: ReplicationStream) -> Any:
+        """The payload in CopyData's ``data``, one of :mod:`pgwire_py.messages.replication`, exactly.
+
+        Nothing may be left over, where PostgreSQL 15 ignores bytes behind the last field of a standby's payload.
+
+        ``stream`` says who sent it and after which command: each has tags of its own. Any byte but 0 is a true ``reply_requested``, as for
+        PostgreSQL.
+
+        Raises:
+            RemoteProtocolError: the stream has no such tag, or the payload is malformed. ``message_name`` is its class, ``offset`` counts
+                from its tag; the text is worded as for a message of the same end. Never fatal: CopyData can still be followed.
+            ValueError: there is no such stream.
         """
 
     def arrow_columns(self, schema: object) -> list[tuple[str, int]]:
@@ -176,15 +467,6 @@ class Core(Protocol):
 
     def encode_value(self, type_oid: int, format: int, value: object) -> bytes | None:
         """One value in text (0) or binary (1) format, without a length; None stays None."""
-
-    def read_statement(self, decoder: Any, data: Buffer) -> str | Batch | None:
-        """One statement, where ``data`` holds exactly that, in one piece, with nothing before it in ``decoder``.
-
-        Returns:
-            A Query's string; or a :data:`Batch` for [Parse] Bind [Describe portal] Execute Sync with the unnamed portal, no row limit
-            and, where Parse is there, the same statement name in Bind; None for anything else, malformed messages included. Nothing is
-            taken: what is to be handled in another way goes to :meth:`FrontendDecoder.feed`.
-        """
 
     def split_statements(self, sql: str) -> list[Statement]:
         """The statements of a query string, empty ones left out.
@@ -237,8 +519,13 @@ __all__ = [
     "BackendDecoder",
     "Batch",
     "Buffer",
+    "CopyDecoder",
+    "CopyEncoder",
+    "CopyPlan",
     "Core",
+    "FrameDecoder",
     "FrontendDecoder",
+    "MessageBuilder",
     "RemoteProtocolError",
     "Responder",
     "RowEncoder",

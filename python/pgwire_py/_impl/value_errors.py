@@ -39,6 +39,11 @@ def arrow_failure(sqlstate: str, message: str, row: int, column: int, type_oid: 
     return postgres_error(sqlstate, message, where=f"row {row}, column {column}, type {type_info(type_oid).name}")
 
 
+def copy_failure(sqlstate: str, message: str, detail: str | None, hint: str | None, where: str | None) -> PostgresError:
+    """The error about data of COPY, or about what is to become it; None for fields it does not have."""
+    return postgres_error(sqlstate, message, detail=detail, hint=hint, where=where)
+
+
 def preview(value: object) -> str:
     """A look at a value in at most 64 characters and an ellipsis; of a value that may be large or run code, only its type."""
     if isinstance(value, (str, bytes, bytearray)):

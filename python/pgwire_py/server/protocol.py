@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..connection import BackendConnection
 from ..errors import PostgresError
-from ..messages import ErrorResponse, Terminate
+from ..messages import ErrorResponse, StartupMessage, Terminate
 from ..state import Phase
 from . import startup
 from .eager import Runner
@@ -85,31 +85,49 @@ class ServerProtocol(asyncio.Protocol):
         self.server.opened(self)
 
     def data_received(self, data: bytes) -> None:
+        short = self._short
+        if short is not None and self._runner.suspended is None:
+            answer = short.answer(data)
+            if answer is not None:
+                short.write(answer)
+                return
+        self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
+        """Answer what does not go the short way."""
+        busy = self._runner.suspended is not None
         session = self.session
-        if session is not None and self._runner.suspended is None:
-            short = self._short
-            if short is not None:
-                answer = short.answer(data)
-                if answer is not None:
-                    self._transport.write(answer)  # type: ignore[union-attr]
-                    return
+        if session is not None and not busy:
             event = self.connection.receive_event(data)
             if event.__class__ is Terminate:
                 self.close()
                 return
             self._runner.run(session.run(event))
-            if short is None and session.execution.is_plain:
-                self._short = ShortAnswers(session, self._runner)
+            if self._short is None and session.execution.is_plain:
+                self._short = ShortAnswers(session, self._runner, self._transport.write)  # type: ignore[union-attr]
             return
-        self.connection.receive_data(data)
-        if self._runner.suspended is not None:
+        if busy:
+            self.connection.receive_data(data)
             self._waiting += len(data)
             if self._more is not None and not self._more.done():
                 self._more.set_result(None)
             elif self._waiting > MAX_WAITING or self.connection.pending > MAX_PENDING:
                 self._pause_reading()
             return
-        self._runner.run_without_task(self._work())
+        self._begin(self.connection.receive_event(data))
+
+    def _begin(self, first: Any) -> None:
+        """Log the client in: at once where nothing is to be waited for."""
+        if first.__class__ is StartupMessage:
+            session = self.session = startup.start_at_once(self, first)
+            if session is not None:
+                self.server.logged_in(self)
+                self.flush()
+                event = self.connection.next_event()
+                if event is not None:
+                    self._runner.run(session.run(event))
+                return
+        self._runner.run_without_task(self._work(first))
 
     def eof_received(self) -> bool:
         self._eof = True
@@ -163,10 +181,10 @@ class ServerProtocol(asyncio.Protocol):
         """Whether something is being answered."""
         return self._runner.busy
 
-    async def _work(self) -> None:
-        """Log the client in, then answer what it has sent behind its start-up."""
+    async def _work(self, first: Any) -> None:
+        """Log the client in, then answer what it has sent behind its start-up. ``first`` is the first event, if there is one."""
         try:
-            self.session = await startup.start(self)
+            self.session = await startup.start(self, first)
         except PostgresError as error:
             error.severity = "FATAL"
             self.connection.send(ErrorResponse(error.response_fields()))
@@ -312,8 +330,15 @@ class BufferedServerProtocol(ServerProtocol, asyncio.BufferedProtocol):
 
     __slots__ = ()
 
-    def get_buffer(self, sizehint: int) -> memoryview:
+    def get_buffer(self, sizehint: int) -> bytearray:
         return self.server.receive_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.data_received(bytes(self.server.receive_buffer[:nbytes]))
+        buffer = self.server.receive_buffer
+        short = self._short
+        if short is not None and self._runner.suspended is None:
+            answer = short.answer(buffer, nbytes)
+            if answer is not None:
+                short.write(answer)
+                return
+        self._receive(bytes(memoryview(buffer)[:nbytes]))

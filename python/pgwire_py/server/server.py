@@ -86,12 +86,13 @@ class Server:
         self.mock_secret = secrets.token_bytes(32)
         self.ssl_context = ssl_context
         self.require_ssl = require_ssl
+        self.at_once = self.auth is None and not require_ssl and isinstance(self.engine, PythonEngine)
         self.max_connections = max_connections
         self.startup_timeout = startup_timeout
         self.max_message_length = max_message_length
         self.defaults = Defaults(server_version, {"max_connections": str(max_connections), **(parameters or {})})
         self.loop: asyncio.AbstractEventLoop
-        self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        self.receive_buffer = bytearray(RECEIVE_BUFFER)
         self._protocol_class: type[ServerProtocol] = ServerProtocol
         self.catalog = Catalog()
         self.plan_cache = PlanCache(self.catalog)

@@ -192,7 +192,7 @@ class Session:
         self.execution.cancelled = False
         self.ending()
         self.close_portals()
-        answering_query = connection.phase in (Phase.SIMPLE, Phase.SYNC)
+        answering_query = connection.phase in (Phase.SIMPLE, Phase.FUNCTION_CALL, Phase.SYNC)
         fatal = error.severity in ("FATAL", "PANIC")
         try:
             connection.send(m.ErrorResponse(error.response_fields()))

@@ -6,19 +6,20 @@ an open portal, an error, a handler that waits, a long result — goes their way
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from .._impl import Responder, decode_values
 from .._impl.interface import Batch
 from .._impl.suspended import Suspended
-from ..connection import READY
+from ..connection.backend import READY
 from ..engines.base import declared_types
 from ..state import Phase
 from .execution import FunctionExecution
 from .handler import Query, Result
 from .plans import Plan
 from .portals import PreparedStatement
-from .results import CHUNK
+from .results import CHUNK, Shape
 from .tags import command_complete
 
 if TYPE_CHECKING:
@@ -30,25 +31,31 @@ __all__ = ["ShortAnswers"]
 MAX_ROWS: Final = 64
 """Most rows of a short answer."""
 
+_IDLE: Final = Phase.IDLE
 _TAILS: Final = tuple(command_complete(f"SELECT {count}") + READY["I"] for count in range(MAX_ROWS + 1))
 """CommandComplete and ReadyForQuery behind so many rows."""
 
 
 class ShortAnswers:
-    """The short way of one session whose statements are answered by a coroutine function."""
+    """The short way of one session whose statements are answered by a coroutine function.
+
+    Attributes:
+        write: sends what :meth:`answer` returned.
+    """
 
     __slots__ = (
+        "_answer",
         "_connection",
         "_execution",
         "_plans",
-        "_respond",
         "_responder",
         "_session",
         "_settings",
         "_transaction",
+        "write",
     )
 
-    def __init__(self, session: Session, runner: Runner) -> None:
+    def __init__(self, session: Session, runner: Runner, write: Callable[[bytes | memoryview], None]) -> None:
         execution = session.execution
         assert isinstance(execution, FunctionExecution)
         self._session = session
@@ -56,55 +63,59 @@ class ShortAnswers:
         self._transaction = session.transaction
         self._settings = session.settings
         self._execution = execution
-        self._responder = Responder(execution.function, Query, Result, session, *runner.task_to_enter(), _TAILS, CHUNK)
-        self._respond = self._responder.answer
         self._plans = session.server.plan_cache.single
+        self._responder = Responder(
+            (execution.function, session),
+            (Query, Result, Plan, Shape),
+            session.connection.decoder,
+            self._plans,
+            runner.task_to_enter(),
+            _TAILS,
+            CHUNK,
+        )
+        self._answer = self._responder.answer
+        self.write = write
 
-    def answer(self, data: bytes) -> bytes | memoryview | None:
-        """The whole answer to ``data``. None where it goes the long way: ``data`` was not taken."""
+    def answer(self, data: bytes | bytearray, size: int = -1) -> bytes | memoryview | None:
+        """The whole answer to ``data``, or to its first ``size`` bytes. None where it goes the long way: ``data`` was not taken."""
         session = self._session
-        if self._transaction.status != "I" or session.portals or self._settings.statement_timeout:
-            return None
         connection = self._connection
-        statement: Any = connection.receive_statement(data)
-        if statement is None:
-            return None
-        if type(statement) is not str:
-            return self._batch(statement)
-        plan = self._plans.get(statement)
-        if plan is None or plan.parameters:
-            connection.give_back_statement()
+        if (
+            connection.phase is not _IDLE
+            or self._transaction.status != "I"
+            or session.portals
+            or self._settings.statement_timeout
+        ):
             return None
         session.running = True
         session.cancel_requested = False
-        shape = plan.shapes.get(())
         try:
-            if shape is None:
-                answer = self._respond(plan.text, (), (), None, None, b"")
-            else:
-                answer = self._respond(plan.text, (), (), shape.columns, shape.encoder, shape.row_description)
+            answer: Any = self._answer(data, size)
+            if type(answer) is tuple:
+                answer = self._batch(answer)
+            elif session.statements and answer is not None:
+                session.statements.pop("", None)
         except BaseException as error:
             self._long_way(_raise(error))
             return None
-        if answer is None:
-            self._long_way(None)
-            return None
-        if session.statements:
-            session.statements.pop("", None)
         session.running = False
+        if answer is None:
+            if self._responder.begun:
+                outcome = self._responder.outcome
+                self._long_way(outcome if type(outcome) is Suspended else _return(outcome))
+            return None
         if self._settings.changes:
             session.report_changes()
-        return connection.finish_statement(answer)
+        return connection.send_around(answer)
 
     def _batch(self, batch: Batch) -> bytes | memoryview | None:
         query, name, types, parameter_formats, parameters, formats, described = batch
-        session = self._session
-        statement = session.statements.get(name)
+        statements = self._session.statements
+        statement = statements.get(name)
         if query is not None:
             statement = None if name else self._parsed(query, types, statement)
         plan = None if statement is None else statement.plan
         if statement is None or plan is None or not _is_plain(statement, plan, parameters, formats):
-            self._connection.give_back_statement()
             return None
         declared = statement.declared
         values: tuple[object, ...] = ()
@@ -112,29 +123,16 @@ class ShortAnswers:
             try:
                 values = decode_values(declared, parameter_formats, parameters)
             except Exception:  # told in its place
-                self._connection.give_back_statement()
                 return None
-        session.running = True
-        session.cancel_requested = False
         shape = plan.shapes.get(formats)
-        try:
-            if shape is None:
-                answer = self._respond(plan.text, values, declared, None, None, b"")
-            else:
-                head = shape.head(described, query is not None)
-                answer = self._respond(plan.text, values, declared, shape.columns, shape.encoder, head)
-        except BaseException as error:
-            self._long_way(_raise(error))
-            return None
-        if answer is None:
-            self._long_way(None)
-            return None
-        if query is not None:
-            session.statements[""] = statement
-        session.running = False
-        if self._settings.changes:
-            session.report_changes()
-        return self._connection.finish_statement(answer)
+        respond = self._responder.answer_batch
+        if shape is None:
+            return respond(plan.text, values, declared, None, None, b"")
+        head = shape.head(described, query is not None)
+        answer = respond(plan.text, values, declared, shape.columns, shape.encoder, head)
+        if answer is not None and query is not None:
+            statements[""] = statement
+        return answer
 
     def _parsed(self, query: str, types: tuple[int, ...], last: PreparedStatement | None) -> PreparedStatement | None:
         """The statement that Parse makes; the one of last time where it would be the same."""
@@ -148,15 +146,11 @@ class ShortAnswers:
         return PreparedStatement(plan, declared)
 
     def _long_way(self, begun: Any) -> None:
-        """Have the statement answered by way of the session, with the call that was begun: that of the responder where None is given."""
-        if begun is None:
-            outcome = self._responder.outcome
-            begun = outcome if type(outcome) is Suspended else _return(outcome)
+        """Have the statement answered by way of the session, with the call that was begun."""
         if self._connection.phase is Phase.CLOSED:  # nothing more is sent
             begun.close()
         else:
             self._execution.begun = begun
-            self._connection.give_back_statement()
 
 
 def _is_plain(

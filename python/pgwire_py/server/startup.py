@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import messages as m
 from .._impl import encode_message
@@ -23,10 +23,12 @@ from .settings import Settings
 if TYPE_CHECKING:
     from .protocol import ServerProtocol
 
-__all__ = ["ClientLeft", "start"]
+__all__ = ["ClientLeft", "start", "start_at_once"]
 
 PROTOCOL_3_0: Final = 0x0003_0000
 PROTOCOL_3_2: Final = 0x0003_0002
+
+_VERSIONS: Final = (PROTOCOL_3_0, PROTOCOL_3_2)
 
 MAX_START_VALUES: Final = 256
 """Start-up packets whose parameters are remembered."""
@@ -34,8 +36,8 @@ MAX_START_VALUES: Final = 256
 _NOT_PARAMETERS: Final = frozenset({"user", "database", "options", "replication"})
 
 
-async def start(protocol: ServerProtocol) -> Session | None:
-    """Bring a connection from its first byte to its first ReadyForQuery.
+async def start(protocol: ServerProtocol, first: Any = None) -> Session | None:
+    """Bring a connection from its first event, ``first`` if it is there, to its first ReadyForQuery.
 
     Returns:
         The session, or None where the connection was for something else (a cancel request) or the client left.
@@ -43,7 +45,7 @@ async def start(protocol: ServerProtocol) -> Session | None:
     Raises:
         PostgresError: the client is refused; to be sent with severity FATAL.
     """
-    startup = await _startup_message(protocol)
+    startup = await _startup_message(protocol, first)
     if startup is None:
         return None
     version = _negotiate(protocol, startup)
@@ -59,33 +61,51 @@ async def start(protocol: ServerProtocol) -> Session | None:
     database = startup.parameters.get("database") or user
     await authenticate(protocol, user, database)
     values, statuses = _start_values(protocol, startup.parameters, user)
-    session = Session(
-        server,
-        protocol,
-        server.next_process_id(),
-        secrets.token_bytes(32 if version >= PROTOCOL_3_2 else 4),
-        user,
-        database,
-        Settings(server.defaults, values),
-    )
-    session.execution = server.execution_for(session)
+    session = _session(protocol, version, user, database, values)
     try:
         await session.execution.connect()
     except BaseException:
         server.release_execution(session)
         raise
-    connection = session.connection
-    connection.send(m.AuthenticationOk())
-    key_data = encode_message(m.BackendKeyData(session.process_id, session.secret_key))
-    connection.send_ready("I", statuses + key_data)
+    _welcome(session, statuses)
     return session
 
 
-async def _startup_message(protocol: ServerProtocol) -> m.StartupMessage | None:
+def start_at_once(protocol: ServerProtocol, startup: m.StartupMessage) -> Session | None:
+    """What :func:`start` does for a start-up packet like one before where nothing is to be waited for; None where it may have to."""
+    server = protocol.server
+    version = startup.protocol_version
+    parameters = startup.parameters
+    known = server.start_values.get(tuple(parameters.items()))
+    if known is None or not server.at_once or version not in _VERSIONS or not server.has_room():
+        return None
+    server.reserve(protocol)
+    user = parameters["user"]
+    session = _session(protocol, version, user, parameters.get("database") or user, known[0])
+    _welcome(session, known[1])
+    return session
+
+
+def _session(protocol: ServerProtocol, version: int, user: str, database: str, values: dict[str, str]) -> Session:
+    server = protocol.server
+    key = secrets.token_bytes(32 if version >= PROTOCOL_3_2 else 4)
+    settings = Settings(server.defaults, values)
+    session = Session(server, protocol, server.next_process_id(), key, user, database, settings)
+    session.execution = server.execution_for(session)
+    return session
+
+
+def _welcome(session: Session, statuses: bytes) -> None:
+    key_data = encode_message(m.BackendKeyData(session.process_id, session.secret_key))
+    session.connection.send_welcome(statuses + key_data)
+
+
+async def _startup_message(protocol: ServerProtocol, first: Any) -> m.StartupMessage | None:
     connection = protocol.connection
     asked: set[type] = set()
     while True:
-        event = await protocol.next_event()
+        event = first or await protocol.next_event()
+        first = None
         if event is None:
             return None
         if isinstance(event, m.StartupMessage):
@@ -148,9 +168,12 @@ def _start_values(protocol: ServerProtocol, parameters: dict[str, str], user: st
         if name not in _NOT_PARAMETERS and not name.startswith("_pq_."):
             settings.set(name, value)
     statuses = b"".join([encode_message(m.ParameterStatus(name, value)) for name, value in settings.reported()])
+    known = settings.start_values(), statuses
+    if any(name.startswith("_pq_.") for name in parameters):
+        return known
     if len(server.start_values) >= MAX_START_VALUES:
         server.start_values.clear()
-    known = server.start_values[key] = settings.start_values(), statuses
+    server.start_values[key] = known
     return known
 
 

@@ -5,10 +5,14 @@
 #![forbid(unsafe_code)]
 
 pub mod arrow;
+pub mod builder;
+pub mod copy;
+pub mod frames;
 pub mod framing;
 pub mod lexer;
 pub mod md5;
 pub mod messages;
+pub mod replication;
 pub mod rows;
 pub mod saslprep;
 pub mod scram;

@@ -217,6 +217,16 @@ impl<'a> Reader<'a> {
         Ok(u32::from_be_bytes(self.array()?))
     }
 
+    /// An Int64.
+    pub fn int64(&mut self) -> Read<i64> {
+        Ok(i64::from_be_bytes(self.array()?))
+    }
+
+    /// An Int64 read without sign, such as an LSN.
+    pub fn uint64(&mut self) -> Read<u64> {
+        Ok(u64::from_be_bytes(self.array()?))
+    }
+
     /// A count and that many Int16.
     pub fn int16s(&mut self) -> Read<Vec<i16>> {
         let left = self.remaining();
@@ -304,7 +314,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-const NO_DATA: &str = "no data left in message";
+pub(crate) const NO_DATA: &str = "no data left in message";
 const INSUFFICIENT: &str = "insufficient data left in message";
 const INVALID_STRING: &str = "invalid string in message";
 const INVALID_FORMAT: &str = "invalid message format";
@@ -338,19 +348,61 @@ pub fn find_nul(bytes: &[u8]) -> Option<usize> {
 }
 
 /// A text can be sent when it holds no NUL.
+#[inline]
 pub fn check_text(text: &str) -> Result<(), EncodeError> {
-    match find_nul(text.as_bytes()) {
-        None => Ok(()),
-        Some(_) => Err(EncodeError::Nul),
+    if has_nul(text.as_bytes()) {
+        return Err(EncodeError::Nul);
+    }
+    Ok(())
+}
+
+/// Whether there is a NUL. Names and most statements are short, and this runs for each of them: no call is made for few bytes.
+#[inline]
+fn has_nul(bytes: &[u8]) -> bool {
+    if bytes.len() > 128 {
+        return memchr::memchr(0, bytes).is_some();
+    }
+    if let Some(last) = bytes.last_chunk() {
+        let (chunks, _) = bytes.as_chunks();
+        chunks.iter().chain([last]).any(zero_in_16)
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        zero_in_8(first) | zero_in_8(last)
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        zero_in_4(first) | zero_in_4(last)
+    } else {
+        bytes.contains(&0)
     }
 }
 
+/// One comparison of vectors.
+#[inline]
+fn zero_in_16(bytes: &[u8; 16]) -> bool {
+    bytes
+        .iter()
+        .fold(0, |found, &byte| found | u8::from(byte == 0))
+        != 0
+}
+
+#[inline]
+fn zero_in_8(bytes: &[u8; 8]) -> bool {
+    let word = u64::from_ne_bytes(*bytes);
+    word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080 != 0
+}
+
+#[inline]
+fn zero_in_4(bytes: &[u8; 4]) -> bool {
+    let word = u32::from_ne_bytes(*bytes);
+    word.wrapping_sub(0x0101_0101) & !word & 0x8080_8080 != 0
+}
+
 /// A count can be sent when it fits an Int16 without sign.
+#[inline]
 pub fn check_count(count: usize) -> Result<u16, EncodeError> {
     u16::try_from(count).map_err(|_| EncodeError::TooMany(count))
 }
 
 /// A length can be sent when it fits an Int32.
+#[inline]
 pub fn check_length(length: usize) -> Result<u32, EncodeError> {
     if length > MAX_LENGTH {
         return Err(EncodeError::TooLong);
@@ -375,6 +427,14 @@ pub fn put_int32(out: &mut Vec<u8>, value: i32) {
 }
 
 pub fn put_uint32(out: &mut Vec<u8>, value: u32) {
+    out.extend_from_slice(&value.to_be_bytes());
+}
+
+pub fn put_int64(out: &mut Vec<u8>, value: i64) {
+    out.extend_from_slice(&value.to_be_bytes());
+}
+
+pub fn put_uint64(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(&value.to_be_bytes());
 }
 
@@ -413,4 +473,22 @@ pub fn put_value(out: &mut Vec<u8>, value: Option<&[u8]>) -> Result<(), EncodeEr
 pub fn put_values(out: &mut Vec<u8>, values: &[Option<&[u8]>]) -> Result<(), EncodeError> {
     put_count(out, values.len())?;
     values.iter().try_for_each(|value| put_value(out, *value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nul_is_found_wherever_it_stands() {
+        for length in (0..40).chain([127, 128, 129, 300]) {
+            let clean = vec![0xff; length];
+            assert!(!has_nul(&clean), "{length}");
+            for at in 0..length {
+                let mut bytes = clean.clone();
+                bytes[at] = 0;
+                assert!(has_nul(&bytes), "{at} of {length}");
+            }
+        }
+    }
 }

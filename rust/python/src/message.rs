@@ -44,6 +44,11 @@ pub fn encode_message<'py>(message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, P
     }
 }
 
+/// A LocalProtocolError.
+pub(crate) fn local_error(py: Python<'_>, text: String) -> PyResult<PyErr> {
+    Encoders::get(py)?.error(py, text)
+}
+
 /// Why a message cannot be encoded: it holds what the wire cannot carry, or Python raised something of its own.
 pub(crate) enum Problem {
     Unfit(String),

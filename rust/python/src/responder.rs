@@ -1,23 +1,24 @@
 //! `Responder`: a handler's coroutine run, and its short result encoded, in one step.
+use pgwire_py_core::statement::Statement;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyBytes, PyList, PyTuple, PyType};
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyList, PyString, PyTuple, PyType};
 
 use crate::buffers;
+use crate::decoder::FrontendDecoder;
 use crate::rows::RowEncoder;
 use crate::shape::{Shape, Slot};
+use crate::statement::batch_tuple;
 
 /// See `pgwire_py._impl.interface.Responder`.
 #[pyclass(module = "pgwire_py._native")]
 pub struct Responder {
     function: Py<PyAny>,
-    query: Shape<5>,
     session: Py<PyAny>,
-    result_class: Py<PyType>,
-    columns: Slot,
-    rows: Slot,
-    tag: Slot,
+    classes: Classes,
+    decoder: Py<FrontendDecoder>,
+    plans: Py<PyDict>,
     context: Py<PyAny>,
     event_loop: Py<PyAny>,
     task: Py<PyAny>,
@@ -26,38 +27,67 @@ pub struct Responder {
     outcome: Option<Py<PyAny>>,
 }
 
+/// The fields that are read and written of the classes given.
+struct Classes {
+    query: Shape<5>,
+    result: Py<PyType>,
+    columns: Slot,
+    rows: Slot,
+    tag: Slot,
+    text: Slot,
+    takes: Slot,
+    shapes: Slot,
+    shape_columns: Slot,
+    encoder: Slot,
+    row_description: Slot,
+}
+
+impl Classes {
+    fn load(classes: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        let [query, result, plan, shape]: [Bound<'_, PyType>; 4] = classes.extract()?;
+        let fields = [
+            "sql",
+            "parameters",
+            "parameter_types",
+            "session",
+            "describing",
+        ];
+        Ok(Classes {
+            query: Shape::of(&query, fields)?,
+            columns: Slot::load(&result, "columns")?,
+            rows: Slot::load(&result, "rows")?,
+            tag: Slot::load(&result, "tag")?,
+            result: result.unbind(),
+            text: Slot::load(&plan, "text")?,
+            takes: Slot::load(&plan, "parameters")?,
+            shapes: Slot::load(&plan, "shapes")?,
+            shape_columns: Slot::load(&shape, "columns")?,
+            encoder: Slot::load(&shape, "encoder")?,
+            row_description: Slot::load(&shape, "row_description")?,
+        })
+    }
+}
+
 #[pymethods]
 impl Responder {
     #[new]
-    #[expect(clippy::too_many_arguments, reason = "made once for a session")]
     fn new(
-        function: Py<PyAny>,
-        query_class: &Bound<'_, PyType>,
-        result_class: &Bound<'_, PyType>,
-        session: Py<PyAny>,
-        context: Py<PyAny>,
-        event_loop: Py<PyAny>,
-        task: Py<PyAny>,
+        handler: (Py<PyAny>, Py<PyAny>),
+        classes: &Bound<'_, PyTuple>,
+        decoder: Py<FrontendDecoder>,
+        plans: Py<PyDict>,
+        current: (Py<PyAny>, Py<PyAny>, Py<PyAny>),
         tails: Py<PyTuple>,
         max_bytes: usize,
     ) -> PyResult<Self> {
+        let (function, session) = handler;
+        let (context, event_loop, task) = current;
         Ok(Responder {
             function,
-            query: Shape::of(
-                query_class,
-                [
-                    "sql",
-                    "parameters",
-                    "parameter_types",
-                    "session",
-                    "describing",
-                ],
-            )?,
             session,
-            columns: Slot::load(result_class, "columns")?,
-            rows: Slot::load(result_class, "rows")?,
-            tag: Slot::load(result_class, "tag")?,
-            result_class: result_class.clone().unbind(),
+            classes: Classes::load(classes)?,
+            decoder,
+            plans,
             context,
             event_loop,
             task,
@@ -67,34 +97,84 @@ impl Responder {
         })
     }
 
-    /// Taking it leaves None.
+    #[getter]
+    fn begun(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    /// Taking it leaves nothing begun.
     #[getter]
     fn outcome(&mut self) -> Option<Py<PyAny>> {
         self.outcome.take()
     }
 
+    #[pyo3(signature = (data, size = -1), text_signature = "(self, data, size=-1)")]
     fn answer<'py>(
         slf: &Bound<'py, Self>,
-        sql: &Bound<'py, PyAny>,
+        data: &Bound<'py, PyAny>,
+        size: isize,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = slf.py();
+        let this = slf.borrow();
+        let until = |all: usize| usize::try_from(size).unwrap_or(all).min(all);
+        let copied;
+        let bytes = if let Ok(data) = data.cast::<PyBytes>() {
+            &data.as_bytes()[..until(data.as_bytes().len())]
+        } else {
+            let data = data.cast::<PyByteArray>()?;
+            // SAFETY: nothing of Python runs, and so nothing changes the bytes, while they are copied.
+            copied = unsafe { data.as_bytes()[..until(data.len())].to_vec() };
+            &copied
+        };
+        let decoder = this.decoder.bind(py).borrow();
+        let query = match decoder.inner.read_statement(bytes) {
+            None => return Ok(None),
+            Some(Statement::Batch(batch)) => return batch_tuple(py, batch).map(Some),
+            Some(Statement::Query(query)) => query,
+        };
+        let plan = this.plans.bind(py).get_item(PyString::new(py, query))?;
+        drop(decoder); // the handler may come back to it
+        let Some(plan) = plan else {
+            return Ok(None);
+        };
+        let classes = &this.classes;
+        if classes.takes.get(&plan)?.is_truthy()? {
+            return Ok(None);
+        }
+        let none = PyTuple::empty(py);
+        let sql = classes.text.get(&plan)?;
+        let outcome = this.call(py, sql, none.as_any(), none.as_any())?;
+        let shapes = classes.shapes.get(&plan)?;
+        if let Some(shape) = shapes.cast::<PyDict>()?.get_item(&none)? {
+            let columns = classes.shape_columns.get(&shape)?;
+            let encoder = classes.encoder.get(&shape)?;
+            let head = classes.row_description.get(&shape)?;
+            let answer = this.encode(
+                &outcome,
+                columns.cast()?,
+                encoder.cast::<RowEncoder>()?.get(),
+                head.cast()?,
+            );
+            if let Ok(Some(answer)) = answer {
+                return Ok(Some(answer));
+            }
+        }
+        drop(this);
+        slf.borrow_mut().outcome = Some(outcome.unbind());
+        Ok(None)
+    }
+
+    fn answer_batch<'py>(
+        slf: &Bound<'py, Self>,
+        sql: Bound<'py, PyAny>,
         parameters: &Bound<'py, PyAny>,
         parameter_types: &Bound<'py, PyAny>,
         columns: Option<&Bound<'py, PyTuple>>,
         encoder: Option<&Bound<'py, RowEncoder>>,
         head: &Bound<'py, PyBytes>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let py = slf.py();
         let this = slf.borrow();
-        let query = this.query.make(
-            py,
-            [
-                sql.clone(),
-                parameters.clone(),
-                parameter_types.clone(),
-                this.session.bind(py).clone(),
-                PyBool::new(py, false).to_owned().into_any(),
-            ],
-        )?;
-        let outcome = this.call(py, &query)?;
+        let outcome = this.call(slf.py(), sql, parameters, parameter_types)?;
         if let (Some(columns), Some(encoder)) = (columns, encoder)
             && let Ok(Some(answer)) = this.encode(&outcome, columns, encoder.get(), head)
         {
@@ -120,8 +200,24 @@ impl Responder {
 }
 
 impl Responder {
-    /// Makes the first step of the coroutine with the task and the context as the current ones.
-    fn call<'py>(&self, py: Python<'py>, query: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    /// Calls the function and makes the first step of its coroutine, with the task and the context as the current ones.
+    fn call<'py>(
+        &self,
+        py: Python<'py>,
+        sql: Bound<'py, PyAny>,
+        parameters: &Bound<'py, PyAny>,
+        parameter_types: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let query = self.classes.query.make(
+            py,
+            [
+                sql,
+                parameters.clone(),
+                parameter_types.clone(),
+                self.session.bind(py).clone(),
+                PyBool::new(py, false).to_owned().into_any(),
+            ],
+        )?;
         let names = NAMES.get_or_try_init(py, || Names::load(py))?;
         let current = (self.event_loop.bind(py), self.task.bind(py));
         names.enter_task.bind(py).call1(current)?;
@@ -130,7 +226,7 @@ impl Responder {
         let outcome = if entered < 0 {
             Err(PyErr::fetch(py))
         } else {
-            let outcome = self.first_step(py, names, query);
+            let outcome = self.first_step(py, names, &query);
             // SAFETY: it was entered above, by this thread.
             let left = unsafe { ffi::PyContext_Exit(self.context.as_ptr()) };
             outcome.and_then(|value| {
@@ -180,10 +276,12 @@ impl Responder {
         head: &Bound<'py, PyBytes>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = outcome.py();
-        if !outcome.get_type().is(self.result_class.bind(py)) || !self.tag.get(outcome)?.is_none() {
+        if !outcome.get_type().is(self.classes.result.bind(py))
+            || !self.classes.tag.get(outcome)?.is_none()
+        {
             return Ok(None);
         }
-        let rows = self.rows.get(outcome)?;
+        let rows = self.classes.rows.get(outcome)?;
         let Ok(rows) = rows.cast_exact::<PyList>() else {
             return Ok(None);
         };
@@ -192,7 +290,7 @@ impl Responder {
         };
         let tail = tail.cast::<PyBytes>()?;
         let tail = tail.as_bytes();
-        if !same_items(&self.columns.get(outcome)?, columns)? {
+        if !same_items(&self.classes.columns.get(outcome)?, columns)? {
             return Ok(None);
         }
         let head = head.as_bytes();

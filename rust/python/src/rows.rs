@@ -14,9 +14,9 @@ use crate::extract::{self, Fail, extract, postgres_error};
 
 /// One column: its type and format, which together pick the writer.
 #[derive(Clone, Copy)]
-struct Column {
-    ty: PgType,
-    binary: bool,
+pub struct Column {
+    pub ty: PgType,
+    pub binary: bool,
 }
 
 #[pyclass(frozen, module = "pgwire_py._native")]
@@ -151,7 +151,7 @@ impl RowEncoder {
 
 /// Appends one field with its length: the usual Python types directly, everything else by way of a value.
 #[inline]
-fn field(column: Column, object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result<(), Fail> {
+pub fn field(column: Column, object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result<(), Fail> {
     if object.is_none() {
         out.extend_from_slice(&rows::NULL);
         return Ok(());

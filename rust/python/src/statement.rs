@@ -1,29 +1,12 @@
-//! `read_statement`: one statement that came in one piece, as a string or a tuple.
-use pgwire_py_core::statement::{Batch, Statement};
+//! One statement that came as a batch in one piece, as a tuple.
+use pgwire_py_core::statement::Batch;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
-use crate::decoder::{FrontendDecoder, tuple};
+use crate::decoder::tuple;
 
-/// See `pgwire_py._impl.interface.Core.read_statement`.
-#[pyfunction]
-pub fn read_statement<'py>(
-    decoder: &Bound<'py, FrontendDecoder>,
-    data: &Bound<'py, PyAny>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let py = data.py();
-    let Ok(bytes) = data.cast::<PyBytes>() else {
-        return Ok(None);
-    };
-    let decoder = decoder.borrow();
-    match decoder.inner.read_statement(bytes.as_bytes()) {
-        None => Ok(None),
-        Some(Statement::Query(query)) => Ok(Some(PyString::new(py, query).into_any())),
-        Some(Statement::Batch(batch)) => batch_tuple(py, batch).map(Some),
-    }
-}
-
-fn batch_tuple<'py>(py: Python<'py>, batch: Batch<'_>) -> PyResult<Bound<'py, PyAny>> {
+/// `pgwire_py._impl.interface.Batch`.
+pub fn batch_tuple<'py>(py: Python<'py>, batch: Batch<'_>) -> PyResult<Bound<'py, PyAny>> {
     let (query, types) = match batch.parse {
         Some((query, types)) => (PyString::new(py, query).into_any(), tuple(py, types)?),
         None => (py.None().into_bound(py), PyTuple::empty(py).into_any()),

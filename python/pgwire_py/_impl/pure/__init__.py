@@ -2,6 +2,10 @@
 
 from .arrow import ArrowEncoder as ArrowEncoder
 from .arrow import arrow_columns as arrow_columns
+from .builder import MessageBuilder as MessageBuilder
+from .copy import CopyDecoder as CopyDecoder
+from .copy import CopyEncoder as CopyEncoder
+from .frames import FrameDecoder as FrameDecoder
 from .framing import BackendDecoder as BackendDecoder
 from .framing import FrontendDecoder as FrontendDecoder
 from .lexer import split_statements as split_statements
@@ -9,6 +13,8 @@ from .lexer import tokenize as tokenize
 from .md5 import md5_password as md5_password
 from .md5 import md5_response as md5_response
 from .messages import encode_message as encode_message
+from .replication import decode_replication as decode_replication
+from .replication import encode_replication as encode_replication
 from .responder import Responder as Responder
 from .rows import RowEncoder as RowEncoder
 from .saslprep import prepare_password as prepare_password
@@ -17,6 +23,5 @@ from .scram import scram_client_proof as scram_client_proof
 from .scram import scram_keys as scram_keys
 from .scram import scram_salted_password as scram_salted_password
 from .scram import scram_server_signature as scram_server_signature
-from .statement import read_statement as read_statement
 from .values import decode_values as decode_values
 from .values import encode_value as encode_value

@@ -12,7 +12,7 @@ from ...messages import EncryptionResponse, StartupMessage
 from ..interface import Buffer
 from .messages.decode import DECODERS, PASSWORD_DECODERS, decode_startup, located_error
 from .messages.decode_backend import BACKEND_DECODERS, backend_decoder
-from .wire import MAX_COUNT, MAX_LENGTH, UINT32
+from .wire import MAX_COUNT, MAX_LENGTH, UINT32, explained
 
 SMALL_MESSAGE_LIMIT: Final = 10_000
 """PostgreSQL's PQ_SMALL_MESSAGE_LIMIT, in bytes: the bound of a frontend's messages that have no reason to be long."""
@@ -32,15 +32,6 @@ _ANSWER_LIMITS: Final = {
     **dict.fromkeys(b"Rv", AUTHENTICATION_LIMIT),
     ord("t"): 6 + 4 * MAX_COUNT,  # libpq fails where a statement has more than 7,498 parameters
 }
-
-
-_PLAIN_WORDS: Final = {
-    "no data left in message": "the message ends where a field is due",
-    "insufficient data left in message": "the message ends within this field",
-    "invalid string in message": "this text has no terminating NUL",
-    "invalid message format": "bytes follow the last field",
-}
-"""PostgreSQL's words about a frontend's bodies, said more plainly about a backend's."""
 
 
 class _StreamDecoder:
@@ -203,7 +194,7 @@ class BackendDecoder(_StreamDecoder):
                 return position + 1
             if tag != ord("E"):
                 rule = f"the byte {tag} is none of the letters SGN"
-                raise _explained(RemoteProtocolError(rule, fatal=True, message_name="EncryptionResponse", offset=0))
+                raise explained(RemoteProtocolError(rule, fatal=True, message_name="EncryptionResponse", offset=0))
         limit = _ANSWER_LIMITS.get(tag)
         if limit is None:
             raise RemoteProtocolError(f"invalid backend message type {tag}", fatal=True, tag=chr(tag), offset=0)
@@ -214,7 +205,7 @@ class BackendDecoder(_StreamDecoder):
         if not 4 <= length <= limit:
             rule = f"the message length {length} is not between 4 and {limit}"
             name, _ = BACKEND_DECODERS[tag]
-            raise _explained(RemoteProtocolError(rule, fatal=True, tag=chr(tag), message_name=name, offset=1))
+            raise explained(RemoteProtocolError(rule, fatal=True, tag=chr(tag), message_name=name, offset=1))
         end = position + 1 + length
         return end if end <= len(stream) else None
 
@@ -230,12 +221,5 @@ class BackendDecoder(_StreamDecoder):
             items.append(decode(body))
         except RemoteProtocolError as error:
             error.tag = chr(stream[start])
-            items.append(_explained(located_error(error, name, 5)))
+            items.append(explained(located_error(error, name, 5)))
         return True
-
-
-def _explained(error: RemoteProtocolError) -> RemoteProtocolError:
-    """The same error with message and offset in its text: about a backend's message nobody is answered."""
-    rule = error.args[0]
-    error.args = (f"{error.message_name}: offset {error.offset}: {_PLAIN_WORDS.get(rule, rule)}",)
-    return error

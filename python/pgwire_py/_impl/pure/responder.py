@@ -1,4 +1,4 @@
-"""A handler's coroutine run, and its short result encoded, in one step."""
+"""A statement in one piece answered by a handler's coroutine in one step, where it ends at once with a short result."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from contextvars import Context
 from types import CoroutineType
 from typing import Any
 
+from ..interface import Batch
 from ..suspended import Suspended
+from .framing import FrontendDecoder
 from .rows import RowEncoder
+from .statement import read_statement
+
+_NOTHING = object()
 
 
 class Responder:
@@ -21,10 +26,12 @@ class Responder:
 
     __slots__ = (
         "_context",
+        "_decoder",
         "_event_loop",
         "_function",
         "_max_bytes",
         "_outcome",
+        "_plans",
         "_query_class",
         "_result_class",
         "_session",
@@ -34,34 +41,54 @@ class Responder:
 
     def __init__(
         self,
-        function: Callable[[Any], Any],
-        query_class: Callable[..., Any],
-        result_class: type[Any],
-        session: object,
-        context: Context,
-        event_loop: AbstractEventLoop,
-        task: Task[Any],
+        handler: tuple[Callable[[Any], Any], object],
+        classes: tuple[Callable[..., Any], type[Any], type[Any], type[Any]],
+        decoder: FrontendDecoder,
+        plans: dict[str, Any],
+        current: tuple[Context, AbstractEventLoop, Task[Any]],
         tails: tuple[bytes, ...],
         max_bytes: int,
     ) -> None:
-        self._function = function
-        self._query_class = query_class
-        self._result_class = result_class
-        self._session = session
-        self._context = context
-        self._event_loop = event_loop
-        self._task = task
+        self._function, self._session = handler
+        self._query_class, self._result_class = classes[:2]
+        self._decoder = decoder
+        self._plans = plans
+        self._context, self._event_loop, self._task = current
         self._tails = tails
         self._max_bytes = max_bytes
-        self._outcome: Any = None
+        self._outcome: Any = _NOTHING
+
+    @property
+    def begun(self) -> bool:
+        """Whether the function was called for a statement that was not answered."""
+        return self._outcome is not _NOTHING
 
     @property
     def outcome(self) -> Any:
-        """What the function returned last, where it was not answered; taking it leaves None."""
-        outcome, self._outcome = self._outcome, None
-        return outcome
+        """What it returned then; taking it leaves nothing begun."""
+        outcome, self._outcome = self._outcome, _NOTHING
+        return None if outcome is _NOTHING else outcome
 
-    def answer(
+    def answer(self, data: bytes | bytearray, size: int = -1) -> bytes | Batch | None:
+        """Answer a Query, or say what batch it is."""
+        statement: str | Batch | None = read_statement(
+            self._decoder, bytes(data if size < 0 else memoryview(data)[:size])
+        )
+        if not isinstance(statement, str):
+            return statement
+        plan = self._plans.get(statement)
+        if plan is None or plan.parameters:
+            return None
+        outcome = self._call(plan.text, (), ())
+        shape = plan.shapes.get(())
+        answer = None
+        if shape is not None:
+            answer = self._encode(outcome, shape.columns, shape.encoder, shape.row_description)
+        if answer is None:
+            self._outcome = outcome
+        return answer
+
+    def answer_batch(
         self,
         sql: str,
         parameters: tuple[object, ...],
@@ -70,22 +97,25 @@ class Responder:
         encoder: RowEncoder | None,
         head: bytes,
     ) -> bytes | None:
-        """Call the function; the whole answer where it ended at once with a short result."""
-        query = self._query_class(sql, parameters, parameter_types, self._session)
-        _enter_task(self._event_loop, self._task)
-        try:
-            outcome = self._context.run(_first_step, self._function, query)
-        finally:
-            _leave_task(self._event_loop, self._task)
-        answer = self._encode(outcome, columns, encoder, head)
+        """Answer a batch."""
+        outcome = self._call(sql, parameters, parameter_types)
+        answer = None
+        if columns is not None and encoder is not None:
+            answer = self._encode(outcome, columns, encoder, head)
         if answer is None:
             self._outcome = outcome
         return answer
 
-    def _encode(
-        self, outcome: Any, columns: tuple[object, ...] | None, encoder: RowEncoder | None, head: bytes
-    ) -> bytes | None:
-        if type(outcome) is not self._result_class or encoder is None or columns is None:
+    def _call(self, sql: str, parameters: tuple[object, ...], parameter_types: tuple[int, ...]) -> Any:
+        query = self._query_class(sql, parameters, parameter_types, self._session)
+        _enter_task(self._event_loop, self._task)
+        try:
+            return self._context.run(_first_step, self._function, query)
+        finally:
+            _leave_task(self._event_loop, self._task)
+
+    def _encode(self, outcome: Any, columns: tuple[object, ...], encoder: RowEncoder, head: bytes) -> bytes | None:
+        if type(outcome) is not self._result_class:
             return None
         rows, given = outcome.rows, outcome.columns
         if (

@@ -25,7 +25,7 @@ class RowEncoder:
     def __init__(self, types: Sequence[int], formats: Sequence[int]) -> None:
         binary = format_flags(formats, len(types))
         self._types = [pg_type(oid) for oid in types]
-        self._fields = [_writer(kind, flag) for kind, flag in zip(self._types, binary, strict=True)]
+        self._fields = [writer(kind, flag) for kind, flag in zip(self._types, binary, strict=True)]
         self._head = struct.pack("!H", len(types))
 
     def encode(self, rows: Sequence[Sequence[object]], start: int, max_bytes: int) -> tuple[bytes, int]:
@@ -89,7 +89,7 @@ def is_binary(code: int) -> bool:
     return code == 1
 
 
-def _writer(kind: PgType, binary: bool) -> Callable[[Any], bytes]:
+def writer(kind: PgType, binary: bool) -> Callable[[Any], bytes]:
     """The function that encodes one value: the usual Python type directly, everything else by way of :func:`extract`."""
 
     def general(value: object) -> bytes:

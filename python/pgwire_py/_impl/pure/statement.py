@@ -8,9 +8,9 @@ from ...messages import Bind, Describe, Execute, Parse, Query, Sync
 from .framing import FrontendDecoder
 
 
-def read_statement(decoder: FrontendDecoder, data: object) -> Any:
-    """See :meth:`pgwire_py._impl.interface.Core.read_statement`."""
-    if type(data) is not bytes or data[:1] not in (b"Q", b"P", b"B"):
+def read_statement(decoder: FrontendDecoder, data: bytes) -> Any:
+    """A Query's string, a :data:`~pgwire_py._impl.interface.Batch`, or None where ``data`` is neither, whole and in one piece."""
+    if data[:1] not in (b"Q", b"P", b"B"):
         return None
     messages = decoder.read_whole(data)
     query: str | None

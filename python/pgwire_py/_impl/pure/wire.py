@@ -16,6 +16,8 @@ INT16: Final = struct.Struct("!h")
 UINT16: Final = struct.Struct("!H")
 INT32: Final = struct.Struct("!i")
 UINT32: Final = struct.Struct("!I")
+INT64: Final = struct.Struct("!q")
+UINT64: Final = struct.Struct("!Q")
 
 MAX_COUNT: Final = 65_535
 """Largest count an Int16 read without sign can carry."""
@@ -48,6 +50,22 @@ def decode_text(raw: bytes, offset: int) -> str:
     except UnicodeDecodeError as error:
         start = error.start
     raise _invalid_utf8(raw, start, offset)
+
+
+_PLAIN_WORDS: Final = {
+    "no data left in message": "the message ends where a field is due",
+    "insufficient data left in message": "the message ends within this field",
+    "invalid string in message": "this text has no terminating NUL",
+    "invalid message format": "bytes follow the last field",
+}
+"""PostgreSQL's words about a frontend's bodies, said more plainly about a backend's."""
+
+
+def explained(error: RemoteProtocolError) -> RemoteProtocolError:
+    """The same error with message and offset in its text: about a backend's message nobody is answered."""
+    rule = error.args[0]
+    error.args = (f"{error.message_name}: offset {error.offset}: {_PLAIN_WORDS.get(rule, rule)}",)
+    return error
 
 
 class Reader:
@@ -115,6 +133,14 @@ class Reader:
     def uint32(self) -> int:
         """An Int32 read without sign."""
         return int(UINT32.unpack_from(self._body, self._advance(4))[0])
+
+    def int64(self) -> int:
+        """An Int64."""
+        return int(INT64.unpack_from(self._body, self._advance(8))[0])
+
+    def uint64(self) -> int:
+        """An Int64 read without sign, such as an LSN."""
+        return int(UINT64.unpack_from(self._body, self._advance(8))[0])
 
     def value(self, negative: str = "insufficient data left in message") -> bytes | None:
         """Bytes with their length in front, None for length -1 (NULL); ``negative`` is what another negative length (``{}``) answers."""
@@ -187,6 +213,23 @@ def put_int32(value: object) -> bytes:
 def put_uint32(value: object) -> bytes:
     """An Int32 without sign, such as an OID."""
     return UINT32.pack(_integer(value, 0, 2**32 - 1, "UInt32"))
+
+
+def put_int64(value: object) -> bytes:
+    """An Int64."""
+    return INT64.pack(_integer(value, -(2**63), 2**63 - 1, "Int64"))
+
+
+def put_uint64(value: object) -> bytes:
+    """An Int64 without sign, such as an LSN."""
+    return UINT64.pack(_integer(value, 0, 2**64 - 1, "UInt64"))
+
+
+def put_bool(value: object) -> bytes:
+    """One byte, 1 or 0."""
+    if not isinstance(value, bool):
+        raise _expected("bool", value)
+    return b"\1" if value else b"\0"
 
 
 def put_count(values: object) -> tuple[bytes, Sequence[object]]:

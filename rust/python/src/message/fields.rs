@@ -1,7 +1,9 @@
 //! Values of a message's fields, checked to be what the wire can carry.
 use pgwire_py_core::wire::{check_count, check_text};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyInt, PyList, PyMemoryView, PyString, PyTuple};
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyDict, PyInt, PyList, PyMemoryView, PyString, PyTuple,
+};
 
 use super::Problem;
 
@@ -73,6 +75,22 @@ pub fn integer<T: TryFrom<i64>>(value: &Bound<'_, PyAny>, name: &str) -> Result<
         .ok()
         .and_then(|number| T::try_from(number).ok())
         .ok_or_else(|| Problem::Unfit(format!("an integer does not fit {name}")))
+}
+
+pub fn uint64(value: &Bound<'_, PyAny>) -> Result<u64, Problem> {
+    if !value.is_instance_of::<PyInt>() {
+        return Err(expected("int", value));
+    }
+    value
+        .extract()
+        .map_err(|_| Problem::Unfit("an integer does not fit UInt64".into()))
+}
+
+pub fn boolean(value: &Bound<'_, PyAny>) -> Result<bool, Problem> {
+    match value.cast::<PyBool>() {
+        Ok(value) => Ok(value.is_true()),
+        Err(_) => Err(expected("bool", value)),
+    }
 }
 
 pub fn integers<T: TryFrom<i64>>(values: &Bound<'_, PyAny>, name: &str) -> Result<Vec<T>, Problem> {

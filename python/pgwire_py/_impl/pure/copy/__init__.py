@@ -1,0 +1,4 @@
+"""The data of COPY in its three formats, both directions (PostgreSQL: COPY, "File Formats"); see ``_impl/interface.py``."""
+
+from .decoder import CopyDecoder as CopyDecoder
+from .encoder import CopyEncoder as CopyEncoder

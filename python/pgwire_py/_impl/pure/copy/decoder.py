@@ -1,0 +1,69 @@
+"""CopyDecoder: data → rows of fields or of Python values."""
+
+from __future__ import annotations
+
+from ....enums import DEFAULT
+from ....errors import PostgresError, postgres_error
+from ...interface import Buffer, CopyPlan
+from ..python_values import to_python
+from ..types import BadValue, pg_type
+from .binary import BinaryDecoder
+from .lines import LineDecoder
+from .problem import Problem, at_value
+from .row import Field
+
+
+class CopyDecoder:
+    """Decodes COPY data in any chunking; see the contract in ``_impl/interface.py``."""
+
+    def __init__(self, plan: CopyPlan) -> None:
+        self._plan = plan
+        self._binary = plan.format == "binary"
+        self._layout = BinaryDecoder(plan) if self._binary else LineDecoder(plan)
+        self._types = None if plan.types is None else [pg_type(oid) for oid in plan.types]
+        self._failed: PostgresError | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self._layout.ended
+
+    def feed(self, data: Buffer) -> list[tuple[object, ...]]:
+        return self._decode(bytes(data), False)
+
+    def finish(self) -> list[tuple[object, ...]]:
+        return self._decode(b"", True)
+
+    def _decode(self, data: bytes, last: bool) -> list[tuple[object, ...]]:
+        if self._failed:
+            raise _again(self._failed)
+        rows: list[tuple[object, ...]] = []
+        try:
+            self._layout.feed(data, last, lambda line, fields: rows.append(self._row(line, fields)))
+        except PostgresError as error:
+            self._failed = _again(error)
+            raise
+        except BaseException:
+            self._failed = postgres_error("XX000", "an earlier part of the data was lost")
+            raise
+        return rows
+
+    def _row(self, line: int, fields: list[Field]) -> tuple[object, ...]:
+        if self._types is None:
+            return tuple(fields)
+        row: list[object] = []
+        for column, (field, kind) in enumerate(zip(fields, self._types, strict=True)):
+            if field is None or field is DEFAULT:
+                row.append(field)
+                continue
+            assert isinstance(field, bytes)
+            try:
+                row.append(to_python(kind, kind.decode(self._binary, field)))
+            except BadValue as bad:
+                where = at_value(self._plan, line, column, field)
+                raise Problem(bad.message, bad.sqlstate).at(where) from None
+        return tuple(row)
+
+
+def _again(error: PostgresError) -> PostgresError:
+    """The same error without the frames that it went through."""
+    return postgres_error(error.sqlstate, error.message, **error.fields)

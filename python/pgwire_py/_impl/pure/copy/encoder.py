@@ -1,0 +1,106 @@
+"""CopyEncoder: rows of fields or of Python values → data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....errors import postgres_error
+from ...interface import CopyPlan
+from ...value_errors import encode_failure
+from ..rows import writer
+from ..types import BadValue, pg_type
+from . import csv, text
+from .binary import HEADER, TRAILER
+from .encoding import check_field, to_latin1
+from .problem import Problem, too_long
+
+
+class CopyEncoder:
+    """Encodes rows as COPY data; see the contract in ``_impl/interface.py``."""
+
+    def __init__(self, plan: CopyPlan) -> None:
+        self._plan = plan
+        self._binary = plan.format == "binary"
+        self._writers = None
+        if plan.types is not None:
+            self._writers = [writer(pg_type(oid), self._binary) for oid in plan.types]
+        self._layout = csv.Writer(plan) if plan.format == "csv" else text.Writer(plan)
+        self._delimiter = bytes([plan.delimiter])
+        self._begun = False
+        try:
+            self._null = plan.null
+            if plan.encoding == "LATIN1" and not self._binary:
+                self._null = to_latin1(plan.null.decode(errors="replace"))
+            self._head = self._header()
+        except Problem as problem:
+            raise problem.at(None) from None
+
+    def encode(self, rows: Sequence[Sequence[object]], start: int, max_bytes: int) -> tuple[bytes | memoryview, int]:
+        if not isinstance(rows, (list, tuple)):
+            raise postgres_error("42804", "rows are neither a list nor a tuple")
+        parts = [] if self._begun else [self._head]
+        size = sum(map(len, parts))
+        index = start
+        while index < len(rows) and (size < max_bytes or index == start):
+            row = self._row(rows[index], index)
+            parts.append(row)
+            size += len(row)
+            index += 1
+        self._begun = True
+        return b"".join(parts), index
+
+    def finish(self) -> bytes:
+        head = b"" if self._begun else self._head
+        self._begun = True
+        return head + TRAILER if self._binary else head
+
+    def _header(self) -> bytes:
+        if self._binary:
+            return HEADER
+        if self._plan.header == "none":
+            return b""
+        names = [name.encode() for name in self._plan.columns]
+        return self._delimiter.join([self._layout.write(name, self._encoded(name), False) for name in names]) + b"\n"
+
+    def _row(self, row: Sequence[object], index: int) -> bytes:
+        if not isinstance(row, (list, tuple)):
+            raise postgres_error("42804", f"row {index} is neither a tuple nor a list")
+        count = len(self._plan.columns)
+        if len(row) != count:
+            raise postgres_error("08P01", f"row {index} has {len(row)} values, but there are {count} columns")
+        parts = [self._field(value, index, column) for column, value in enumerate(row)]
+        if self._binary:
+            data, end = count.to_bytes(2, "big") + b"".join(parts), b""
+        else:
+            data, end = self._delimiter.join(parts), b"\n"
+        if len(data) > self._plan.max_row:
+            raise too_long(self._plan).at(f"row {index}")
+        return data + end
+
+    def _field(self, value: object, row: int, column: int) -> bytes:
+        if value is None:
+            return b"\xff\xff\xff\xff" if self._binary else self._null
+        try:
+            if self._writers is None:
+                if not isinstance(value, bytes):
+                    raise Problem("a field is neither bytes nor None", "42804")
+                data = value
+            else:
+                data = self._writers[column](value)
+            if self._binary:
+                if len(data) > 0x7FFFFFFF:
+                    raise too_long(self._plan)
+                return len(data).to_bytes(4, "big") + data
+            return self._layout.write(data, self._encoded(data), self._plan.force_quote[column])
+        except BadValue as bad:
+            oid = (self._plan.types or ())[column]
+            raise encode_failure(bad.sqlstate, bad.message, row, column + 1, oid, value) from None
+        except Problem as problem:
+            raise problem.at(f"row {row}, column {column + 1}") from None
+
+    def _encoded(self, data: bytes) -> bytes:
+        """The field in the encoding of the data."""
+        check_field(self._plan.encoding, data)
+        if self._plan.encoding == "LATIN1" and not data.isascii():
+            return to_latin1(data.decode())
+        return data

@@ -1,0 +1,203 @@
+"""Frames: the byte stream of either end cut at message boundaries, bodies undecoded, in any chunking (Protocol 55.7).
+
+A frame that lies whole in the bytes that are fed is not copied. One that comes in pieces is gathered: each byte is copied once, into
+memory that grows with what has come and not with what a length announces. Lengths are judged before anything waits for their bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...errors import FrameError, LocalProtocolError
+from ..interface import Buffer
+from .wire import MAX_LENGTH, UINT32
+
+MAX_STARTUP_LENGTH: Final = 10_000
+"""Default bound of an untagged packet, in bytes: PostgreSQL's MAX_STARTUP_PACKET_LENGTH."""
+
+MAX_MESSAGE_LENGTH: Final = 65_535
+"""Default bound of a tagged message, in bytes: PostgreSQL's PG_MAX_AUTH_TOKEN_LENGTH, what it takes before authentication."""
+
+_REQUEST_VERSION: Final = b"\x04\xd2"
+"""Major version of the packets that ask for something else than a session: SSLRequest, GSSENCRequest, CancelRequest."""
+
+
+class FrameDecoder:
+    """See :class:`pgwire_py._impl.interface.FrameDecoder`."""
+
+    __slots__ = (
+        "_answer",
+        "_body",
+        "_body_length",
+        "_failed",
+        "_header",
+        "_limits",
+        "_max_message_length",
+        "_max_startup_length",
+        "_offset",
+        "_startup",
+    )
+
+    _startup: bool
+
+    def __init__(
+        self,
+        startup: bool = False,
+        *,
+        max_startup_length: int = MAX_STARTUP_LENGTH,
+        max_message_length: int = MAX_MESSAGE_LENGTH,
+        tag_limits: dict[str, int] | None = None,
+        only_listed_tags: bool = False,
+    ) -> None:
+        self._header = b""
+        self.startup = startup
+        self.max_startup_length = max_startup_length
+        self.max_message_length = max_message_length
+        self._limits = [0 if only_listed_tags else MAX_LENGTH] * 256
+        if tag_limits is not None and not isinstance(tag_limits, dict):
+            raise TypeError("tag_limits must be a dict")
+        for tag, limit in (tag_limits or {}).items():
+            self._limits[_letter(tag)] = _length(limit)
+        self._body = bytearray()
+        self._body_length = 0
+        self._offset = 0
+        self._failed: tuple[str, str] | None = None
+
+    @property
+    def startup(self) -> bool:
+        """Whether the next packet is an untagged one."""
+        return self._startup
+
+    @startup.setter
+    def startup(self, startup: bool) -> None:
+        if not isinstance(startup, bool):
+            raise TypeError("startup must be a bool")
+        if self._header:
+            if startup is not self._startup:
+                raise LocalProtocolError("a packet has come in part: startup cannot change")
+            return
+        self._startup = startup
+        # Nothing may come before SSLRequest and the like are answered, which whoever sets this has done.
+        self._answer = False
+
+    @property
+    def max_startup_length(self) -> int:
+        """Largest length field of an untagged packet, in bytes."""
+        return self._max_startup_length
+
+    @max_startup_length.setter
+    def max_startup_length(self, value: int) -> None:
+        self._max_startup_length = _length(value)
+
+    @property
+    def max_message_length(self) -> int:
+        """Largest length field of a tagged message, in bytes."""
+        return self._max_message_length
+
+    @max_message_length.setter
+    def max_message_length(self, value: int) -> None:
+        self._max_message_length = _length(value)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes of the incomplete packet at the end of what was fed."""
+        return len(self._header) + len(self._body)
+
+    def feed(self, data: Buffer) -> list[tuple[str, memoryview]]:
+        """Take bytes, return the complete frames in order; see the interface for errors."""
+        stream = data if type(data) is bytes else bytes(memoryview(data))
+        frames: list[tuple[str, memoryview]] = []
+        if self._failed is None:
+            try:
+                self._feed(stream, frames)
+            except _Fault as fault:
+                self._failed = fault.args
+                self._header, self._body = b"", bytearray()
+            else:
+                return frames
+        message, tag = self._failed
+        raise FrameError(message, fatal=True, tag=tag, frames=tuple(frames))
+
+    def _feed(self, stream: bytes, frames: list[tuple[str, memoryview]]) -> None:
+        view, position, size = memoryview(stream), 0, len(stream)
+        while position < size:
+            if self._answer:
+                raise self._fault("", "data before a request of start-up was answered")
+            head = 4 if self._startup else 5
+            if not self._header and size - position >= head:
+                # The whole frame is here: nothing is copied.
+                start = position + head
+                end = start + self._length_of_body(stream, position, head)
+                if end <= size:
+                    position = end
+                    frames.append(self._frame(stream[start - head : start], view[start:end]))
+                    continue
+            position = self._gather(stream, position, head, frames)
+
+    def _gather(self, stream: bytes, position: int, head: int, frames: list[tuple[str, memoryview]]) -> int:
+        """Add to the incomplete packet; where to go on."""
+        if len(self._header) < head:
+            taken = stream[position : position + head - len(self._header)]
+            self._header += taken
+            position += len(taken)
+            if len(self._header) < head:
+                if head == 5:
+                    self._check_tag(self._header[0])
+                return position
+            self._body_length = self._length_of_body(self._header, 0, head)
+        end = min(len(stream), position + self._body_length - len(self._body))
+        self._body += memoryview(stream)[position:end]
+        if len(self._body) == self._body_length:
+            header, body = self._header, self._body
+            self._header, self._body = b"", bytearray()
+            frames.append(self._frame(header, memoryview(body).toreadonly()))
+        return end
+
+    def _frame(self, header: bytes, body: memoryview) -> tuple[str, memoryview]:
+        self._offset += len(header) + len(body)
+        if len(header) == 5:
+            return chr(header[0]), body
+        self._startup = False
+        self._answer = bytes(body[:2]) == _REQUEST_VERSION
+        return "", body
+
+    def _length_of_body(self, stream: bytes, position: int, head: int) -> int:
+        """Length of the body behind a complete header, judged."""
+        if head == 5:
+            tag = stream[position]
+            self._check_tag(tag)
+            name, least, most = chr(tag), 4, min(self._limits[tag], self._max_message_length)
+        else:
+            name, least, most = "", 8, self._max_startup_length
+        length = int(UINT32.unpack_from(stream, position + head - 4)[0])
+        if not least <= length <= most:
+            raise self._fault(name, f"length {length} is not between {least} and {most}")
+        return length - 4
+
+    def _check_tag(self, tag: int) -> None:
+        if not self._limits[tag]:
+            raise self._fault(chr(tag), "no message of this type is accepted")
+
+    def _fault(self, tag: str, rule: str) -> _Fault:
+        what = f"message of type {ord(tag)}" if tag else "start-up packet"
+        return _Fault(f"{what} at byte {self._offset}: {rule}", tag)
+
+
+class _Fault(Exception):
+    """Text and tag of a FrameError that has yet to get its frames."""
+
+    args: tuple[str, str]
+
+
+def _letter(tag: object) -> int:
+    if not isinstance(tag, str) or len(tag) != 1 or ord(tag) > 255:
+        raise ValueError("a tag must be one character of one byte")
+    return ord(tag)
+
+
+def _length(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError("a length must be an int")
+    if not 0 <= value <= MAX_LENGTH:
+        raise ValueError(f"a length must be 0 to {MAX_LENGTH}")
+    return value

@@ -1,0 +1,427 @@
+//! CopyEncoder and CopyDecoder: rows ⇄ the data of COPY, a batch in one call.
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use pgwire_py_core::copy::{self, CopyError, Encoding, Field, Format, Header, Row, Stop};
+use pgwire_py_core::rows::{MAX_COLUMNS, NULL};
+use pgwire_py_core::types::{Kind, PgType};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyList, PyTuple};
+
+use crate::buffers;
+use crate::decoder::unchanging;
+use crate::extract::{self, Fail, failure, postgres_error};
+use crate::rows::{Column, field};
+use crate::values::object;
+
+/// The attributes of `pgwire_py._impl.interface.CopyPlan`.
+#[derive(FromPyObject)]
+struct Plan {
+    format: String,
+    columns: Vec<String>,
+    table: String,
+    delimiter: u8,
+    null: Vec<u8>,
+    default: Option<Vec<u8>>,
+    header: String,
+    quote: u8,
+    escape: u8,
+    force_quote: Vec<bool>,
+    force_not_null: Vec<bool>,
+    force_null: Vec<bool>,
+    has_default: Vec<bool>,
+    encoding: String,
+    legacy_end: bool,
+    max_row: usize,
+    types: Option<Vec<u32>>,
+}
+
+impl Plan {
+    fn read(plan: &Bound<'_, PyAny>) -> PyResult<(copy::Options, Option<Vec<PgType>>)> {
+        let plan: Plan = plan.extract()?;
+        let count = plan.columns.len();
+        let flags = [
+            &plan.force_quote,
+            &plan.force_not_null,
+            &plan.force_null,
+            &plan.has_default,
+        ];
+        if count > MAX_COLUMNS
+            || flags.iter().any(|flags| flags.len() != count)
+            || plan
+                .types
+                .as_ref()
+                .is_some_and(|types| types.len() != count)
+        {
+            return Err(PyValueError::new_err(
+                "a plan that does not fit its columns",
+            ));
+        }
+        let columns = plan.columns.into_iter().enumerate();
+        let options = copy::Options {
+            format: chosen(
+                &plan.format,
+                [
+                    ("text", Format::Text),
+                    ("csv", Format::Csv),
+                    ("binary", Format::Binary),
+                ],
+            )?,
+            columns: columns
+                .map(|(number, name)| copy::Column {
+                    name,
+                    force_quote: plan.force_quote[number],
+                    force_not_null: plan.force_not_null[number],
+                    force_null: plan.force_null[number],
+                    has_default: plan.has_default[number],
+                })
+                .collect(),
+            table: plan.table,
+            delimiter: plan.delimiter,
+            null: plan.null,
+            default: plan.default,
+            header: chosen(
+                &plan.header,
+                [
+                    ("none", Header::None),
+                    ("line", Header::Line),
+                    ("match", Header::Match),
+                ],
+            )?,
+            quote: plan.quote,
+            escape: plan.escape,
+            encoding: chosen(
+                &plan.encoding,
+                [
+                    ("UTF8", Encoding::Utf8),
+                    ("LATIN1", Encoding::Latin1),
+                    ("SQL_ASCII", Encoding::SqlAscii),
+                ],
+            )?,
+            legacy_end: plan.legacy_end,
+            max_row: plan.max_row,
+        };
+        let types = plan
+            .types
+            .map(|types| types.into_iter().map(PgType::of).collect());
+        Ok((options, types))
+    }
+}
+
+fn chosen<T>(name: &str, choices: [(&str, T); 3]) -> PyResult<T> {
+    choices
+        .into_iter()
+        .find_map(|(known, choice)| (known == name).then_some(choice))
+        .ok_or_else(|| PyValueError::new_err(format!("unknown choice {name:?}")))
+}
+
+/// See `pgwire_py._impl.interface.CopyEncoder`.
+#[pyclass(frozen, module = "pgwire_py._native")]
+pub struct CopyEncoder {
+    inner: copy::Encoder,
+    /// Where the rows are of Python values, how each column is written.
+    columns: Option<Vec<Column>>,
+    begun: AtomicBool,
+    /// Size of the rows seen last, in bytes: what to reserve for the next ones.
+    row_size: AtomicUsize,
+}
+
+#[pymethods]
+impl CopyEncoder {
+    #[new]
+    fn new(py: Python<'_>, plan: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let (options, types) = Plan::read(plan)?;
+        let binary = options.format == Format::Binary;
+        let columns = types.map(|types| {
+            let columns = types.into_iter().map(|ty| Column { ty, binary });
+            columns.collect()
+        });
+        let inner = copy::Encoder::new(options).map_err(|error| raise(py, &error))?;
+        Ok(CopyEncoder {
+            inner,
+            columns,
+            begun: AtomicBool::new(false),
+            row_size: AtomicUsize::new(64),
+        })
+    }
+
+    fn encode<'py>(
+        &self,
+        py: Python<'py>,
+        rows: &Bound<'py, PyAny>,
+        start: usize,
+        max_bytes: usize,
+    ) -> PyResult<(Bound<'py, PyAny>, usize)> {
+        if !rows.is_instance_of::<PyList>() && !rows.is_instance_of::<PyTuple>() {
+            let message = "rows are neither a list nor a tuple";
+            return Err(postgres_error(py, "42804", message));
+        }
+        let count = rows.len()?.saturating_sub(start);
+        let guess = self.row_size.load(Ordering::Relaxed).saturating_mul(count);
+        let mut out = buffers::take(guess.min(max_bytes.saturating_add(1 << 14)).min(1 << 24));
+        let head = self.begin(py, &mut out)?;
+        let mut scratch = Vec::new();
+        let mut next = start;
+        // A list may change while Python code runs inside: its length is asked anew for each row.
+        while next < rows.len()? && (out.len() < max_bytes || next == start) {
+            let row = match rows.cast::<PyList>() {
+                Ok(list) => list.get_item(next)?,
+                Err(_) => rows.get_item(next)?,
+            };
+            self.row(&row, next, &mut out, &mut scratch)?;
+            next += 1;
+        }
+        if next > start {
+            self.row_size
+                .store((out.len() - head) / (next - start) + 16, Ordering::Relaxed);
+        }
+        self.begun.store(true, Ordering::Relaxed);
+        Ok((buffers::give(py, out)?, next))
+    }
+
+    fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let mut out = Vec::new();
+        self.begin(py, &mut out)?;
+        self.inner.write_trailer(&mut out);
+        self.begun.store(true, Ordering::Relaxed);
+        Ok(PyBytes::new(py, &out))
+    }
+}
+
+impl CopyEncoder {
+    /// Writes what stands in front of the first row, unless that has been done; how many bytes that is.
+    fn begin(&self, py: Python<'_>, out: &mut Vec<u8>) -> PyResult<usize> {
+        if !self.begun.load(Ordering::Relaxed) {
+            self.inner
+                .write_header(out)
+                .map_err(|error| raise(py, &error))?;
+        }
+        Ok(out.len())
+    }
+
+    fn row(
+        &self,
+        object: &Bound<'_, PyAny>,
+        index: usize,
+        out: &mut Vec<u8>,
+        scratch: &mut Vec<u8>,
+    ) -> PyResult<()> {
+        let py = object.py();
+        let begin = out.len();
+        self.inner.begin_row(out);
+        if let Ok(tuple) = object.cast::<PyTuple>() {
+            self.check_width(py, index, tuple.len())?;
+            for (column, item) in tuple.iter_borrowed().enumerate() {
+                self.field(column, &item, index, out, scratch)?;
+            }
+        } else if let Ok(list) = object.cast::<PyList>() {
+            self.check_width(py, index, list.len())?;
+            for column in 0..self.inner.options().columns.len() {
+                let item = list.get_item(column)?;
+                self.field(column, &item, index, out, scratch)?;
+            }
+        } else {
+            let message = format!("row {index} is neither a tuple nor a list");
+            return Err(postgres_error(py, "42804", &message));
+        }
+        self.inner
+            .end_row(begin, out)
+            .map_err(|error| raise(py, &error.context(format!("row {index}"))))
+    }
+
+    fn check_width(&self, py: Python<'_>, index: usize, width: usize) -> PyResult<()> {
+        let expected = self.inner.options().columns.len();
+        if width == expected {
+            return Ok(());
+        }
+        let message = format!("row {index} has {width} values, but there are {expected} columns");
+        Err(postgres_error(py, "08P01", &message))
+    }
+
+    #[inline]
+    fn field(
+        &self,
+        column: usize,
+        item: &Bound<'_, PyAny>,
+        row: usize,
+        out: &mut Vec<u8>,
+        scratch: &mut Vec<u8>,
+    ) -> PyResult<()> {
+        if item.is_none() {
+            self.inner.write_null(column, out);
+            return Ok(());
+        }
+        let Some(columns) = &self.columns else {
+            return self.bytes(column, item, row, out);
+        };
+        let plan = columns[column];
+        let raised =
+            |fail: Fail| extract::raise(fail, Some(row), Some(column + 1), plan.ty.oid, item);
+        if plan.binary {
+            // A field of a binary row is laid out as in DataRow.
+            return field(plan, item, out).map_err(raised);
+        }
+        scratch.clear();
+        field(plan, item, scratch).map_err(raised)?;
+        let sound = plan.ty.kind != Kind::Raw;
+        let written = self
+            .inner
+            .write_field(column, &scratch[NULL.len()..], sound, out);
+        written.map_err(|error| raise(item.py(), &placed(error, row, column)))
+    }
+
+    fn bytes(
+        &self,
+        column: usize,
+        item: &Bound<'_, PyAny>,
+        row: usize,
+        out: &mut Vec<u8>,
+    ) -> PyResult<()> {
+        let written = match item.cast::<PyBytes>() {
+            Ok(bytes) => self.inner.write_field(column, bytes.as_bytes(), false, out),
+            Err(_) => Err(CopyError::new("42804", "a field is neither bytes nor None")),
+        };
+        written.map_err(|error| raise(item.py(), &placed(error, row, column)))
+    }
+}
+
+fn placed(error: CopyError, row: usize, column: usize) -> CopyError {
+    error.context(format!("row {row}, column {}", column + 1))
+}
+
+/// See `pgwire_py._impl.interface.CopyDecoder`.
+#[pyclass(module = "pgwire_py._native")]
+pub struct CopyDecoder {
+    inner: copy::Decoder,
+    types: Option<Vec<PgType>>,
+}
+
+/// Why a row was not taken.
+enum Refused {
+    Python(PyErr),
+    Value(CopyError),
+}
+
+impl From<PyErr> for Refused {
+    fn from(error: PyErr) -> Self {
+        Refused::Python(error)
+    }
+}
+
+#[pymethods]
+impl CopyDecoder {
+    #[new]
+    fn new(plan: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let (options, types) = Plan::read(plan)?;
+        Ok(CopyDecoder {
+            inner: copy::Decoder::new(options),
+            types,
+        })
+    }
+
+    #[getter]
+    fn ended(&self) -> bool {
+        self.inner.ended()
+    }
+
+    fn feed<'py>(
+        &mut self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let data = unchanging(data)?;
+        self.decode(py, data.as_bytes(), false)
+    }
+
+    fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.decode(py, b"", true)
+    }
+}
+
+impl CopyDecoder {
+    fn decode<'py>(
+        &mut self,
+        py: Python<'py>,
+        data: &[u8],
+        last: bool,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let rows = PyList::empty(py);
+        let types = self.types.as_deref();
+        let done = self.inner.feed(data, last, &mut |row| {
+            let fields: Vec<Bound<'py, PyAny>> = row
+                .fields()
+                .enumerate()
+                .map(|(column, field)| match field {
+                    Field::Null => Ok(py.None().into_bound(py)),
+                    Field::Default => Ok(default_marker(py)?.clone()),
+                    Field::Data(data) => match types {
+                        None => Ok(PyBytes::new(py, data).into_any()),
+                        Some(types) => value(py, types[column], row, column, data),
+                    },
+                })
+                .collect::<Result<_, Refused>>()?;
+            rows.append(PyTuple::new(py, fields)?)?;
+            Ok::<(), Refused>(())
+        });
+        match done {
+            Ok(()) => Ok(rows),
+            Err(Stop::Copy(error)) => Err(raise(py, &error)),
+            Err(Stop::Sink(Refused::Python(error))) => {
+                let lost = CopyError::new("XX000", "an earlier part of the data was lost");
+                self.inner.fail(lost);
+                Err(error)
+            }
+            Err(Stop::Sink(Refused::Value(error))) => {
+                let raised = raise(py, &error);
+                self.inner.fail(error);
+                Err(raised)
+            }
+        }
+    }
+}
+
+fn value<'py>(
+    py: Python<'py>,
+    ty: PgType,
+    row: &Row<'_>,
+    column: usize,
+    data: &[u8],
+) -> Result<Bound<'py, PyAny>, Refused> {
+    let binary = row.options().format == Format::Binary;
+    ty.decode(binary, data)
+        .map_err(Fail::from)
+        .and_then(|made| object(py, &made))
+        .map_err(|fail| match fail {
+            Fail::Python(error) => Refused::Python(error),
+            Fail::Value(error) => Refused::Value(
+                CopyError::new(error.sqlstate, error.message)
+                    .context(row.options().at_value(row.line, column, data)),
+            ),
+        })
+}
+
+/// `pgwire_py.enums.DEFAULT`.
+fn default_marker<'py>(py: Python<'py>) -> PyResult<&'py Bound<'py, PyAny>> {
+    static MARKER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    MARKER
+        .get_or_try_init(py, || {
+            let marker = py.import("pgwire_py.enums")?.getattr("DEFAULT")?;
+            Ok(marker.unbind())
+        })
+        .map(|marker| marker.bind(py))
+}
+
+fn raise(py: Python<'_>, error: &CopyError) -> PyErr {
+    failure(
+        py,
+        "copy_failure",
+        (
+            error.sqlstate,
+            &error.message,
+            &error.detail,
+            error.hint,
+            &error.context,
+        ),
+    )
+}

@@ -1,0 +1,190 @@
+//! `FrameDecoder`: bytes in, frames out, their bodies as views of the bytes that were fed.
+use pgwire_py_core::frames::{self, Body, Limits};
+use pgwire_py_core::wire::{MAX_LENGTH, RemoteError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyMemoryView, PySlice, PyString, PyTuple};
+
+use crate::buffers;
+use crate::builder::Given;
+use crate::message::local_error;
+
+/// See `pgwire_py._impl.interface.FrameDecoder`.
+#[pyclass(module = "pgwire_py._native")]
+pub struct FrameDecoder {
+    inner: frames::FrameDecoder,
+}
+
+#[pymethods]
+impl FrameDecoder {
+    #[new]
+    #[pyo3(
+        signature = (startup = false, *, max_startup_length = Given(None), max_message_length = Given(None), tag_limits = None,
+            only_listed_tags = false),
+        text_signature = "(startup=False, *, max_startup_length=10000, max_message_length=65535, tag_limits=None, only_listed_tags=False)"
+    )]
+    fn new<'py>(
+        startup: bool,
+        max_startup_length: Given<'_, 'py>,
+        max_message_length: Given<'_, 'py>,
+        tag_limits: Option<&Bound<'py, PyDict>>,
+        only_listed_tags: bool,
+    ) -> PyResult<Self> {
+        let mut limits = Limits::default();
+        if let Some(value) = max_startup_length.0 {
+            limits.startup = length(&value)?;
+        }
+        if let Some(value) = max_message_length.0 {
+            limits.message = length(&value)?;
+        }
+        if only_listed_tags {
+            limits.by_tag = [0; 256];
+        }
+        for (tag, value) in tag_limits.into_iter().flatten() {
+            limits.by_tag[letter(&tag)?] = length(&value)?;
+        }
+        Ok(FrameDecoder {
+            inner: frames::FrameDecoder::new(startup, limits),
+        })
+    }
+
+    #[getter]
+    fn startup(&self) -> bool {
+        self.inner.startup()
+    }
+
+    #[setter]
+    fn set_startup(&mut self, py: Python<'_>, startup: bool) -> PyResult<()> {
+        if self.inner.set_startup(startup) {
+            return Ok(());
+        }
+        let text = "a packet has come in part: startup cannot change";
+        Err(local_error(py, text.into())?)
+    }
+
+    #[getter]
+    fn max_startup_length(&self) -> u32 {
+        self.inner.limits.startup
+    }
+
+    #[setter]
+    fn set_max_startup_length(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.inner.limits.startup = length(value)?;
+        Ok(())
+    }
+
+    #[getter]
+    fn max_message_length(&self) -> u32 {
+        self.inner.limits.message
+    }
+
+    #[setter]
+    fn set_max_message_length(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.inner.limits.message = length(value)?;
+        Ok(())
+    }
+
+    #[getter]
+    fn buffered(&self) -> usize {
+        self.inner.buffered()
+    }
+
+    fn feed<'py>(&mut self, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        let py = data.py();
+        let copied;
+        let data = match data.cast_exact::<PyBytes>() {
+            Ok(data) => data,
+            Err(_) => {
+                // Anything else could change under the views that are given out.
+                let view = PyMemoryView::from(data)?;
+                copied = py
+                    .get_type::<PyBytes>()
+                    .call1((view,))?
+                    .cast_into::<PyBytes>()?;
+                &copied
+            }
+        };
+        let found = PyList::empty(py);
+        let mut view = None;
+        let mut position = 0;
+        loop {
+            let frame = match self.inner.next(data.as_bytes(), &mut position) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return Ok(found),
+                Err(error) => return Err(frame_error(&error, found)?),
+            };
+            let body = match frame.body {
+                Body::Fed(body) => {
+                    let view = match &view {
+                        Some(view) => view,
+                        None => view.insert(PyMemoryView::from(data)?),
+                    };
+                    // A Python object has at most isize::MAX bytes.
+                    let start = (position - body.len()) as isize;
+                    view.get_item(PySlice::new(py, start, position as isize, 1))?
+                }
+                Body::Gathered(body) => PyMemoryView::from(&buffers::give(py, body)?)?.into_any(),
+            };
+            found.append((tag(py, frame.tag)?, body))?;
+        }
+    }
+}
+
+/// The tag as a text of one character, empty for a start-up packet.
+fn tag(py: Python<'_>, tag: Option<u8>) -> PyResult<&Bound<'_, PyString>> {
+    static TAGS: PyOnceLock<Vec<Py<PyString>>> = PyOnceLock::new();
+    let tags = TAGS.get_or_init(py, || {
+        let letters = (0..=255).map(|byte: u8| String::from(char::from(byte)));
+        let all = letters.chain([String::new()]);
+        all.map(|text| PyString::new(py, &text).unbind()).collect()
+    });
+    Ok(tags[tag.map_or(256, usize::from)].bind(py))
+}
+
+fn letter(tag: &Bound<'_, PyAny>) -> PyResult<usize> {
+    if let Ok(text) = tag.cast::<PyString>()
+        && let Ok(text) = text.to_str()
+    {
+        let mut letters = text.chars();
+        if let (Some(letter), None) = (letters.next(), letters.next())
+            && let Ok(byte) = u8::try_from(letter)
+        {
+            return Ok(usize::from(byte));
+        }
+    }
+    Err(PyValueError::new_err(
+        "a tag must be one character of one byte",
+    ))
+}
+
+fn length(value: &Bound<'_, PyAny>) -> PyResult<u32> {
+    if !value.is_instance_of::<PyInt>() {
+        return Err(PyTypeError::new_err("a length must be an int"));
+    }
+    match value.extract::<u32>() {
+        Ok(length) if length as usize <= MAX_LENGTH => Ok(length),
+        _ => Err(PyValueError::new_err(format!(
+            "a length must be 0 to {MAX_LENGTH}"
+        ))),
+    }
+}
+
+fn frame_error(error: &RemoteError, found: Bound<'_, PyList>) -> PyResult<PyErr> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = found.py();
+    let class = CLASS.get_or_try_init(py, || {
+        let errors = py.import("pgwire_py.errors")?;
+        PyResult::Ok(errors.getattr("FrameError")?.unbind())
+    })?;
+    let frames = PyTuple::new(py, found)?;
+    let tag = tag(py, error.tag)?;
+    let arguments = (
+        error.message.as_ref(),
+        error.sqlstate,
+        error.fatal,
+        tag,
+        frames,
+    );
+    Ok(PyErr::from_value(class.bind(py).call1(arguments)?))
+}

@@ -1,0 +1,64 @@
+"""Run the test-suite on the two wheels in ``dist/``, each installed in a clean environment, without the sources in sight.
+
+``python tools/test_wheels.py [--only native|pure] [ARGS]``; ARGS go to pytest. Everything but ``python/``, where the package's sources
+are, is copied to a temporary directory, and pytest runs there: ``import pgwire_py`` can only find what the wheel has installed.
+``tests/conftest.py`` refuses to run where that is not the wheel asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+from check_wheels import find
+
+ROOT = Path(__file__).parents[1]
+LEFT_BEHIND = ("python", "target", "dist", "results", "__pycache__")
+"""The sources, and what was built or measured."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Run the test-suite on the wheels in dist/.")
+    parser.add_argument("--only", choices=["native", "pure"])
+    options, arguments = parser.parse_known_args()
+    native, pure = find()
+    wheels = {"native": native.path, "pure": pure.path}
+    failed = []
+    for name in [options.only] if options.only else wheels:
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix=f"pgwire-py-{name}-") as folder:
+            if _test(name, wheels[name], Path(folder), arguments) != 0:
+                failed.append(name)
+        print(
+            f"{name} wheel: {'failed' if name in failed else 'passed'}, {time.monotonic() - started:.0f} s", flush=True
+        )
+    return 1 if failed else 0
+
+
+def _test(name: str, wheel: Path, folder: Path, arguments: list[str]) -> int:
+    """Install one wheel in an environment of its own, run pytest with it, return its exit status."""
+    environment = folder / "venv"
+    venv.create(environment, with_pip=True)
+    python = environment / ("Scripts" if os.name == "nt" else "bin") / "python"
+    group = f"{ROOT / 'pyproject.toml'}:test"
+    subprocess.run([python, "-m", "pip", "install", "-q", "--upgrade", "pip"], check=True)
+    subprocess.run(
+        [python, "-m", "pip", "install", "-q", f"{wheel}[duckdb,uvloop]", "--group", group], check=True, cwd=folder
+    )
+    tree = folder / "tree"
+    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".*", *LEFT_BEHIND))
+    variables = {key: value for key, value in os.environ.items() if key not in ("PGWIRE_PY_IMPL", "PYTHONPATH")}
+    variables["PGWIRE_PY_WHEEL"] = name
+    command = [str(python), "-m", "pytest", *arguments]
+    return subprocess.run(command, check=False, cwd=tree, env=variables).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
