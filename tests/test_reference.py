@@ -34,9 +34,7 @@ def test_parameters_of_server() -> None:
 
 
 def test_options_of_copy() -> None:
-    documented = [
-        (name.strip("`"), default.strip("`")) for name, default, _ in _rows(3, "copy.md", "types-containers.md")
-    ]
+    documented = [(name.strip("`"), default.strip("`")) for name, default, _ in _rows(3, "copy.md")]
     assert documented == [(option.name, repr(option.default)) for option in dataclasses.fields(CopyOptions)]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-import pgwire_py._native as native
+from pgwire_py._impl import core as native
 from pgwire_py._impl import pure
 from pgwire_py.errors import PostgresError
 from tests.support import raw

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import pgwire_py._native as native
 from pgwire_py import oids
+from pgwire_py._impl import core as native
 from pgwire_py._impl import pure
 from pgwire_py.errors import PostgresError
 
