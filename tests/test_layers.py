@@ -12,10 +12,10 @@ PACKAGE = Path(pgwire_py.__file__).parent
 ROOT = Path(__file__).parents[1]
 
 LAYERS = (
-    {"_version", "_type_table", "type_info", "errors", "enums", "oids", "sql"},
+    {"_version", "_type_table", "type_info", "errors", "enums", "oids", "sql", "values"},
     {"messages"},
     {"_impl"},
-    {"auth", "copy", "events", "frames", "state"},
+    {"auth", "copy", "events", "frames", "state", "types"},
     {"connection"},
     {"testing"},
     {"engines.base"},

@@ -38,7 +38,7 @@ def test_options_of_copy() -> None:
     assert documented == [(option.name, repr(option.default)) for option in dataclasses.fields(CopyOptions)]
 
 
-LIMITS = ("server.md", "authentication.md", "frames.md", "copy.md")
+LIMITS = ("server.md", "authentication.md", "frames.md", "copy.md", "types-containers.md")
 
 
 def test_limits() -> None:
@@ -59,6 +59,7 @@ def test_every_limit_is_in_the_reference() -> None:
         *(package / "server").glob("*.py"),
         *(package / "catalog").glob("*.py"),
         *(package / "auth").glob("*.py"),
+        *(package / "types").glob("*.py"),
         package / "connection" / "limits.py",
         package / "frames.py",
         package / "_impl" / "pure" / "frames.py",

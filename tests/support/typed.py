@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 from pgwire_py import oids
+from pgwire_py._impl import core as native
 from pgwire_py._impl import pure
 from pgwire_py.errors import PostgresError
 

@@ -12,6 +12,7 @@ import pytest
 
 from pgwire_py import oids
 from pgwire_py.errors import PostgresError
+from pgwire_py.values import Array
 
 UTC = timezone.utc
 EAST = timezone(timedelta(hours=2))
@@ -139,13 +140,13 @@ DECODED: list[tuple[int, int, bytes, object]] = [
     (oids.UUID, 1, bytes(15) + b"\x07", UUID(int=7)),
     (oids.JSON, 0, b'{"a": 1}', '{"a": 1}'),
     (oids.JSONB, 1, b"\x01[]", "[]"),
-    (oids.INT4_ARRAY, 0, b"[0:1]={ 1 , NULL }", [1, None]),
+    (oids.INT4_ARRAY, 0, b"[0:1]={ 1 , NULL }", Array([1, None], (0,))),
     (oids.TEXT_ARRAY, 0, b'{{a,"b c"},{"NULL",null}}', [["a", "b c"], ["NULL", None]]),
     (
         oids.INT2_ARRAY,
         1,
         bytes.fromhex("00000001000000010000001500000002000000090000000200 05ffffffff"),
-        [5, None],
+        Array([5, None], (9,)),
     ),
     (0, 0, b"untyped", "untyped"),
 ]

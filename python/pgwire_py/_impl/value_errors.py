@@ -10,19 +10,27 @@ PREVIEW = 64
 
 
 def encode_failure(
-    sqlstate: str, message: str, row: int | None, column: int | None, type_oid: int, value: object
+    sqlstate: str,
+    message: str,
+    row: int | None,
+    column: int | None,
+    type_oid: int,
+    value: object,
+    type_name: str | None = None,
 ) -> PostgresError:
     """The error for a Python value that cannot be encoded: row counted from 0, column from 1, None where there are none."""
     place = [f"row {row}"] * (row is not None) + [f"column {column}"] * (column is not None)
-    kind = f"type {type_info(type_oid).name}"
+    kind = f"type {type_name or type_info(type_oid).name}"
     return postgres_error(sqlstate, message, where=f"{', '.join([*place, kind])}, value {preview(value)}")
 
 
-def decode_failure(sqlstate: str, message: str, number: int, type_oid: int, value: bytes) -> PostgresError:
+def decode_failure(
+    sqlstate: str, message: str, number: int, type_oid: int, value: bytes, type_name: str | None = None
+) -> PostgresError:
     """The error for the bytes of parameter ``$number`` (from 1) that cannot be decoded."""
     if message == "incorrect binary data format":
         message = f"incorrect binary data format in bind parameter {number}"
-    where = f"parameter ${number}, type {type_info(type_oid).name}, value {preview(value)}"
+    where = f"parameter ${number}, type {type_name or type_info(type_oid).name}, value {preview(value)}"
     return postgres_error(sqlstate, message, where=where)
 
 

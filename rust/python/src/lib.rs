@@ -18,6 +18,7 @@ mod responder;
 mod rows;
 mod shape;
 mod statement;
+mod structured;
 mod values;
 
 #[pymodule]

@@ -7,6 +7,7 @@ use pyo3::types::{PyBytes, PyDate, PyDateTime, PyDelta, PyList, PyTime, PyTuple,
 use crate::extract::{
     Fail, address_class, decimal_type, extract, failure, postgres_error, raise, uuid_type,
 };
+use crate::structured;
 
 #[pyfunction]
 pub fn decode_values<'py>(
@@ -127,6 +128,7 @@ pub fn object<'py>(py: Python<'py>, value: &Value<'_>) -> Result<Bound<'py, PyAn
         }
         Value::Void => "".into_pyobject(py)?.into_any(),
         Value::Array(array) => list(py, array)?,
+        Value::Structured(value) => structured::object(py, value)?,
     };
     Ok(made)
 }
@@ -268,5 +270,9 @@ fn list<'py>(py: Python<'py>, array: &Array<'_>) -> Result<Bound<'py, PyAny>, Fa
             .map(|block| Ok(PyList::new(py, block)?.into_any()))
             .collect::<PyResult<_>>()?;
     }
-    Ok(PyList::new(py, level)?.into_any())
+    let made = PyList::new(py, level)?.into_any();
+    if array.bounds.is_empty() {
+        return Ok(made);
+    }
+    Ok(structured::class(py, "Array")?.call1((made, &array.bounds))?)
 }

@@ -21,32 +21,34 @@ from .types import uuid as uuids
 from .types.bytea import to_text as hex_text
 from .types.interval import INFINITY, NEGATIVE_INFINITY, Interval
 from .types.interval import to_text as interval_text
+from .types.structured import STRUCTURED
 
 _MIN8, _MAX8 = -(1 << 63), (1 << 63) - 1
 _MICROSECOND = timedelta(microseconds=1)
 ADDRESSES = (IPv4Address, IPv6Address, IPv4Network, IPv6Network)
 
 
-def extract(kind: PgType, value: object) -> Any:
-    """The value of an object for a column type; None is the caller's business."""
+def extract(kind: PgType, value: object, depth: int = 0) -> Any:
+    """The value of an object for a column type with ``depth`` records around it; None is the caller's business."""
     if isinstance(value, str):
         text.to_utf8(value)
         return kind.parse(str(value))
     if not kind.element:
-        return _EXTRACT[kind.kind.code](value)
+        code = kind.kind.code
+        return structured.extract(code, value, depth) if code in STRUCTURED else _EXTRACT[code](value)
     if not isinstance(value, (list, tuple)):
-        raise _mismatch("array", value)
-    walk = _Walk(pg_type(kind.element))
+        raise mismatch("array", value)
+    walk = _Walk(pg_type(kind.element), depth)
     walk.sequence(value, 0)
-    return array.make(walk.dimensions, walk.items)
+    return structured.with_bounds(array.make(walk.dimensions, walk.items), value)
 
 
-def _mismatch(name: str, value: object) -> BadValue:
+def mismatch(name: str, value: object) -> BadValue:
     """42804: an object of a Python type that the column's type does not take."""
     return BadValue("42804", f"cannot encode a value of Python type {clip(type(value).__name__)} as {name}")
 
 
-def _ranged(name: str, label: str, least: int, most: int) -> Callable[[object], int]:
+def ranged(name: str, label: str, least: int, most: int) -> Callable[[object], int]:
     def extract_integer(value: object) -> int:
         number = _integer(name, value)
         if number is None or not least <= number <= most:
@@ -74,7 +76,7 @@ def _integer(name: str, value: object) -> int | None:
         return int(whole) if len(whole) <= 20 and whole[-1:].isdigit() else None
     number = _index(value)
     if number is None:
-        raise _mismatch(name, value)
+        raise mismatch(name, value)
     return number
 
 
@@ -87,12 +89,17 @@ def _float(name: str, value: object) -> float:
     if number is None:
         found = _as_float(value)
         if found is None:
-            raise _mismatch(name, value)
+            raise mismatch(name, value)
         return found
     try:
         return float(number)
     except OverflowError:
         raise BadValue("22003", "value out of range: overflow") from None
+
+
+def as_double(value: object) -> float:
+    """The double of a number."""
+    return _float("double precision", value)
 
 
 def _numeric(value: object, name: str = "numeric") -> numeric.Numeric:
@@ -105,7 +112,7 @@ def _numeric(value: object, name: str = "numeric") -> numeric.Numeric:
         return numeric.parse(_integer_text(number))
     found = _as_float(value)
     if found is None:
-        raise _mismatch(name, value)
+        raise mismatch(name, value)
     return numeric.parse(floats.to_text8(found))
 
 
@@ -139,7 +146,7 @@ def _as_text(value: object) -> str:
         return _integer_text(number)
     found = _as_float(value)
     if found is None:
-        raise _mismatch("text", value)
+        raise mismatch("text", value)
     return floats.to_text8(found)
 
 
@@ -178,13 +185,13 @@ def _raw(value: object) -> bytes:
 def _bytea(value: object) -> bytes:
     data = _buffer(value)
     if data is None:
-        raise _mismatch("bytea", value)
+        raise mismatch("bytea", value)
     return data
 
 
 def _date(value: object) -> int:
     if not isinstance(value, date):
-        raise _mismatch("date", value)
+        raise mismatch("date", value)
     fields = (value.year, value.month, value.day)
     if fields == (9999, 12, 31):
         return moments.MAX32
@@ -193,7 +200,7 @@ def _date(value: object) -> int:
 
 def _time(value: object, name: str = "time") -> int:
     if not isinstance(value, (time, datetime)):
-        raise _mismatch(name, value)
+        raise mismatch(name, value)
     return ((value.hour * 60 + value.minute) * 60 + value.second) * 1_000_000 + value.microsecond
 
 
@@ -216,7 +223,7 @@ def _timestamp(value: object, name: str = "timestamp") -> int:
     """Microseconds since 2000-01-01; an aware datetime in UTC. The first and last datetime that Python has are the infinities."""
     if not isinstance(value, datetime):
         if not isinstance(value, date):
-            raise _mismatch(name, value)
+            raise mismatch(name, value)
         days = _date(value)
         if days in (moments.MAX32, moments.MIN32):
             return moments.MAX64 if days > 0 else moments.MIN64
@@ -232,7 +239,7 @@ def _timestamp(value: object, name: str = "timestamp") -> int:
 def _interval(value: object) -> Interval:
     """Days and time of a timedelta, both with the sign of the whole; the longest and the shortest one are the infinities."""
     if not isinstance(value, timedelta):
-        raise _mismatch("interval", value)
+        raise mismatch("interval", value)
     if value in (timedelta.max, timedelta.min):
         return INFINITY if value == timedelta.max else NEGATIVE_INFINITY
     total = value // _MICROSECOND
@@ -242,7 +249,7 @@ def _interval(value: object) -> Interval:
 
 def _tid(value: object) -> system.Tid:
     if not isinstance(value, (list, tuple)):
-        raise _mismatch("tid", value)
+        raise mismatch("tid", value)
     if len(value) != 2:
         raise BadValue("42804", "a tid is a tuple of 2")
     block, offset = (_integer("tid", item) for item in value)
@@ -253,12 +260,12 @@ def _tid(value: object) -> system.Tid:
 
 def _snapshot(value: object) -> system.Snapshot:
     if not isinstance(value, (list, tuple)):
-        raise _mismatch("pg_snapshot", value)
+        raise mismatch("pg_snapshot", value)
     if len(value) != 3:
         raise BadValue("42804", "a pg_snapshot is a tuple of 3")
     xmin, xmax = (_integer("pg_snapshot", item) for item in value[:2])
     if not isinstance(value[2], (list, tuple)):
-        raise _mismatch("pg_snapshot", value[2])
+        raise mismatch("pg_snapshot", value[2])
     numbers = [xmin, xmax, *(_integer("pg_snapshot", item) for item in value[2])]
     fitting = [number for number in numbers if number is not None and 0 <= number < 1 << 64]
     made = system.make_snapshot(fitting[0], fitting[1], fitting[2:]) if len(fitting) == len(numbers) else None
@@ -270,7 +277,7 @@ def _snapshot(value: object) -> system.Snapshot:
 def _char(value: object) -> int:
     data = _buffer(value)
     if data is None:
-        raise _mismatch('"char"', value)
+        raise mismatch('"char"', value)
     if len(data) > 1:
         raise BadValue("22003", '"char" out of range')
     return data[0] if data else 0
@@ -278,17 +285,17 @@ def _char(value: object) -> int:
 
 def _inet(name: str, value: object) -> network.Inet:
     if not isinstance(value, ADDRESSES):
-        raise _mismatch(name, value)
+        raise mismatch(name, value)
     return network.parse(name, str(value))
 
 
 def _text_alone(name: str, value: object) -> str:
-    raise _mismatch(name, value)
+    raise mismatch(name, value)
 
 
 def _uuid(value: object) -> bytes:
     if not isinstance(value, UUID):
-        raise _mismatch("uuid", value)
+        raise mismatch("uuid", value)
     return value.int.to_bytes(16, "big")
 
 
@@ -302,16 +309,16 @@ def _json(value: object) -> str:
 
 
 _EXTRACT: dict[str, Callable[[Any], Any]] = {
-    "bool": lambda value: bool(_ranged("boolean", "boolean", 0, 1)(value)),
-    "int2": _ranged("smallint", "smallint", -(1 << 15), (1 << 15) - 1),
-    "int4": _ranged("integer", "integer", -(1 << 31), (1 << 31) - 1),
-    "int8": _ranged("bigint", "bigint", _MIN8, _MAX8),
-    "oid": _ranged("oid", "OID", 0, (1 << 32) - 1),
-    "xid": _ranged("xid", "xid", 0, (1 << 32) - 1),
-    "cid": _ranged("cid", "cid", 0, (1 << 32) - 1),
-    "xid8": _ranged("xid8", "xid8", 0, (1 << 64) - 1),
-    "reg": _ranged("oid", "OID", 0, (1 << 32) - 1),
-    "pg_lsn": _ranged("pg_lsn", "pg_lsn", 0, (1 << 64) - 1),
+    "bool": lambda value: bool(ranged("boolean", "boolean", 0, 1)(value)),
+    "int2": ranged("smallint", "smallint", -(1 << 15), (1 << 15) - 1),
+    "int4": ranged("integer", "integer", -(1 << 31), (1 << 31) - 1),
+    "int8": ranged("bigint", "bigint", _MIN8, _MAX8),
+    "oid": ranged("oid", "OID", 0, (1 << 32) - 1),
+    "xid": ranged("xid", "xid", 0, (1 << 32) - 1),
+    "cid": ranged("cid", "cid", 0, (1 << 32) - 1),
+    "xid8": ranged("xid8", "xid8", 0, (1 << 64) - 1),
+    "reg": ranged("oid", "OID", 0, (1 << 32) - 1),
+    "pg_lsn": ranged("pg_lsn", "pg_lsn", 0, (1 << 64) - 1),
     "tid": _tid,
     "snapshot": _snapshot,
     "money": lambda value: money.from_numeric(_numeric(value, "money")),
@@ -344,10 +351,11 @@ _EXTRACT: dict[str, Callable[[Any], Any]] = {
 class _Walk:
     """Nested sequences on their way to an array: every block of a depth must have the same size."""
 
-    def __init__(self, element: PgType) -> None:
+    def __init__(self, element: PgType, depth: int) -> None:
         self.element = element
+        self.depth = depth
         # A tuple is an element of its own where the elements are tuples.
-        tuples = element.kind.code in ("tid", "snapshot")
+        tuples = element.kind.code in STRUCTURED or element.kind.code in ("tid", "snapshot")
         self.blocks: tuple[type[Sequence[Any]], ...] = (list,) if tuples else (list, tuple)
         self.dimensions: list[int] = []
         self.items: list[Any] = []
@@ -369,4 +377,8 @@ class _Walk:
             elif len(self.dimensions) != depth + 1:
                 raise array.ragged()
             else:
-                self.items.append(None if item is None else extract(self.element, item))
+                self.items.append(None if item is None else extract(self.element, item, self.depth))
+
+
+# It needs the functions above.
+from . import structured  # noqa: E402

@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any
 from uuid import UUID
 
-from .types import PgType, array, mac, money, network, numeric, system, timetz
+from .types import PgType, mac, money, network, numeric, system, timetz
 from .types import datetime as moments
 from .types.interval import INFINITY, NEGATIVE_INFINITY, Interval
 from .types.interval import to_text as interval_text
+from .types.structured import STRUCTURED
 
 
 def to_python(kind: PgType, value: Any) -> object:
     """The Python object of a value; a date or time that Python's types do not reach is PostgreSQL's text."""
+    code = kind.kind.code
+    made = partial(structured.to_python, code) if code in STRUCTURED else _TO_PYTHON.get(code, _same)
     if not kind.element:
-        return _TO_PYTHON.get(kind.kind.code, _same)(value)
-    made = _TO_PYTHON.get(kind.kind.code, _same)
+        return made(value)
     items = tuple(None if item is None else made(item) for item in value.items)
-    return array.to_lists(value._replace(items=items))
+    return structured.to_list(value._replace(items=items))
 
 
 def _same(value: object) -> object:
@@ -103,3 +106,7 @@ _TO_PYTHON: dict[str, Callable[[Any], object]] = {
     "interval": _to_timedelta,
     "uuid": lambda value: UUID(bytes=value),
 }
+
+
+# It needs the functions above.
+from . import structured  # noqa: E402

@@ -3,6 +3,7 @@
 //! A [`Value`] is what a type's bytes mean. Each file holds the rules of one family of types; this one picks among them.
 //! Text output is what PostgreSQL prints with its default settings (IntervalStyle postgres, DateStyle ISO, TimeZone UTC).
 pub mod array;
+pub mod bits;
 pub mod bytea;
 pub mod datetime;
 pub mod floats;
@@ -14,13 +15,21 @@ pub mod mac;
 pub mod money;
 pub mod network;
 pub mod numeric;
+pub mod quoted;
+pub mod ranges;
+pub mod record;
 mod scalar;
+pub mod shapes;
+pub mod structured;
 pub mod system;
 pub mod table;
 pub mod text;
 pub mod timetz;
+pub mod tsquery;
+pub mod tsvector;
 pub mod uuid;
 mod value;
+pub mod vectors;
 
 use std::borrow::Cow;
 
@@ -29,6 +38,7 @@ pub use interval::Interval;
 pub use network::Inet;
 pub use numeric::Numeric;
 use scalar::{decode_scalar, parse_scalar};
+pub use structured::{Structure, Structured};
 pub use system::{Snapshot, Tid};
 pub use timetz::TimeTz;
 pub use value::Value;
@@ -117,6 +127,8 @@ pub enum Kind {
     MacAddr,
     MacAddr8,
     Void,
+    /// A type whose values have parts.
+    Structured(Structure),
     /// A type that is not known: UTF-8 text, or bytes as they are.
     Raw,
 }
@@ -162,7 +174,7 @@ impl Kind {
             MACADDR => Kind::MacAddr,
             MACADDR8 => Kind::MacAddr8,
             VOID => Kind::Void,
-            _ => Kind::Raw,
+            _ => Structure::of(oid).map_or(Kind::Raw, Kind::Structured),
         }
     }
 
@@ -203,6 +215,7 @@ impl Kind {
             Kind::MacAddr => "macaddr",
             Kind::MacAddr8 => "macaddr8",
             Kind::Void => "void",
+            Kind::Structured(kind) => kind.sql_name(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! numeric (PostgreSQL 8.1.2): up to 131,072 digits before the decimal point and 16,383 after it.
 //!
 //! Kept as in the binary format: digits to the base 10,000, the weight of the first, and the number of decimal places to show.
+use std::cmp::Ordering;
+
 use super::{Kind, Result, ValueError, text};
 
 const NEGATIVE: u16 = 0x4000;
@@ -186,6 +188,24 @@ impl Numeric {
             // The digits cut in front are at most the count field's 65,535; a weight that cannot be kept belongs to no digit shown.
             self.weight = (i64::from(self.weight) - zeros as i64).max(i64::from(i16::MIN)) as i16;
         }
+    }
+
+    /// Order of the values: -Infinity first, NaN last and equal to itself; the scale does not count.
+    pub fn compare(&self, other: &Numeric) -> Ordering {
+        let rank = |value: &Numeric| match value.sign {
+            NEGATIVE_INFINITY => 0,
+            NEGATIVE => 1,
+            0 if value.digits.is_empty() => 2,
+            0 => 3,
+            INFINITY => 4,
+            _ => 5,
+        };
+        let magnitude = |value: &'_ Numeric| (value.weight, value.digits.clone());
+        rank(self).cmp(&rank(other)).then_with(|| match self.sign {
+            0 => magnitude(self).cmp(&magnitude(other)),
+            NEGATIVE => magnitude(other).cmp(&magnitude(self)),
+            _ => Ordering::Equal,
+        })
     }
 
     pub fn write_binary(&self, out: &mut Vec<u8>) {

@@ -46,6 +46,7 @@ pub(super) fn parse_scalar(kind: Kind, text: &str) -> Result<Value<'_>> {
         Kind::Interval => Value::Interval(Interval::parse(text)?),
         Kind::Uuid => Value::Uuid(uuid::parse(text)?),
         Kind::Void => Value::Void,
+        Kind::Structured(kind) => Value::structured(kind.parse(text)?),
     })
 }
 
@@ -88,6 +89,7 @@ pub(super) fn decode_scalar(kind: Kind, bytes: &[u8]) -> Result<Value<'_>> {
         Kind::Interval => Value::Interval(Interval::from_binary(&fixed(bytes)?)),
         Kind::Uuid => Value::Uuid(fixed(bytes)?),
         Kind::Void => Value::Void,
+        Kind::Structured(kind) => Value::structured(kind.decode(bytes, 0)?),
     })
 }
 

@@ -2,8 +2,8 @@
 use std::borrow::Cow;
 
 use super::{
-    Array, Inet, Interval, Kind, Numeric, Result, Snapshot, Tid, TimeTz, ValueError, bytea,
-    datetime, floats, integers, json, mac, money, system, text, uuid,
+    Array, Inet, Interval, Kind, Numeric, Result, Snapshot, Structured, Tid, TimeTz, ValueError,
+    bytea, datetime, floats, integers, json, mac, money, system, text, uuid,
 };
 
 /// A value, independent of its format. Times are microseconds and dates are days, both from 2000-01-01 UTC;
@@ -47,9 +47,14 @@ pub enum Value<'a> {
     MacAddr8([u8; 8]),
     Void,
     Array(Array<'a>),
+    Structured(Box<Structured>),
 }
 
 impl Value<'_> {
+    pub fn structured(value: Structured) -> Value<'static> {
+        Value::Structured(Box::new(value))
+    }
+
     /// The same value, independent of what it was read from.
     pub fn into_owned(self) -> Value<'static> {
         match self {
@@ -89,6 +94,7 @@ impl Value<'_> {
             Value::Array(Array {
                 element,
                 dimensions,
+                bounds,
                 items,
             }) => {
                 let items = items
@@ -98,9 +104,11 @@ impl Value<'_> {
                 Value::Array(Array {
                     element,
                     dimensions,
+                    bounds,
                     items,
                 })
             }
+            Value::Structured(v) => Value::Structured(v),
         }
     }
 
@@ -150,6 +158,7 @@ impl Value<'_> {
             Value::Uuid(v) => uuid::write_text(out, v),
             Value::Void => {}
             Value::Array(v) => v.write_text(out)?,
+            Value::Structured(v) => v.write_text(out)?,
         }
         Ok(())
     }
@@ -189,6 +198,7 @@ impl Value<'_> {
             Value::Uuid(v) => out.extend_from_slice(v),
             Value::Void => {}
             Value::Array(v) => v.write_binary(out)?,
+            Value::Structured(v) => v.write_binary(out)?,
         }
         Ok(())
     }

@@ -14,10 +14,13 @@ use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::structured;
 use moments::{date, interval, time, timestamp, timetz};
 pub use numbers::decimal_type;
-use numbers::{fitting, float, numeric};
-use sequence::{Walk, is_sequence};
+use numbers::numeric;
+pub use numbers::{fitting, float};
+use sequence::Walk;
+pub use sequence::is_sequence;
 pub use system::address_class;
 pub use texts::uuid_type;
 use texts::{as_text, buffer, byte, json_text, uuid};
@@ -50,25 +53,32 @@ type Extracted<'a> = Result<Value<'a>, Fail>;
 
 /// The value of an object for a column type; None is the caller's business.
 pub fn extract<'a>(ty: PgType, object: &'a Bound<'_, PyAny>) -> Extracted<'a> {
+    extract_within(ty, object, 0)
+}
+
+/// The same with `depth` records around the value.
+pub fn extract_within<'a>(ty: PgType, object: &'a Bound<'_, PyAny>, depth: usize) -> Extracted<'a> {
     if !ty.is_array() {
-        return scalar(ty.kind, object);
+        return scalar(ty.kind, object, depth);
     }
     if let Ok(string) = object.cast::<PyString>() {
         return Ok(ty.parse(utf8(string)?)?);
     }
-    let mut walk = Walk::new(ty.kind);
+    let mut walk = Walk::new(ty.kind, depth);
     if !is_sequence(object) {
         return Err(mismatch("array", object));
     }
     walk.sequence(object, 0)?;
-    Ok(Value::Array(Array::new(
-        ty.element,
-        walk.dimensions,
-        walk.items,
-    )?))
+    let array = Array::new(ty.element, walk.dimensions, walk.items)?;
+    Ok(Value::Array(
+        match structured::lower_bounds(object, &array)? {
+            Some(bounds) => array.starting_at(bounds)?,
+            None => array,
+        },
+    ))
 }
 
-fn scalar<'a>(kind: Kind, object: &'a Bound<'_, PyAny>) -> Extracted<'a> {
+fn scalar<'a>(kind: Kind, object: &'a Bound<'_, PyAny>, depth: usize) -> Extracted<'a> {
     if let Ok(string) = object.cast::<PyString>() {
         return Ok(PgType {
             oid: 0,
@@ -127,6 +137,9 @@ fn scalar<'a>(kind: Kind, object: &'a Bound<'_, PyAny>) -> Extracted<'a> {
             return Err(mismatch(kind.sql_name(), object));
         }
         Kind::Void => Some(Value::Void),
+        Kind::Structured(kind) => {
+            Some(Value::structured(structured::extract(kind, object, depth)?))
+        }
     };
     value.ok_or_else(|| out_of_range(kind).into())
 }
@@ -136,7 +149,7 @@ fn wanted<T>(found: Option<T>, kind: Kind, object: &Bound<'_, PyAny>) -> Result<
 }
 
 /// 42804: an object of a Python type that the column's type does not take.
-fn mismatch(name: &str, object: &Bound<'_, PyAny>) -> Fail {
+pub fn mismatch(name: &str, object: &Bound<'_, PyAny>) -> Fail {
     let type_name = object
         .get_type()
         .name()
@@ -152,7 +165,7 @@ fn mismatch(name: &str, object: &Bound<'_, PyAny>) -> Fail {
     .into()
 }
 
-fn out_of_range(kind: Kind) -> ValueError {
+pub fn out_of_range(kind: Kind) -> ValueError {
     let name = match kind {
         Kind::Oid | Kind::Reg => "OID",
         _ => kind.sql_name(),

@@ -12,14 +12,17 @@ pub fn is_sequence(object: &Bound<'_, PyAny>) -> bool {
 /// Nested sequences on their way to an array: every block of a depth must have the same size.
 pub struct Walk {
     kind: Kind,
+    /// Records around the array.
+    depth: usize,
     pub dimensions: Vec<usize>,
     pub items: Vec<Option<Value<'static>>>,
 }
 
 impl Walk {
-    pub fn new(kind: Kind) -> Walk {
+    pub fn new(kind: Kind, depth: usize) -> Walk {
         Walk {
             kind,
+            depth,
             dimensions: Vec::new(),
             items: Vec::new(),
         }
@@ -27,7 +30,7 @@ impl Walk {
 
     /// Whether an object is a further dimension: a tuple is an element of its own where the elements are tuples.
     fn is_block(&self, object: &Bound<'_, PyAny>) -> bool {
-        let tuples = matches!(self.kind, Kind::Tid | Kind::Snapshot);
+        let tuples = matches!(self.kind, Kind::Tid | Kind::Snapshot | Kind::Structured(_));
         object.is_instance_of::<PyList>() || !tuples && object.is_instance_of::<PyTuple>()
     }
 
@@ -56,7 +59,7 @@ impl Walk {
                 self.items.push(None);
             } else {
                 self.items
-                    .push(Some(scalar(self.kind, &item)?.into_owned()));
+                    .push(Some(scalar(self.kind, &item, self.depth)?.into_owned()));
             }
         }
         Ok(())

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from ....oids import ELEMENT_OF, TYPES
 from . import (
     array,
+    bits,
     bytea,
     datetime,
     floats,
@@ -25,10 +26,17 @@ from . import (
     money,
     network,
     numeric,
+    ranges,
+    record,
+    shapes,
+    structured,
     system,
     text,
     timetz,
+    tsquery,
+    tsvector,
     uuid,
+    vectors,
 )
 from .bad_value import BadValue, bad_binary, clip, syntax
 
@@ -56,7 +64,7 @@ class PgType(NamedTuple):
     def parse(self, value: str) -> Any:
         """Reads the text format, as the type's input function does."""
         text.check(value)
-        return array.parse(value, self.kind.parse) if self.element else self.kind.parse(value)
+        return array.parse(value, self.kind.parse, self.delimiter) if self.element else self.kind.parse(value)
 
     def decode(self, binary: bool, data: bytes) -> Any:
         """Reads a value's bytes in a format."""
@@ -75,7 +83,25 @@ class PgType(NamedTuple):
             return self.kind.binary(value) if binary else self.kind.text(value)
         if binary:
             return array.to_binary(value, self.element, self.kind.binary)
-        return array.to_text(value, self.kind.text)
+        return array.to_text(value, self.kind.text, self.delimiter)
+
+    @property
+    def delimiter(self) -> str:
+        """What separates the elements of an array in text (pg_type.typdelim)."""
+        return ";" if self.kind.code == "box" else ","
+
+    def decode_within(self, data: bytes, depth: int) -> Any:
+        """A binary value with ``depth`` records around it. What is no text of a type that is not known stays bytes."""
+        code = self.kind.code
+        if code == "record":
+            read = partial(record.from_binary, depth=depth, decode=_decode_field)
+            return array.from_binary(data, self.element, read) if self.element else read(data)
+        try:
+            return self.decode(True, data)
+        except BadValue:
+            if code != "raw":
+                raise
+            return data
 
 
 def _kind(
@@ -130,6 +156,54 @@ def _timestamp(code: str, name: str, with_zone: bool) -> Kind:
 def _network(name: str) -> Kind:
     decode = partial(network.from_binary, name)
     return _kind(name, name, partial(network.parse, name), network.to_text, decode, network.to_binary)
+
+
+def _decode_field(oid: int, data: bytes, depth: int) -> Any:
+    return pg_type(oid).decode_within(data, depth)
+
+
+def _encode_fields(binary: bool, fields: tuple[record.Field, ...]) -> bytes:
+    """A record of fields that each have a type."""
+    made = [
+        (field.oid, None if field.value is None else pg_type(field.oid).encode(binary, field.value)) for field in fields
+    ]
+    return record.join_binary(made) if binary else record.join([data for _, data in made])
+
+
+def _shape(code: str) -> Kind:
+    rules = (partial(rule, code) for rule in (shapes.parse, shapes.from_binary, shapes.to_text, shapes.to_binary))
+    return _kind_of(code, *rules)
+
+
+def _range(code: str, subtype: str) -> Kind:
+    kind = _KINDS[subtype]
+    of = ranges.Subtype(subtype, lambda value: kind.parse(text.check(value)), kind.decode, kind.text, kind.binary)
+    rules: tuple[Callable[..., Any], ...] = (ranges.parse, ranges.from_binary, ranges.to_text, ranges.to_binary)
+    if code.endswith("multirange"):
+        rules = (
+            ranges.parse_multirange,
+            ranges.multirange_from_binary,
+            ranges.multirange_to_text,
+            ranges.multirange_to_binary,
+        )
+    return _kind_of(code, *(partial(rule, of) for rule in rules))
+
+
+def _kind_of(code: str, *rules: Callable[[Any], Any]) -> Kind:
+    """A kind whose code is its name."""
+    parse, decode, to_text, to_binary = rules
+    return Kind(code, code, parse, decode, to_text, to_binary)
+
+
+def _vector(of: vectors.Element) -> Kind:
+    return Kind(
+        of.vector,
+        of.vector,
+        partial(vectors.parse, of),
+        partial(vectors.from_binary, of),
+        vectors.to_text,
+        partial(vectors.to_binary, of),
+    )
 
 
 _KINDS = {
@@ -206,6 +280,28 @@ _KINDS = {
         _kind("macaddr", "macaddr", mac.parse, mac.to_text, _sized(6, bytes), bytes),
         _kind("macaddr8", "macaddr8", mac.parse8, mac.to_text, mac.from_binary8, bytes),
         Kind("void", "void", lambda _: "", lambda _: "", lambda _: b"", lambda _: b""),
+    )
+}
+
+_KINDS |= {code: _shape(code) for code in structured.SHAPES}
+_KINDS |= {code: _range(code, subtype) for code, subtype in structured.SUBTYPES.items()}
+_KINDS |= {
+    kind.code: kind
+    for kind in (
+        Kind("bit", "bit", bits.parse, bits.from_binary, bits.to_text, bits.to_binary),
+        Kind("varbit", "bit varying", bits.parse, bits.from_binary, bits.to_text, bits.to_binary),
+        Kind(
+            "record",
+            "record",
+            record.parse,
+            partial(record.from_binary, depth=0, decode=_decode_field),
+            partial(_encode_fields, False),
+            partial(_encode_fields, True),
+        ),
+        Kind("tsvector", "tsvector", tsvector.parse, tsvector.from_binary, tsvector.to_text, tsvector.to_binary),
+        Kind("tsquery", "tsquery", tsquery.parse, tsquery.from_binary, tsquery.to_text, tsquery.to_binary),
+        _vector(vectors.OID),
+        _vector(vectors.INT2),
     )
 }
 

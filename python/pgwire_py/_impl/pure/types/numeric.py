@@ -57,6 +57,24 @@ def parse(text: str) -> Numeric:
     return _from_decimal(sign == "-", whole, fraction, -exponent if exponent_sign == "-" else exponent)
 
 
+def compare(a: Numeric, b: Numeric) -> int:
+    """-1, 0 or 1: -Infinity first, NaN last and equal to itself; the scale does not count."""
+    ranks = (_rank(a), _rank(b))
+    if ranks[0] != ranks[1]:
+        return 1 if ranks[0] > ranks[1] else -1
+    if a.sign not in (0, NEGATIVE):
+        return 0
+    keys = ((a.weight, a.digits), (b.weight, b.digits))
+    order = int(keys[0] > keys[1]) - int(keys[0] < keys[1])
+    return -order if a.sign == NEGATIVE else order
+
+
+def _rank(value: Numeric) -> int:
+    if value.sign == 0:
+        return 3 if value.digits else 2
+    return {NEGATIVE_INFINITY: 0, NEGATIVE: 1, INFINITY: 4}.get(value.sign, 5)
+
+
 def _from_decimal(negative: bool, whole: str, fraction: str, exponent: int) -> Numeric:
     """From decimal digits before and behind the point, times ten to the power ``exponent``."""
     scale = max(len(fraction) - exponent, 0)
