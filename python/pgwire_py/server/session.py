@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import messages as m
+from .._impl.suspended import Suspended
 from ..connection import BackendConnection
 from ..errors import (
     AdminShutdown,
@@ -190,6 +191,7 @@ class Session:
             return
         self.running = False
         self.execution.cancelled = False
+        self.execution.begun = None
         self.ending()
         self.close_portals()
         answering_query = connection.phase in (Phase.SIMPLE, Phase.FUNCTION_CALL, Phase.SYNC)
@@ -380,7 +382,7 @@ class Session:
         self.cancel_requested = False
         self.execution.cancelled = False
         self._timed_out = False
-        if self.settings.statement_timeout and self._timer is None:
+        if self.settings.statement_timeout and self._timer is None and self.execution.begun is None:
             self._timer = self.server.loop.call_later(self.settings.statement_timeout, self._time_is_up)
 
     def _time_is_up(self) -> None:
@@ -463,12 +465,18 @@ def terminate(session: Session, message: m.Terminate) -> None:
     session._protocol.close()
 
 
+def begun(session: Session, call: Suspended) -> Awaitable[None]:
+    """A handler's call that closed the connection goes on; what it returns is not told."""
+    return call
+
+
 _HANDLERS: Final[dict[type, Callable[[Session, Any], Awaitable[None] | None]]] = {
     **extended.HANDLERS,
     m.Query: simple.simple_query,
     m.FunctionCall: function_call,
     m.Terminate: terminate,
     RemoteProtocolError: remote_error,
+    Suspended: begun,
 }
 
 
