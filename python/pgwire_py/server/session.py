@@ -63,6 +63,7 @@ class Session:
         transaction: the transaction it is in.
         running: whether a statement is being answered.
         cancel_requested: whether that statement is to be cancelled.
+        offset: code points that stand before the statement in its query string: an error's position is one in the statement.
         statements: prepared statements by name, the unnamed one as ``""``.
         portals: portals by name.
     """
@@ -77,6 +78,7 @@ class Session:
         "connection",
         "database",
         "execution",
+        "offset",
         "portals",
         "process_id",
         "running",
@@ -113,6 +115,7 @@ class Session:
         self.transaction = Transaction()
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
+        self.offset = 0
         self.cancel_requested = False
         self.running = False
         self._closing: PostgresError | None = None
@@ -196,10 +199,13 @@ class Session:
         self.close_portals()
         answering_query = connection.phase in (Phase.SIMPLE, Phase.FUNCTION_CALL, Phase.SYNC)
         fatal = error.severity in ("FATAL", "PANIC")
+        fields = error.response_fields()
+        if self.offset and fields.get("P", "").isdecimal():
+            fields["P"] = str(int(fields["P"]) + self.offset)
         try:
-            connection.send(m.ErrorResponse(error.response_fields()))
+            connection.send(m.ErrorResponse(fields))
         except LocalProtocolError:  # a text that cannot be sent
-            connection.send(m.ErrorResponse({name: _sendable(text) for name, text in error.response_fields().items()}))
+            connection.send(m.ErrorResponse({name: _sendable(text) for name, text in fields.items()}))
         if fatal:
             self._protocol.close()
             return
@@ -379,6 +385,7 @@ class Session:
     def starting(self) -> None:
         """A message that runs something begins: an older cancel request does not count any more, the time limit starts."""
         self.running = True
+        self.offset = 0
         self.cancel_requested = False
         self.execution.cancelled = False
         self._timed_out = False
