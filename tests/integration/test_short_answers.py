@@ -254,3 +254,27 @@ def test_a_time_limit_that_a_handler_sets_is_for_the_next_statement() -> None:
     with hosted(handler) as it, it.client() as client:
         for _ in range(ROUNDS):
             assert "D in time" in client.exchange(query("select x"))
+
+
+@pytest.mark.parametrize("cut", [0, 3])
+@pytest.mark.parametrize("mode", MODES)
+def test_what_a_handler_returns_that_ended_its_session_is_dropped(
+    caplog: pytest.LogCaptureFixture, mode: str, cut: int
+) -> None:
+    async def handler(query: pg.Query) -> pg.Result:
+        calls.append(query.sql)
+        if len(calls) == 2:
+            assert query.session is not None
+            query.session.terminate(pg.PostgresError("bye", sqlstate="57P01"))
+        return word("done")
+
+    calls: list[str] = []
+    with hosted(handler) as it, it.client() as client:
+        statement = MODES[mode]("select x")
+        client.exchange(statement)
+        client.send(statement[:cut])
+        it.ask(lambda: None)
+        client.send(statement[cut:])
+        assert client.to_end() == (["1", "2"] if mode != "simple" and cut else []) + ["E 57P01 FATAL"]
+    assert len(calls) == 2
+    assert caplog.records == []

@@ -174,7 +174,8 @@ class Session:
             except BaseException as error:
                 if self._protocol.lost:
                     raise
-                log.exception("session %d: the handler or engine raised", self.process_id)
+                if self.connection.phase is not Phase.CLOSED or not isinstance(error, LocalProtocolError):
+                    log.exception("session %d: the handler or engine raised", self.process_id)
                 await self._failed(internal_error(error))
             if self._closing is not None and not self.running:
                 self.terminate(self._closing)
