@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pgwire_py.copy import CopyOptions
 
+from pgwire_py import messages as m
+
 from .data import COLUMNS, make_rows
 from .errors import BenchmarkError
 
@@ -19,6 +21,14 @@ WHOLE = 1 << 30
 OIDS = {"int4": 23, "timestamp": 1114, "float8": 701, "text": 25}
 TYPES = [OIDS[kind] for _, kind in COLUMNS]
 TEXT, BINARY = (0,), (1,)
+ANSWER = (
+    m.ParseComplete(),
+    m.BindComplete(),
+    m.RowDescription((m.FieldDescription("id", 0, 0, 23, 4, -1, 1), m.FieldDescription("name", 0, 0, 25, -1, -1, 1))),
+    m.CommandComplete("SELECT 1"),
+    m.ReadyForQuery("I"),
+)
+SQL = "select id, name from users where id = $1 and name = 'abc' --"
 FIVE = "decode Parse/Bind/Describe/Execute/Sync"
 ROWS = ("encode 100 x 6, text", "encode 100 x 6, binary")
 
@@ -103,6 +113,8 @@ def codec_workloads(core: Any) -> dict[str, Callable[[], object]]:
     return {
         FIVE: decode(once, 5),
         "decode 16 of these in one buffer": decode(pipeline, 80),
+        "encode the 5 messages of an answer": lambda: list(map(core.encode_message, ANSWER)),
+        "split a query of 60 characters": lambda: core.split_statements(SQL),
         "encode 100 x 6, text": encode(few, TEXT),
         "encode 100 x 6, binary": encode(few, BINARY),
         "encode 5,000 x 6, text": encode(many, TEXT),

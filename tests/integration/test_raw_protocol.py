@@ -92,6 +92,24 @@ def test_every_field_of_an_error(raw: RawClient) -> None:
     assert fields["P"] == "15"
 
 
+@pytest.mark.parametrize(
+    ("sql", "position"),
+    [
+        ("  selekt 1", "3"),
+        ("/* \u00e9 */ selekt 1", "9"),
+        ("select 1; selekt 2", "11"),
+        ("select 1;\n select nocol from (select 1 as x) t", "19"),
+        ("  set timezone to", "18"),
+    ],
+)
+def test_a_position_counts_from_the_start_of_the_query_string(raw: RawClient, sql: str, position: str) -> None:
+    raw.send(query(sql))
+    assert [answer.fields["P"] for answer in raw.until_ready() if answer.tag == "E"] == [position]
+    if ";" not in sql:
+        raw.send(parse(sql) + bind() + describe("P") + execute() + SYNC)
+        assert [answer.fields["P"] for answer in raw.until_ready() if answer.tag == "E"] == [position]
+
+
 def test_setting_is_reported_before_ready_for_query(raw: RawClient) -> None:
     assert raw.exchange(query("set application_name = 'x'; select 'y'")) == [
         "C SET",

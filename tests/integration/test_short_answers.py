@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 import pgwire_py as pg
-from tests.support.hosted import LOOPS, Hosted, hosted
+from tests.support.hosted import DEADLINE, LOOPS, Hosted, hosted
 from tests.support.raw import SYNC, RawClient, bind, close, describe, execute, parse, query
 
 WORDS = [pg.Column("word", pg.TEXT)]
@@ -199,3 +200,81 @@ def test_byte_by_byte(client: RawClient) -> None:
         for byte in mode("select plain"):
             client.send(bytes([byte]))
         assert [str(line) for line in client.until_ready()] == expected
+
+
+def test_a_bind_that_is_refused_calls_nobody(client: RawClient) -> None:
+    client.exchange(parse("select plain", "s") + describe("S", "s") + SYNC)
+    for wrong in (bind(statement="s", result_formats=[0, 0]), bind(statement="s", formats=[0, 0])):
+        for _ in range(ROUNDS):
+            assert client.exchange(wrong + describe("P") + execute() + SYNC) == ["E 08P01", "Z I"]
+            assert client.exchange(query("select many"))[-2:] == ["C SELECT 100", "Z I"]
+
+
+def test_a_tag_that_tells_no_rows(client: RawClient) -> None:
+    client.exchange(parse("explain plain", "e") + SYNC)
+    for _ in range(ROUNDS):
+        assert client.exchange(bind(statement="e") + execute() + SYNC) == ["2", "D plain", "C EXPLAIN", "Z I"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_handler_that_ends_its_session_is_cancelled_where_it_waits(loop: str, mode: str) -> None:
+    async def handler(query: pg.Query) -> pg.Result:
+        calls.append("begun")
+        if len(calls) == 2:
+            assert query.session is not None
+            query.session.terminate(pg.PostgresError("bye", sqlstate="57P01"))
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                await asyncio.sleep(0)
+                calls.append("cleaned up")
+                ended.set()
+                raise
+        return word("done")
+
+    calls: list[str] = []
+    ended = threading.Event()
+    with hosted(handler, LOOPS[loop]) as it, it.client() as client:
+        client.exchange(MODES[mode]("select x"))
+        client.send(MODES[mode]("select x"))
+        assert client.to_end() == ["E 57P01 FATAL"]
+        assert ended.wait(DEADLINE)
+        assert calls == ["begun", "begun", "cleaned up"]
+
+
+def test_a_time_limit_that_a_handler_sets_is_for_the_next_statement() -> None:
+    async def handler(query: pg.Query) -> pg.Result:
+        assert query.session is not None
+        query.session.set_setting("statement_timeout", "1")
+        await asyncio.sleep(0.05)
+        query.session.set_setting("statement_timeout", "0")
+        return word("in time")
+
+    with hosted(handler) as it, it.client() as client:
+        for _ in range(ROUNDS):
+            assert "D in time" in client.exchange(query("select x"))
+
+
+@pytest.mark.parametrize("cut", [0, 3])
+@pytest.mark.parametrize("mode", MODES)
+def test_what_a_handler_returns_that_ended_its_session_is_dropped(
+    caplog: pytest.LogCaptureFixture, mode: str, cut: int
+) -> None:
+    async def handler(query: pg.Query) -> pg.Result:
+        calls.append(query.sql)
+        if len(calls) == 2:
+            assert query.session is not None
+            query.session.terminate(pg.PostgresError("bye", sqlstate="57P01"))
+        return word("done")
+
+    calls: list[str] = []
+    with hosted(handler) as it, it.client() as client:
+        statement = MODES[mode]("select x")
+        client.exchange(statement)
+        client.send(statement[:cut])
+        it.ask(lambda: None)
+        client.send(statement[cut:])
+        assert client.to_end() == (["1", "2"] if mode != "simple" and cut else []) + ["E 57P01 FATAL"]
+    assert len(calls) == 2
+    assert caplog.records == []

@@ -22,14 +22,12 @@ class Suspended:
         self._coroutine = coroutine
         self._future = future
 
-    def close(self) -> None:
-        """Give the coroutine up."""
-        self._coroutine.close()  # type: ignore[union-attr]
-
     def __await__(self) -> Generator[Any, Any, Any]:
         coroutine: Any = self._coroutine
         future = self._future
-        while future:
+        if not future:
+            return (yield from _await(coroutine).__await__())
+        while True:
             try:
                 yield future[0]
                 break
@@ -39,3 +37,8 @@ class Suspended:
                 except StopIteration as stop:
                     return stop.value
         return (yield from coroutine.__await__())
+
+
+async def _await(awaitable: Awaitable[Any]) -> Any:
+    """What ``await`` takes, which is more than what has ``__await__``."""
+    return await awaitable

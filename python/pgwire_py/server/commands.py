@@ -147,6 +147,7 @@ class _Tokens:
 
     def __init__(self, statement: Statement) -> None:
         self._text = statement.text
+        self._start = statement.start
         self._tokens = tokenize(statement.text)
         self._position = 0
 
@@ -171,7 +172,7 @@ class _Tokens:
     def take(self) -> Token:
         token = self.peek()
         if token is None:
-            raise SQLSyntaxError("syntax error at end of input", position=len(self._text) + 1)
+            raise SQLSyntaxError("syntax error at end of input", position=self._start + len(self._text) + 1)
         self._position += 1
         return token
 
@@ -186,7 +187,7 @@ class _Tokens:
 
     def error(self, token: Token) -> SQLSyntaxError:
         near = self._text[token.start : token.end][:64]
-        return SQLSyntaxError(f'syntax error at or near "{near}"', position=token.start + 1)
+        return SQLSyntaxError(f'syntax error at or near "{near}"', position=self._start + token.start + 1)
 
     def end(self) -> None:
         token = self.peek()

@@ -119,6 +119,7 @@ class Runner:
             self._task.cancel()
         if self.suspended is None:
             self._on_pause = self._on_crash = _nothing
+            self._task = None  # its CancelledError refers to its frame, and that to this object
 
     async def _main(self) -> None:
         self._started = True

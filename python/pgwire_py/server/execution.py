@@ -42,6 +42,7 @@ class Execution:
         on_loop: statements run on the event loop, not on the thread.
         is_plain: all there is to a statement is one call of a coroutine function.
         cancelled: what runs on the thread, or is about to, is to end with 57014; reset by who starts the next statement.
+        begun: what the next call of execute returns: its statement was begun ahead (``short.py``).
     """
 
     transactions = True
@@ -58,6 +59,7 @@ class Execution:
         self._lock = threading.Lock()
         self._running: EngineSession | None = None
         self.cancelled = False
+        self.begun: Awaitable[Result] | None = None
         self._closed = False
         self._open: set[_ThreadSource] = set()
 
@@ -212,7 +214,6 @@ class FunctionExecution(Execution):
 
     Attributes:
         function: what answers.
-        begun: what the next call of execute returns: its statement was begun ahead (``short.py``).
     """
 
     def __init__(self, context: Any, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: PythonEngine) -> None:
@@ -221,7 +222,6 @@ class FunctionExecution(Execution):
         self.function = engine.function
         self.on_loop = engine.on_loop
         self.is_plain = engine.on_loop and engine.describe is None
-        self.begun: Awaitable[Result] | None = None
 
     def describes(self, plan: Plan) -> bool:
         return plan.catalogue or self._engine.describe is not None

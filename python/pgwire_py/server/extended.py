@@ -157,6 +157,7 @@ async def _description(session: Session, statement: PreparedStatement) -> Descri
     elif plan.command is not None:
         new = Description(_open_as_text(statement.declared), plan.command.columns)
     else:
+        session.offset = plan.statement.start
         new = await session.execution.describe(plan, statement.declared)
         if description is not None and new.columns != description.columns:
             raise changed_result_type()
@@ -218,6 +219,7 @@ def _few_parameters(types: tuple[int, ...]) -> bytes:
 
 def _start(session: Session, portal: Portal, plan: Plan, max_rows: int) -> Awaitable[Source | Result]:
     session.starting()
+    session.offset = plan.statement.start
     alone = _is_alone(session, portal)
     statement = portal.statement
     description = statement.description or Description(statement.declared, None)
@@ -247,6 +249,7 @@ def execute(session: Session, message: m.Execute) -> Awaitable[None] | None:
     if source is None or source.shape is None or portal.done:
         return _execute(session, portal, plan, limit)
     session.starting()
+    session.offset = plan.statement.start
     chunk = source.read(limit)
     if chunk.__class__ is tuple and chunk[2] and (not limit or chunk[1] < limit):
         session.ending()

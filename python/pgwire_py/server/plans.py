@@ -37,7 +37,7 @@ class Plan:
         changes_schema: whether it may change what descriptions of other statements say.
         selects: whether its command tag is always ``SELECT n``.
         reads: whether it is neither a command nor a change of data or schema.
-        simple: whether it reads, and takes no parameters.
+        short: whether it reads, its tag is ``SELECT n`` and the catalogue does not answer it.
         shapes: the Shape its result had last time, by format codes.
         parameters: the highest ``$n`` in it.
     """
@@ -50,7 +50,7 @@ class Plan:
         "reads",
         "selects",
         "shapes",
-        "simple",
+        "short",
         "statement",
         "text",
         "writes",
@@ -72,7 +72,7 @@ class Plan:
         self.reads = self.command is None and not self.writes and not self.changes_schema
         self.shapes: dict[tuple[int, ...], Any] = {}
         self.parameters = max((number for number, _, _ in statement.parameters), default=0)
-        self.simple = self.reads and not self.parameters
+        self.short = self.reads and self.selects and not self.catalogue
 
 
 class PlanCache:
@@ -82,7 +82,7 @@ class PlanCache:
         self._catalog = catalog
         self._plans: dict[str, tuple[Plan, ...]] = {}
         self.single: dict[str, Plan] = {}
-        """Texts of one SELECT that only reads, and that the catalogue does not answer."""
+        """Texts of one statement whose plan is ``short``."""
 
     def plans(self, sql: str) -> tuple[Plan, ...]:
         """The plans of a query string's statements.
@@ -100,6 +100,6 @@ class PlanCache:
                     del self._plans[oldest]
                     self.single.pop(oldest, None)
             self._plans[sql] = plans
-            if len(plans) == 1 and plans[0].selects and plans[0].reads and not plans[0].catalogue:
+            if len(plans) == 1 and plans[0].short:
                 self.single[sql] = plans[0]
         return plans

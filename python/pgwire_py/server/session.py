@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import messages as m
+from .._impl.suspended import Suspended
 from ..connection import BackendConnection
 from ..errors import (
     AdminShutdown,
@@ -62,6 +63,7 @@ class Session:
         transaction: the transaction it is in.
         running: whether a statement is being answered.
         cancel_requested: whether that statement is to be cancelled.
+        offset: code points that stand before the statement in its query string: an error's position is one in the statement.
         statements: prepared statements by name, the unnamed one as ``""``.
         portals: portals by name.
     """
@@ -76,6 +78,7 @@ class Session:
         "connection",
         "database",
         "execution",
+        "offset",
         "portals",
         "process_id",
         "running",
@@ -112,6 +115,7 @@ class Session:
         self.transaction = Transaction()
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
+        self.offset = 0
         self.cancel_requested = False
         self.running = False
         self._closing: PostgresError | None = None
@@ -170,7 +174,8 @@ class Session:
             except BaseException as error:
                 if self._protocol.lost:
                     raise
-                log.exception("session %d: the handler or engine raised", self.process_id)
+                if self.connection.phase is not Phase.CLOSED or not isinstance(error, LocalProtocolError):
+                    log.exception("session %d: the handler or engine raised", self.process_id)
                 await self._failed(internal_error(error))
             if self._closing is not None and not self.running:
                 self.terminate(self._closing)
@@ -190,14 +195,18 @@ class Session:
             return
         self.running = False
         self.execution.cancelled = False
+        self.execution.begun = None
         self.ending()
         self.close_portals()
         answering_query = connection.phase in (Phase.SIMPLE, Phase.FUNCTION_CALL, Phase.SYNC)
         fatal = error.severity in ("FATAL", "PANIC")
+        fields = error.response_fields()
+        if self.offset and fields.get("P", "").isdecimal():
+            fields["P"] = str(int(fields["P"]) + self.offset)
         try:
-            connection.send(m.ErrorResponse(error.response_fields()))
+            connection.send(m.ErrorResponse(fields))
         except LocalProtocolError:  # a text that cannot be sent
-            connection.send(m.ErrorResponse({name: _sendable(text) for name, text in error.response_fields().items()}))
+            connection.send(m.ErrorResponse({name: _sendable(text) for name, text in fields.items()}))
         if fatal:
             self._protocol.close()
             return
@@ -377,10 +386,11 @@ class Session:
     def starting(self) -> None:
         """A message that runs something begins: an older cancel request does not count any more, the time limit starts."""
         self.running = True
+        self.offset = 0
         self.cancel_requested = False
         self.execution.cancelled = False
         self._timed_out = False
-        if self.settings.statement_timeout and self._timer is None:
+        if self.settings.statement_timeout and self._timer is None and self.execution.begun is None:
             self._timer = self.server.loop.call_later(self.settings.statement_timeout, self._time_is_up)
 
     def _time_is_up(self) -> None:
@@ -463,12 +473,18 @@ def terminate(session: Session, message: m.Terminate) -> None:
     session._protocol.close()
 
 
+def begun(session: Session, call: Suspended) -> Awaitable[None]:
+    """A handler's call that closed the connection goes on; what it returns is not told."""
+    return call
+
+
 _HANDLERS: Final[dict[type, Callable[[Session, Any], Awaitable[None] | None]]] = {
     **extended.HANDLERS,
     m.Query: simple.simple_query,
     m.FunctionCall: function_call,
     m.Terminate: terminate,
     RemoteProtocolError: remote_error,
+    Suspended: begun,
 }
 
 

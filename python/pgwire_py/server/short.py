@@ -49,6 +49,7 @@ class ShortAnswers:
         "_execution",
         "_plans",
         "_responder",
+        "_runner",
         "_session",
         "_settings",
         "_transaction",
@@ -59,6 +60,7 @@ class ShortAnswers:
         execution = session.execution
         assert isinstance(execution, FunctionExecution)
         self._session = session
+        self._runner = runner
         self._connection = session.connection
         self._transaction = session.transaction
         self._settings = session.settings
@@ -96,14 +98,14 @@ class ShortAnswers:
             elif session.statements and answer is not None:
                 session.statements.pop("", None)
         except BaseException as error:
-            self._long_way(_raise(error))
-            return None
-        session.running = False
+            return self._long_way(Suspended(_raise(error)))
         if answer is None:
             if self._responder.begun:
                 outcome = self._responder.outcome
-                self._long_way(outcome if type(outcome) is Suspended else _return(outcome))
+                return self._long_way(outcome if type(outcome) is Suspended else Suspended(_return(outcome)))
+            session.running = False
             return None
+        session.running = False
         if self._settings.changes:
             session.report_changes()
         return connection.send_around(answer)
@@ -115,7 +117,7 @@ class ShortAnswers:
         if query is not None:
             statement = None if name else self._parsed(query, types, statement)
         plan = None if statement is None else statement.plan
-        if statement is None or plan is None or not _is_plain(statement, plan, parameters, formats):
+        if statement is None or plan is None or not _is_plain(statement, plan, batch):
             return None
         declared = statement.declared
         values: tuple[object, ...] = ()
@@ -145,26 +147,27 @@ class ShortAnswers:
             return last
         return PreparedStatement(plan, declared)
 
-    def _long_way(self, begun: Any) -> None:
+    def _long_way(self, begun: Suspended) -> bytes | None:
         """Have the statement answered by way of the session, with the call that was begun."""
-        if self._connection.phase is Phase.CLOSED:  # nothing more is sent
-            begun.close()
-        else:
+        if self._connection.phase is not Phase.CLOSED:
             self._execution.begun = begun
+            return None
+        self._runner.run(self._session.run(begun))  # the call closed the connection: nothing is sent, but it may go on
+        return b""
 
 
-def _is_plain(
-    statement: PreparedStatement, plan: Plan, parameters: tuple[object, ...], formats: tuple[int, ...]
-) -> bool:
-    """Whether the handler's call is all there is to it: no inference of types, no result other than the one described."""
+def _is_plain(statement: PreparedStatement, plan: Plan, batch: Batch) -> bool:
+    """Whether the handler's call is all there is to it: no inference of types, no result other than the one described, and nothing in Bind
+    that is refused before the call."""
+    _, _, _, parameter_formats, parameters, formats, _ = batch
     described = statement.description
     shape = plan.shapes.get(formats)
     return (
-        plan.reads
-        and not plan.catalogue
+        plan.short
         and len(parameters) == len(statement.declared)
+        and (len(parameter_formats) <= 1 or len(parameter_formats) == len(parameters))
         and 0 not in statement.declared
-        and (described is None or shape is None or described.columns == shape.columns)
+        and (described is None or (shape is not None and described.columns == shape.columns))
     )
 
 
@@ -173,4 +176,7 @@ async def _return(outcome: Any) -> Any:
 
 
 async def _raise(error: BaseException) -> Any:
-    raise error
+    try:
+        raise error
+    finally:
+        del error  # its traceback refers to this frame

@@ -29,6 +29,7 @@ async def simple_query(session: Session, message: m.Query) -> None:
         session.connection.send_encoded(EMPTY_QUERY)
     for plan in plans:
         if plan.parameters:
+            session.offset = plan.statement.start
             _no_parameters(plan)
     if len(plans) > 1:
         await _check_syntax(session, plans)
@@ -36,6 +37,7 @@ async def simple_query(session: Session, message: m.Query) -> None:
     for plan in plans:
         if completion:
             session.connection.send_encoded(completion)
+        session.offset = plan.statement.start
         completion = await _send(session, plan, await session.start(plan, (), None, (), 0, len(plans) == 1))
     if session.transaction.implicit:
         await session.commit_implicit()
@@ -48,6 +50,7 @@ async def _check_syntax(session: Session, plans: tuple[Plan, ...]) -> None:
     """Where a later statement of a string cannot even be parsed, none of them runs."""
     for plan in plans[1:]:
         if plan.command is None and session.execution.describes(plan):
+            session.offset = plan.statement.start
             try:
                 await session.execution.describe(plan, ())
             except PostgresError as error:

@@ -1,5 +1,6 @@
 //! `Responder`: a handler's coroutine run, and its short result encoded, in one step.
 use pgwire_py_core::statement::Statement;
+use pyo3::exceptions::PyException;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -155,7 +156,7 @@ impl Responder {
                 encoder.cast::<RowEncoder>()?.get(),
                 head.cast()?,
             );
-            if let Ok(Some(answer)) = answer {
+            if let Some(answer) = unless_refused(py, answer)? {
                 return Ok(Some(answer));
             }
         }
@@ -176,7 +177,10 @@ impl Responder {
         let this = slf.borrow();
         let outcome = this.call(slf.py(), sql, parameters, parameter_types)?;
         if let (Some(columns), Some(encoder)) = (columns, encoder)
-            && let Ok(Some(answer)) = this.encode(&outcome, columns, encoder.get(), head)
+            && let Some(answer) = unless_refused(
+                slf.py(),
+                this.encode(&outcome, columns, encoder.get(), head),
+            )?
         {
             return Ok(Some(answer));
         }
@@ -304,6 +308,14 @@ impl Responder {
         }
         out.extend_from_slice(tail);
         buffers::give(py, out).map(Some)
+    }
+}
+
+/// `None` for an exception that encoding once more brings up again; KeyboardInterrupt and the like would be lost.
+fn unless_refused<T>(py: Python<'_>, answer: PyResult<Option<T>>) -> PyResult<Option<T>> {
+    match answer {
+        Err(error) if error.is_instance_of::<PyException>(py) => Ok(None),
+        answer => answer,
     }
 }
 
