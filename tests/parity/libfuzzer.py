@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of the Rust core: the checks of ``rust/core/fuzz``, run by cargo-fuzz where the toolchain offers it.
 
-``make fuzz`` runs it after the differential fuzzer; ``python -m tests.parity.libfuzzer --help`` says what can be chosen. The inputs to begin with
-are those of :mod:`tests.parity.fuzz_targets`, made of the recorded sessions. What makes a check fail is written to
+``make fuzz`` runs it after the differential fuzzer; ``python -m tests.parity.libfuzzer --help`` says what can be chosen. The inputs to
+begin with are those of :mod:`tests.parity.fuzz_targets`, made of the recorded sessions. What makes a check fail is written to
 ``tests/vectors/crashes.json``, which ``cargo test`` replays.
 """
 
@@ -82,7 +82,13 @@ def run(check: str, seconds: int) -> bool:
         (begun / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
     before = set(artifacts.iterdir())
     # Memory and time are bounded too: an input may take neither 1 GB nor 10 seconds.
-    options = [f"-max_total_time={seconds}", "-rss_limit_mb=1024", "-timeout=10", "-print_final_stats=1", "-verbosity=0"]
+    options = [
+        f"-max_total_time={seconds}",
+        "-rss_limit_mb=1024",
+        "-timeout=10",
+        "-print_final_stats=1",
+        "-verbosity=0",
+    ]
     command = ["cargo", "fuzz", "run", check, str(corpus), str(begun), "--", *options]
     done = subprocess.run(command, cwd=CORE, env=_environment(), capture_output=True, text=True, check=False)
     cases = next((line.split()[-1] for line in done.stderr.splitlines() if "number_of_executed_units" in line), "?")
@@ -102,13 +108,16 @@ def _environment() -> dict[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Fuzz for a while; the exit status is 1 when a check failed."""
+    """Fuzz for a while; the exit status is 1 when a check failed or none can run."""
     parser = argparse.ArgumentParser(prog="python -m tests.parity.libfuzzer", description="Fuzz the Rust core.")
     parser.add_argument("--seconds", type=float, default=60.0, help="for how long, all checks together (60)")
     parser.add_argument("--check", choices=CHECKS, action="append", help="only this one; may be repeated")
+    parser.add_argument("--available", action="store_true", help="only say whether it can run here")
     options = parser.parse_args(arguments)
     if why := missing():
         print(f"libFuzzer is left out: {why}")
+        return 1
+    if options.available:
         return 0
     chosen = options.check or list(CHECKS)
     subprocess.run(["cargo", "fuzz", "build"], cwd=CORE, env=_environment(), check=True)
