@@ -32,7 +32,7 @@ $(VENV)/.wheels: $(VENV)/.base
 	$(BIN)/python -m pip install -q --group wheels
 	touch $@
 
-$(VENV)/.native: $(VENV)/.base Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
+$(VENV)/.native: $(VENV)/.base Cargo.toml Cargo.lock $(shell find rust -path '*/fuzz/*' -prune -o '(' -name '*.rs' -o -name Cargo.toml ')' -print)
 	source $(BIN)/activate && maturin develop --release -q
 	touch $@
 
