@@ -32,7 +32,7 @@ $(VENV)/.wheels: $(VENV)/.base
 	$(BIN)/python -m pip install -q --group wheels
 	touch $@
 
-$(VENV)/.native: $(VENV)/.base Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
+$(VENV)/.native: $(VENV)/.base Cargo.toml Cargo.lock $(shell find rust -path '*/fuzz/*' -prune -o '(' -name '*.rs' -o -name Cargo.toml ')' -print)
 	source $(BIN)/activate && maturin develop --release -q
 	touch $@
 
@@ -58,8 +58,13 @@ wheels: $(VENV)/.wheels ## build the native and the pure wheel into dist/, for t
 test-wheels: wheels ## run the test-suite on each wheel, installed where no sources are; ARGS go to pytest
 	$(BIN)/python tools/test_wheels.py $(ARGS)
 
-fuzz: build $(VENV)/.test ## compare native with pure on mutated captures for SECONDS=60
-	$(BIN)/python -m tests.parity.fuzz --seconds $(SECONDS) $(ARGS)
+fuzz: build $(VENV)/.test ## SECONDS=60: compare native with pure on mutated captures, then libFuzzer where cargo-fuzz is
+	if $(BIN)/python -m tests.parity.libfuzzer --available; then \
+		$(BIN)/python -m tests.parity.fuzz --seconds $$(($(SECONDS) / 2)) $(ARGS); \
+		$(BIN)/python -m tests.parity.libfuzzer --seconds $$(($(SECONDS) / 2)); \
+	else \
+		$(BIN)/python -m tests.parity.fuzz --seconds $(SECONDS) $(ARGS); \
+	fi
 
 lint: build $(VENV)/.lint ## check style, types and stubs
 	$(BIN)/ruff check .
@@ -80,4 +85,4 @@ bench-short: build $(VENV)/.test ## the same in short
 	$(BIN)/python -m benchmarks --short $(ARGS)
 
 clean: ## remove everything that was built
-	rm -rf $(VENV) target .cache dist benchmarks/results
+	rm -rf $(VENV) target .cache dist benchmarks/results rust/core/fuzz/target

@@ -178,8 +178,8 @@ impl Request<'_> {
                     if name.is_empty() {
                         return Err(EncodeError::UnnamedParameter);
                     }
-                    out.text(name)?;
-                    out.text(value)?;
+                    out.text(name, &[0])?;
+                    out.text(value, &[0])?;
                 }
                 out.bytes(&[0]);
             }
@@ -204,19 +204,19 @@ impl Request<'_> {
                 out.bytes(&[0]);
             }
             Request::SaslInitial { mechanism, data } => {
-                out.text(mechanism)?;
+                out.text(mechanism, &[0])?;
                 put_value(out, data)?;
             }
             Request::Response(data) | Request::CopyData(data) => out.bytes(data),
-            Request::Query(text) | Request::CopyFail(text) => out.text(text)?,
+            Request::Query(text) | Request::CopyFail(text) => out.text(text, &[0])?,
             Request::Parse {
                 statement,
                 query,
                 parameter_types,
             } => {
-                out.text(statement)?;
-                out.text(query)?;
-                put_count(out, parameter_types.len())?;
+                let [high, low] = check_count(parameter_types.len())?.to_be_bytes();
+                out.text(statement, &[0])?;
+                out.text(query, &[0, high, low])?;
                 let (fours, rest) = parameter_types.as_chunks::<4>();
                 for four in fours {
                     out.bytes(four.map(u32::to_be_bytes).as_flattened());
@@ -231,8 +231,8 @@ impl Request<'_> {
                 parameters,
                 result_formats,
             } => {
-                out.text(portal)?;
-                out.text(statement)?;
+                out.text(portal, &[0])?;
+                out.text(statement, &[0])?;
                 put_parameters(out, parameters)?;
                 put_formats(out, result_formats.len(), || {
                     result_formats.iter().map(|&format| Some(format))
@@ -240,11 +240,11 @@ impl Request<'_> {
             }
             Request::Describe(kind, name) | Request::Close(kind, name) => {
                 out.bytes(&[kind.byte()]);
-                out.text(name)?;
+                out.text(name, &[0])?;
             }
             Request::Execute { portal, max_rows } => {
-                out.text(portal)?;
-                out.bytes(&max_rows.to_be_bytes());
+                let [a, b, c, d] = max_rows.to_be_bytes();
+                out.text(portal, &[0, a, b, c, d])?;
             }
             Request::FunctionCall {
                 function_oid,
@@ -320,8 +320,8 @@ fn put_value(out: &mut impl Target, value: Option<&[u8]>) -> Written {
 trait Target {
     fn bytes(&mut self, bytes: &[u8]);
 
-    /// A text with its terminating NUL.
-    fn text(&mut self, text: &str) -> Written;
+    /// A text and `end`: its terminating NUL, and what follows of fixed size.
+    fn text(&mut self, text: &str, end: &[u8]) -> Written;
 }
 
 /// Counts, and checks the texts.
@@ -334,24 +334,24 @@ impl Target for Size {
     }
 
     #[inline]
-    fn text(&mut self, text: &str) -> Written {
+    fn text(&mut self, text: &str, end: &[u8]) -> Written {
         check_text(text)?;
-        self.0 += text.len() + 1;
+        self.0 += text.len() + end.len();
         Ok(())
     }
 }
 
 impl Target for Vec<u8> {
-    #[inline]
+    #[inline(always)]
     fn bytes(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
     }
 
-    #[inline]
-    fn text(&mut self, text: &str) -> Written {
+    #[inline(always)]
+    fn text(&mut self, text: &str, end: &[u8]) -> Written {
         check_text(text)?;
         self.extend_from_slice(text.as_bytes());
-        self.push(0);
+        self.extend_from_slice(end);
         Ok(())
     }
 }
@@ -368,9 +368,9 @@ impl Target for Memory<'_> {
     }
 
     #[inline]
-    fn text(&mut self, text: &str) -> Written {
+    fn text(&mut self, text: &str, end: &[u8]) -> Written {
         self.bytes(text.as_bytes());
-        self.bytes(&[0]);
+        self.bytes(end);
         Ok(())
     }
 }

@@ -175,7 +175,12 @@ impl<'a> Reader<'a> {
 
     /// A NUL-terminated text; what is not UTF-8 becomes U+FFFD.
     pub fn lossy_text(&mut self) -> Read<Cow<'a, str>> {
-        self.text_bytes().map(String::from_utf8_lossy)
+        let raw = self.text_bytes()?;
+        // Nearly all of them are UTF-8, which is quicker to see than to replace.
+        Ok(match std::str::from_utf8(raw) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(raw),
+        })
     }
 
     /// The bytes of a NUL-terminated text, without the NUL.
@@ -330,21 +335,19 @@ pub fn negative_is_insufficient(_: i32) -> Cow<'static, str> {
 
 /// Index of the first NUL.
 pub fn find_nul(bytes: &[u8]) -> Option<usize> {
-    // Eight bytes at a time: a query may be long.
+    // Eight bytes at a time: a query may be long. The lowest bit that is set belongs to the first NUL.
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let mut offset = 0;
-    while let Some(chunk) = bytes[offset..].first_chunk::<8>() {
-        let word = u64::from_ne_bytes(*chunk);
-        if word.wrapping_sub(LOW) & !word & HIGH != 0 {
-            break;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = word.wrapping_sub(LOW) & !word & HIGH;
+        if found != 0 {
+            return Some(8 * index + found.trailing_zeros() as usize / 8);
         }
-        offset += 8;
     }
-    bytes[offset..]
-        .iter()
-        .position(|&byte| byte == 0)
-        .map(|found| offset + found)
+    let found = rest.iter().position(|&byte| byte == 0)?;
+    Some(bytes.len() - rest.len() + found)
 }
 
 /// A text can be sent when it holds no NUL.
@@ -359,12 +362,15 @@ pub fn check_text(text: &str) -> Result<(), EncodeError> {
 /// Whether there is a NUL. Names and most statements are short, and this runs for each of them: no call is made for few bytes.
 #[inline]
 fn has_nul(bytes: &[u8]) -> bool {
-    if bytes.len() > 128 {
+    if bytes.len() > 512 {
         return memchr::memchr(0, bytes).is_some();
     }
-    if let Some(last) = bytes.last_chunk() {
-        let (chunks, _) = bytes.as_chunks();
-        chunks.iter().chain([last]).any(zero_in_16)
+    if let Some(last) = bytes.last_chunk::<64>() {
+        let (chunks, _) = bytes.as_chunks::<64>();
+        chunks.iter().any(zero_in) || zero_in(last)
+    } else if let Some(last) = bytes.last_chunk::<16>() {
+        let (chunks, _) = bytes.as_chunks::<16>();
+        chunks.iter().any(zero_in) || zero_in(last)
     } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
         zero_in_8(first) | zero_in_8(last)
     } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
@@ -374,9 +380,9 @@ fn has_nul(bytes: &[u8]) -> bool {
     }
 }
 
-/// One comparison of vectors.
+/// One comparison of vectors for each 16 bytes.
 #[inline]
-fn zero_in_16(bytes: &[u8; 16]) -> bool {
+fn zero_in<const N: usize>(bytes: &[u8; N]) -> bool {
     bytes
         .iter()
         .fold(0, |found, &byte| found | u8::from(byte == 0))
@@ -481,13 +487,17 @@ mod tests {
 
     #[test]
     fn a_nul_is_found_wherever_it_stands() {
-        for length in (0..40).chain([127, 128, 129, 300]) {
+        for length in (0..140).chain([191, 192, 300, 511, 512, 513, 700]) {
             let clean = vec![0xff; length];
             assert!(!has_nul(&clean), "{length}");
+            assert_eq!(find_nul(&clean), None);
             for at in 0..length {
                 let mut bytes = clean.clone();
                 bytes[at] = 0;
                 assert!(has_nul(&bytes), "{at} of {length}");
+                assert_eq!(find_nul(&bytes), Some(at));
+                bytes[at..].fill(0);
+                assert_eq!(find_nul(&bytes), Some(at));
             }
         }
     }
