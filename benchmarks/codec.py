@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
-from pgwire_py.copy import CopyOptions
-
 from pgwire_py import messages as m
+from pgwire_py.copy import CopyOptions
 
 from .data import COLUMNS, make_rows
 from .errors import BenchmarkError

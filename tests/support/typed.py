@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 from pgwire_py import oids
-from pgwire_py._impl import core as native
 from pgwire_py._impl import pure
 from pgwire_py.errors import PostgresError
 
