@@ -15,7 +15,7 @@ LAYERS = (
     {"_version", "errors", "enums", "oids", "sql"},
     {"messages"},
     {"_impl"},
-    {"auth", "events", "frames", "state"},
+    {"auth", "events", "frames", "rows", "state"},
     {"connection"},
     {"testing"},
     {"engines.base"},

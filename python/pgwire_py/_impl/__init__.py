@@ -36,7 +36,9 @@ if TYPE_CHECKING:
         FrameDecoder,
         FrontendDecoder,
         MessageBuilder,
+        Record,
         Responder,
+        RowDecoder,
         RowEncoder,
         arrow_columns,
         decode_replication,
@@ -62,6 +64,8 @@ else:
     Responder = core.Responder
     BackendDecoder = core.BackendDecoder
     RowEncoder = core.RowEncoder
+    RowDecoder = core.RowDecoder
+    Record = core.Record
     ArrowEncoder = core.ArrowEncoder
     encode_message = core.encode_message
     encode_replication = core.encode_replication
@@ -87,7 +91,9 @@ __all__ = [
     "FrameDecoder",
     "FrontendDecoder",
     "MessageBuilder",
+    "Record",
     "Responder",
+    "RowDecoder",
     "RowEncoder",
     "arrow_columns",
     "decode_replication",

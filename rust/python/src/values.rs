@@ -78,7 +78,7 @@ pub fn encode_value<'py>(
 }
 
 /// The Python object of a value: 22008 for a date or time that Python's types do not reach.
-fn object<'py>(py: Python<'py>, value: &Value<'_>) -> Result<Bound<'py, PyAny>, Fail> {
+pub fn object<'py>(py: Python<'py>, value: &Value<'_>) -> Result<Bound<'py, PyAny>, Fail> {
     let made = match value {
         Value::Bool(v) => v.into_pyobject(py)?.to_owned().into_any(),
         Value::Int2(v) => v.into_pyobject(py)?.into_any(),
@@ -184,7 +184,8 @@ fn timestamp<'py>(
     .into_any())
 }
 
-fn clock(micros: i64) -> (u8, u8, u8, u32) {
+/// Hour, minute, second and microsecond of a time of day.
+pub fn clock(micros: i64) -> (u8, u8, u8, u32) {
     let seconds = micros / 1_000_000;
     (
         (seconds / 3600) as u8,
