@@ -31,7 +31,7 @@ def test_parameters_of_server() -> None:
         assert shown == repr(parameter.default), parameter.name
 
 
-LIMITS = ("server.md", "authentication.md", "frames.md")
+LIMITS = ("server.md", "authentication.md", "frames.md", "rows.md")
 
 
 def test_limits() -> None:

@@ -57,7 +57,9 @@ def changed(draw: st.DrawFn, data: bytes) -> bytes:
 @given(st.lists(USUAL, max_size=4), st.sampled_from([0, 1]), LAYOUTS, st.data())
 def test_usual_rows(rows: list[Any], code: int, layout: str, data: Any) -> None:
     formats = [1] if layout == "copy" else [code]
-    encoded, expected = (outcome(lambda c=core: c.RowEncoder(TYPES, formats, layout=layout).encode(rows, 0, 1 << 20)) for core in CORES)
+    encoded, expected = (
+        outcome(lambda c=core: c.RowEncoder(TYPES, formats, layout=layout).encode(rows, 0, 1 << 20)) for core in CORES
+    )
     assert encoded == expected
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in TYPES]
     for core in CORES:
@@ -82,7 +84,12 @@ def test_rows_of_any_type(types: list[int], code: int, layout: str, data: Any) -
             continue
     body = len(types).to_bytes(2, "big") + b"".join(len(field).to_bytes(4, "big") + field for field in fields)
     row = body if layout == "copy" else b"D" + (len(body) + 4).to_bytes(4, "big") + body
-    for candidate in (row, data.draw(changed(row * 2)), [data.draw(changed(body)), body], data.draw(st.binary(max_size=30))):
+    for candidate in (
+        row,
+        data.draw(changed(row * 2)),
+        [data.draw(changed(body)), body],
+        data.draw(st.binary(max_size=30)),
+    ):
         assert decoded(native, types, formats, layout, candidate) == decoded(pure, types, formats, layout, candidate)
 
 
@@ -96,7 +103,10 @@ WORDS = st.sampled_from([0, 1, 2, 9, 10, 1000, 4500, 9999, 10000])
 
 
 @given(
-    st.lists(WORDS, max_size=9), st.integers(-3, 9) | st.sampled_from([-(2**15), 2**15 - 1]), st.sampled_from([0, 0x4000, 1]), st.integers(0, 40)
+    st.lists(WORDS, max_size=9),
+    st.integers(-3, 9) | st.sampled_from([-(2**15), 2**15 - 1]),
+    st.sampled_from([0, 0x4000, 1]),
+    st.integers(0, 40),
 )
 def test_numerics_of_any_shape(digits: list[int], weight: int, sign: int, scale: int) -> None:
     words = [len(digits), weight & 0xFFFF, sign, scale, *digits]

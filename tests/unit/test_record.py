@@ -33,7 +33,7 @@ def test_by_position_name_and_attribute(record: Any) -> None:
 
 
 def test_what_is_not_there(record: Any) -> None:
-    with pytest.raises(KeyError, match="^'none'$"):
+    with pytest.raises(KeyError, match=r"^'none'$"):
         record["none"]
     with pytest.raises(IndexError):
         record[3]

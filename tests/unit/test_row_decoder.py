@@ -104,7 +104,8 @@ def test_bytes_that_are_no_rows(core: Any, data: bytes, offset: int, text: str) 
 
 
 @pytest.mark.parametrize(
-    ("data", "offset"), [([b"\xff\xff", b"\0"], 0), ([b"\xff\xff\0"], 2), ([b"\0"], 1), ([b"\0\2"], 0), ([b"\0\1\0"], 3)]
+    ("data", "offset"),
+    [([b"\xff\xff", b"\0"], 0), ([b"\xff\xff\0"], 2), ([b"\0"], 1), ([b"\0\2"], 0), ([b"\0\1\0"], 3)],
 )
 def test_bytes_that_are_no_copy_tuples(core: Any, data: list[bytes], offset: int) -> None:
     with pytest.raises(RemoteProtocolError) as caught:

@@ -1,6 +1,7 @@
 //! `Record`: a row's values with the column names that all rows of a result share.
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyAttributeError, PyKeyError, PyTypeError, PyValueError};
+use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyString, PyTuple};
@@ -11,6 +12,14 @@ pub struct Names {
     names: Py<PyTuple>,
     /// Name → position; of columns with the same name, the last one's.
     positions: Py<PyDict>,
+    /// The same for those that are attributes.
+    attributes: Py<PyDict>,
+}
+
+/// Attributes that every record has.
+fn is_taken(name: &str) -> bool {
+    matches!(name, "keys" | "values" | "items" | "get")
+        || (name.starts_with("__") && name.ends_with("__"))
 }
 
 impl Names {
@@ -23,17 +32,22 @@ impl Names {
         }
         let names = names.try_iter()?.collect::<PyResult<Vec<_>>>()?;
         let positions = PyDict::new(py);
+        let attributes = PyDict::new(py);
         for (position, name) in names.iter().enumerate() {
-            if !name.is_instance_of::<PyString>() {
+            let Ok(text) = name.cast::<PyString>() else {
                 return Err(PyTypeError::new_err(
                     "column names must be a sequence of str",
                 ));
-            }
+            };
             positions.set_item(name, position)?;
+            if !is_taken(&text.to_string_lossy()) {
+                attributes.set_item(name, position)?;
+            }
         }
         Ok(Names {
             names: PyTuple::new(py, names)?.unbind(),
             positions: positions.unbind(),
+            attributes: attributes.unbind(),
         })
     }
 
@@ -126,16 +140,30 @@ impl Record {
         self.values.bind(key.py()).as_any().get_item(key)
     }
 
+    /// A column first: what is no column is asked of the class, which costs more to refuse.
+    fn __getattribute__<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let record = slf.get();
+        if let Some(position) = record.names.get().attributes.bind(py).get_item(name)? {
+            return record.values.bind(py).as_any().get_item(position);
+        }
+        // SAFETY: both pointers are alive while borrowed; the result is a new reference, or null with an error set.
+        unsafe {
+            let made = ffi::PyObject_GenericGetAttr(slf.as_ptr(), name.as_ptr());
+            Bound::from_owned_ptr_or_err(py, made)
+        }
+    }
+
+    /// Called where `__getattribute__` found nothing.
     fn __getattr__<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-        self.value(name)?.ok_or_else(|| {
-            let message = name
-                .repr()
-                .map(|name| format!("the record has no column {name}"));
-            match message {
-                Ok(message) => PyAttributeError::new_err(message),
-                Err(error) => error,
-            }
-        })
+        let message = format!(
+            "the record has no column {}",
+            name.repr()?.to_string_lossy()
+        );
+        Err(PyAttributeError::new_err(message))
     }
 
     fn __len__(&self, py: Python<'_>) -> usize {

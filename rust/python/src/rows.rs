@@ -141,7 +141,14 @@ impl RowEncoder {
         while next < count && (out.len() < max_bytes || next == start) {
             let row = self.begin(&mut out);
             for (number, column) in values.iter().enumerate() {
-                self.field(number, &column.get_item(next)?, next, &row, &mut out)?;
+                Self::field(
+                    self.columns[number],
+                    number,
+                    &column.get_item(next)?,
+                    next,
+                    &row,
+                    &mut out,
+                )?;
             }
             self.end(py, row, &mut out)?;
             next += 1;
@@ -215,19 +222,27 @@ impl RowEncoder {
         let row = self.begin(out);
         if let Ok(tuple) = object.cast::<PyTuple>() {
             self.check_width(object, index, tuple.len())?;
-            for (column, item) in tuple.iter_borrowed().enumerate() {
-                self.field(column, &item, index, &row, out)?;
+            for (column, (plan, item)) in self.columns.iter().zip(tuple.iter_borrowed()).enumerate()
+            {
+                Self::field(*plan, column, &item, index, &row, out)?;
             }
         } else if let Ok(list) = object.cast::<PyList>() {
             self.check_width(object, index, list.len())?;
             for column in 0..self.columns.len() {
-                self.field(column, &list.get_item(column)?, index, &row, out)?;
+                Self::field(
+                    self.columns[column],
+                    column,
+                    &list.get_item(column)?,
+                    index,
+                    &row,
+                    out,
+                )?;
             }
         } else {
             let values = self.other_row(object, index)?;
             self.check_width(object, index, values.len())?;
             for (column, item) in values.iter_borrowed().enumerate() {
-                self.field(column, &item, index, &row, out)?;
+                Self::field(self.columns[column], column, &item, index, &row, out)?;
             }
         }
         self.end(object.py(), row, out)
@@ -248,16 +263,15 @@ impl RowEncoder {
             .map_err(|error| postgres_error(py, error.sqlstate, &error.message))
     }
 
-    #[inline]
+    #[inline(always)]
     fn field(
-        &self,
+        plan: Column,
         column: usize,
         item: &Bound<'_, PyAny>,
         index: usize,
         row: &Row,
         out: &mut Vec<u8>,
     ) -> PyResult<()> {
-        let plan = self.columns[column];
         field(plan, item, out)
             .and_then(|()| Ok(row.check(out)?))
             .map_err(|fail| extract::raise(fail, Some(index), Some(column + 1), plan.ty.oid, item))

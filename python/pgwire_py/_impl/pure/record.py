@@ -23,83 +23,83 @@ class Names:
 class Record:
     """A row; see the contract in ``_impl/interface.py``."""
 
-    __slots__ = ("__names", "__values", "__weakref__")
-    __names: Names
-    __values: tuple[Any, ...]
+    __slots__ = ("__names__", "__values__", "__weakref__")
+    __names__: Names
+    __values__: tuple[Any, ...]
 
     def __new__(cls, names: Iterable[str], values: Iterable[object]) -> Record:
         shared, row = Names(names), tuple(values)
         if len(shared.names) != len(row):
             raise ValueError(f"{len(row)} values, but there are {len(shared.names)} columns")
-        return cls._make(shared, row)
+        return cls.__make__(shared, row)
 
     def __init_subclass__(cls) -> None:
         raise TypeError("type 'pgwire_py.Record' is not an acceptable base type")
 
     @classmethod
-    def _make(cls, names: Names, values: tuple[object, ...]) -> Record:
+    def __make__(cls, names: Names, values: tuple[object, ...]) -> Record:
         record = object.__new__(cls)
-        record.__names, record.__values = names, values
+        record.__names__, record.__values__ = names, values
         return record
 
     def keys(self) -> tuple[str, ...]:
-        return self.__names.names
+        return self.__names__.names
 
     def values(self) -> tuple[Any, ...]:
-        return self.__values
+        return self.__values__
 
     def items(self) -> tuple[tuple[str, Any], ...]:
-        return tuple(zip(self.__names.names, self.__values, strict=True))
+        return tuple(zip(self.__names__.names, self.__values__, strict=True))
 
     def get(self, name: str, default: Any = None, /) -> Any:
-        position = self.__names.positions.get(name)
-        return default if position is None else self.__values[position]
+        position = self.__names__.positions.get(name)
+        return default if position is None else self.__values__[position]
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
-            return self.__values[self.__names.positions[key]]
-        return self.__values[key]
+            return self.__values__[self.__names__.positions[key]]
+        return self.__values__[key]
 
     def __getattr__(self, name: str) -> Any:
-        position = self.__names.positions.get(name)
+        position = self.__names__.positions.get(name)
         if position is None:
             raise AttributeError(f"the record has no column {name!r}")
-        return self.__values[position]
+        return self.__values__[position]
 
     def __len__(self) -> int:
-        return len(self.__values)
+        return len(self.__values__)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.__names.positions
+        return name in self.__names__.positions
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.__values)
+        return iter(self.__values__)
 
     def __eq__(self, other: object) -> Any:
-        return self.__compare(other, tuple.__eq__)
+        return self.__compare__(other, tuple.__eq__)
 
     def __ne__(self, other: object) -> Any:
-        return self.__compare(other, tuple.__ne__)
+        return self.__compare__(other, tuple.__ne__)
 
     def __lt__(self, other: object) -> Any:
-        return self.__compare(other, tuple.__lt__)
+        return self.__compare__(other, tuple.__lt__)
 
     def __le__(self, other: object) -> Any:
-        return self.__compare(other, tuple.__le__)
+        return self.__compare__(other, tuple.__le__)
 
     def __gt__(self, other: object) -> Any:
-        return self.__compare(other, tuple.__gt__)
+        return self.__compare__(other, tuple.__gt__)
 
     def __ge__(self, other: object) -> Any:
-        return self.__compare(other, tuple.__ge__)
+        return self.__compare__(other, tuple.__ge__)
 
-    def __compare(self, other: object, operator: Callable[[tuple[Any, ...], Any], Any]) -> Any:
+    def __compare__(self, other: object, operator: Callable[[tuple[Any, ...], Any], Any]) -> Any:
         if isinstance(other, (Record, tuple)):
-            return operator(self.__values, other.values() if isinstance(other, Record) else other)
+            return operator(self.__values__, other.values() if isinstance(other, Record) else other)
         return NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self.__values)
+        return hash(self.__values__)
 
     def __repr__(self) -> str:
         return "".join(["<Record", *[f" {name}={value!r}" for name, value in self.items()], ">"])
@@ -107,8 +107,8 @@ class Record:
     def __reduce__(self) -> Any:
         from ...rows import restore_record
 
-        return restore_record, (self.__names.names, self.__values)
+        return restore_record, (self.__names__.names, self.__values__)
 
 
-make_record: Final = Record._make
+make_record: Final = Record.__make__
 """A record of names that are shared and as many values."""
