@@ -219,7 +219,9 @@ impl Record {
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let restore = py.import("pgwire_py.rows")?.getattr("restore_record")?;
+        let restore = py
+            .import("pgwire_py._impl.restore")?
+            .getattr("restore_record")?;
         let arguments = (self.names.get().names.bind(py), self.values.bind(py));
         Ok((restore, arguments).into_pyobject(py)?.into_any())
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from ..restore import restore_record
+
 
 class Names:
     """The names of a result's columns, made once for all its records."""
@@ -105,8 +107,6 @@ class Record:
         return "".join(["<Record", *[f" {name}={value!r}" for name, value in self.items()], ">"])
 
     def __reduce__(self) -> Any:
-        from ...rows import restore_record
-
         return restore_record, (self.__names__.names, self.__values__)
 
 

@@ -97,7 +97,8 @@ class RowEncoder:
             if len(row) != len(self._names.positions):
                 self._check_width(len(row), index)
             return values
-        fields = dataclass_fields(type(row))
+        cls: Any = type(row)
+        fields = dataclass_fields(cls)
         if fields is None:
             message = f"row {index} is neither a tuple nor a list, dict, Record or dataclass instance"
             raise postgres_error("42804", message)
@@ -123,8 +124,8 @@ class RowEncoder:
                 raise encode_failure(bad.sqlstate, bad.message, index, column + 1, oid, value) from None
             size += 4 + len(data)
             if size > MAX_ROW:
-                bad = too_large()
-                raise encode_failure(bad.sqlstate, bad.message, index, column + 1, self._types[column].oid, value)
+                large = too_large()
+                raise encode_failure(large.sqlstate, large.message, index, column + 1, self._types[column].oid, value)
             parts.append(len(data).to_bytes(4, "big"))
             parts.append(data)
         return b"".join(parts) if self._copy else data_row(parts)
