@@ -12,13 +12,14 @@ from typing import Any, Literal
 from pgwire_py import messages as m
 from pgwire_py.copy import CopyOptions
 
-from .data import COLUMNS, make_rows
+from .data import COLUMNS, make_mixed_rows, make_rows
 from .errors import BenchmarkError
 
 TURNS = 5
 WHOLE = 1 << 30
 OIDS = {"int4": 23, "timestamp": 1114, "float8": 701, "text": 25}
 TYPES = [OIDS[kind] for _, kind in COLUMNS]
+MIXED_TYPES = [23, 20, 701, 25, 1184, 16, 1700]
 TEXT, BINARY = (0,), (1,)
 ANSWER = (
     m.ParseComplete(),
@@ -75,7 +76,7 @@ def codec_workloads(core: Any) -> dict[str, Callable[[], object]]:
     """Calls to time, by name; ``core`` is a module as ``pgwire_py._impl.interface.Core`` describes it."""
     from .servers.arrow import arrow_table
 
-    few, many, table = make_rows(100), make_rows(), arrow_table()
+    few, many, table, mixed = make_rows(100), make_rows(), arrow_table(), make_mixed_rows(10_000)
     decoder = core.FrontendDecoder()
     decoder.startup = False
     once, long = extended_query(), copy_data(1 << 20)
@@ -92,6 +93,14 @@ def codec_workloads(core: Any) -> dict[str, Callable[[], object]]:
 
     def encode_arrow(formats: Sequence[int]) -> Callable[[], object]:
         return lambda: core.ArrowEncoder(table, formats).encode(0, WHOLE)
+
+    def decode_rows(formats: Sequence[int], names: Sequence[str] | None) -> Callable[[], object]:
+        data, _ = core.RowEncoder(MIXED_TYPES, formats).encode(mixed, 0, WHOLE)
+        data = bytes(data)
+        rows = core.RowDecoder(MIXED_TYPES, formats, names)
+        if rows.decode(data) != mixed:
+            raise BenchmarkError("codec: the rows did not come back as they were")
+        return lambda: rows.decode(data)
 
     def frames(buffer: bytes, messages: int, piece: int) -> Callable[[], object]:
         cutter = core.FrameDecoder(max_message_length=WHOLE)
@@ -120,6 +129,9 @@ def codec_workloads(core: Any) -> dict[str, Callable[[], object]]:
         "encode 5,000 x 6, binary": encode(many, BINARY),
         "encode 5,000 x 6 from Arrow, text": encode_arrow(TEXT),
         "encode 5,000 x 6 from Arrow, binary": encode_arrow(BINARY),
+        "decode 10,000 mixed rows of 7, binary": decode_rows(BINARY, None),
+        "decode 10,000 mixed rows of 7, text": decode_rows(TEXT, None),
+        "decode 10,000 mixed rows of 7 to records, binary": decode_rows(BINARY, list("abcdefg")),
         "frames of Parse/Bind/Describe/Execute/Sync": frames(once, 5, WHOLE),
         "frames of 1,000 CopyData of 1 kB in reads of 64 kB": frames(copy_data(1_000) * 1_000, 1_000, 65_536),
         "frame of one CopyData of 1 MB in pieces of 64 kB": frames(long, 1, 65_536),

@@ -6,7 +6,8 @@ Nothing here imports more than the standard library, because peers run it in the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 
 ROWS = 5_000
 EPOCH = datetime(2004, 10, 19, 10, 23, 54)
@@ -32,6 +33,15 @@ Row = tuple[int, int, int, datetime, float, str]
 def make_rows(count: int = ROWS) -> list[Row]:
     """The rows of bench_rows: ``count`` x 6, about 600 bytes each on the wire."""
     return [(i, i * 7, -i, EPOCH + timedelta(seconds=i), i * 0.1, NOTE) for i in range(1, count + 1)]
+
+
+def make_mixed_rows(count: int) -> list[tuple[int, int, float, str, datetime, bool, Decimal]]:
+    """Rows of int4, int8, float8, text, timestamptz, bool and numeric, every one different."""
+    start = EPOCH.replace(tzinfo=timezone.utc)
+    return [
+        (i, i << 33, i / 7, f"text {i}", start + timedelta(seconds=i * 37.123457), i % 2 == 0, Decimal(i * 7919) / 1000)
+        for i in range(count)
+    ]
 
 
 def stream_rows(count: int) -> Iterator[tuple[int, int, int]]:

@@ -14,6 +14,7 @@ from .engines.python import PythonEngine
 from .errors import FrameError, LocalProtocolError, PgWireError, PostgresError, ProtocolError, RemoteProtocolError
 from .frames import FrameDecoder, MessageBuilder
 from .oids import *
+from .rows import Record, RowDecoder, RowEncoder
 
 if TYPE_CHECKING:
     from .server import Query, Result, Server, Session, serve
@@ -35,8 +36,11 @@ __all__ = [
     "ProtocolError",
     "PythonEngine",
     "Query",
+    "Record",
     "RemoteProtocolError",
     "Result",
+    "RowDecoder",
+    "RowEncoder",
     "Server",
     "Session",
     "__version__",

@@ -59,7 +59,7 @@ def test_an_error_names_row_column_type_and_value(core: Any) -> None:
     [
         ([(1, 2)], "08P01", "row 0 has 2 values, but there are 1 columns"),
         ([[]], "08P01", "row 0 has 0 values, but there are 1 columns"),
-        ([(1,), "ab"], "42804", "row 1 is neither a tuple nor a list"),
+        ([(1,), "ab"], "42804", "row 1 is neither a tuple nor a list, dict, Record or dataclass instance"),
         ({1: 2}, "42804", "rows are neither a list nor a tuple"),
     ],
 )

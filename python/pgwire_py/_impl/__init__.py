@@ -38,7 +38,9 @@ if TYPE_CHECKING:
         FrameDecoder,
         FrontendDecoder,
         MessageBuilder,
+        Record,
         Responder,
+        RowDecoder,
         RowEncoder,
         arrow_columns,
         decode_replication,
@@ -64,6 +66,8 @@ else:
     Responder = core.Responder
     BackendDecoder = core.BackendDecoder
     RowEncoder = core.RowEncoder
+    RowDecoder = core.RowDecoder
+    Record = core.Record
     ArrowEncoder = core.ArrowEncoder
     CopyEncoder = core.CopyEncoder
     CopyDecoder = core.CopyDecoder
@@ -93,7 +97,9 @@ __all__ = [
     "FrameDecoder",
     "FrontendDecoder",
     "MessageBuilder",
+    "Record",
     "Responder",
+    "RowDecoder",
     "RowEncoder",
     "arrow_columns",
     "decode_replication",

@@ -13,6 +13,7 @@ pub mod lexer;
 pub mod md5;
 pub mod messages;
 pub mod replication;
+pub mod row_reader;
 pub mod rows;
 pub mod saslprep;
 pub mod scram;

@@ -1,4 +1,5 @@
-//! DataRow messages (Protocol 55.7): tag, length, number of fields, and each field with its length in front.
+//! DataRow messages (Protocol 55.7): tag, length, number of fields, and each field with its length in front. A tuple of binary COPY is the
+//! same without tag and length.
 use crate::types::{Result, ValueError, integers};
 
 /// The length that says NULL.
@@ -6,9 +7,13 @@ pub const NULL: [u8; 4] = (-1i32).to_be_bytes();
 /// Most columns of a row: the count is a signed 16-bit integer.
 pub const MAX_COLUMNS: usize = 32_767;
 
-/// A DataRow being written; remembers where it began.
+/// Largest row in bytes: what PostgreSQL takes and libpq can be sure to hold (MaxAllocSize).
+pub const MAX_ROW: usize = 0x3fff_ffff;
+
+/// A row being written; remembers where it began.
 pub struct Row {
     at: usize,
+    message: bool,
 }
 
 impl Row {
@@ -17,21 +22,44 @@ impl Row {
         let at = out.len();
         let count = (columns as u16).to_be_bytes();
         out.extend_from_slice(&[b'D', 0, 0, 0, 0, count[0], count[1]]);
-        Row { at }
+        Row { at, message: true }
     }
 
-    /// Sets the length; 54000 if it does not fit.
+    /// Begins a tuple of binary COPY.
+    #[inline]
+    pub fn begin_tuple(out: &mut Vec<u8>, columns: usize) -> Row {
+        let at = out.len();
+        out.extend_from_slice(&(columns as u16).to_be_bytes());
+        Row { at, message: false }
+    }
+
+    /// 54000 once the row has become too large.
+    #[inline]
+    pub fn check(&self, out: &[u8]) -> Result<()> {
+        if out.len() - self.at <= MAX_ROW {
+            return Ok(());
+        }
+        Err(too_large())
+    }
+
+    /// Sets the length; 54000 if the row is too large.
     #[inline]
     pub fn end(self, out: &mut [u8]) -> Result<()> {
-        let length = i32::try_from(out.len() - self.at - 1).map_err(|_| {
-            ValueError::new(
-                "54000",
-                "a row exceeds the largest message (2147483647 bytes)",
-            )
-        })?;
-        out[self.at + 1..self.at + 5].copy_from_slice(&length.to_be_bytes());
+        self.check(out)?;
+        if self.message {
+            let length = (out.len() - self.at - 1) as i32;
+            out[self.at + 1..self.at + 5].copy_from_slice(&length.to_be_bytes());
+        }
         Ok(())
     }
+}
+
+#[cold]
+fn too_large() -> ValueError {
+    ValueError::new(
+        "54000",
+        format!("a row exceeds the largest size ({MAX_ROW} bytes)"),
+    )
 }
 
 /// A field of fixed size.
@@ -100,6 +128,21 @@ pub fn formats(codes: &[i64], columns: usize) -> Result<Vec<bool>> {
         [one] => vec![one; columns],
         _ => binary,
     })
+}
+
+/// The same for a DataRow's columns, or for those of binary COPY, which are binary (22023 if one is to be text).
+pub fn column_formats(codes: &[i64], columns: usize, copy: bool) -> Result<Vec<bool>> {
+    let binary = formats(codes, columns)?;
+    if !copy || codes.is_empty() {
+        return Ok(if copy { vec![true; columns] } else { binary });
+    }
+    if binary.contains(&false) {
+        return Err(ValueError::new(
+            "22023",
+            "binary COPY has no columns in text format",
+        ));
+    }
+    Ok(binary)
 }
 
 /// 22023 for a format code other than 0 and 1.

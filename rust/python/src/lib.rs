@@ -13,8 +13,10 @@ mod frames;
 mod lexer;
 #[macro_use]
 mod message;
+mod record;
 mod replication;
 mod responder;
+mod row_decoder;
 mod rows;
 mod shape;
 mod statement;
@@ -28,6 +30,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<builder::MessageBuilder>()?;
     module.add_class::<backend_decoder::BackendDecoder>()?;
     module.add_class::<rows::RowEncoder>()?;
+    module.add_class::<row_decoder::RowDecoder>()?;
+    module.add_class::<record::Record>()?;
     module.add_class::<responder::Responder>()?;
     module.add_class::<arrow::ArrowEncoder>()?;
     module.add_class::<copy::CopyEncoder>()?;

@@ -1,16 +1,18 @@
-//! RowEncoder: Python rows → DataRow messages (Protocol 55.7), a batch in one call.
+//! RowEncoder: Python rows → DataRow messages (Protocol 55.7) or tuples of binary COPY, a batch in one call.
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pgwire_py_core::rows::{self, Row};
 use pgwire_py_core::types::{Kind, PgType, datetime, floats, text};
+use pyo3::exceptions::{PyAttributeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyDateAccess, PyDateTime, PyFloat, PyInt, PyList, PyString, PyTimeAccess, PyTuple,
-    PyTzInfoAccess,
+    PyBool, PyDateAccess, PyDateTime, PyDict, PyFloat, PyInt, PyList, PyString, PyTimeAccess,
+    PyTuple, PyTzInfoAccess,
 };
 
 use crate::buffers;
-use crate::extract::{self, Fail, extract, postgres_error};
+use crate::extract::{self, Fail, extract, postgres_error, row_failure};
+use crate::record::{Names, Record};
 
 /// One column: its type and format, which together pick the writer.
 #[derive(Clone, Copy)]
@@ -22,6 +24,8 @@ pub struct Column {
 #[pyclass(frozen, module = "pgwire_py._native")]
 pub struct RowEncoder {
     columns: Vec<Column>,
+    names: Option<Py<Names>>,
+    copy: bool,
     /// Size of the rows seen last, in bytes: what to reserve for the next ones.
     row_size: AtomicUsize,
 }
@@ -29,8 +33,20 @@ pub struct RowEncoder {
 #[pymethods]
 impl RowEncoder {
     #[new]
-    fn new(py: Python<'_>, types: Vec<u32>, formats: Vec<i64>) -> PyResult<Self> {
-        let binary = rows::formats(&formats, types.len())
+    #[pyo3(
+        signature = (types, formats = Vec::new(), names = None, *, layout = "data_row"),
+        text_signature = "(types, formats=(), names=None, *, layout='data_row')"
+    )]
+    fn new(
+        py: Python<'_>,
+        types: Vec<u32>,
+        formats: Vec<i64>,
+        names: Option<&Bound<'_, PyAny>>,
+        layout: &str,
+    ) -> PyResult<Self> {
+        let copy = is_copy(layout)?;
+        let names = names_of(py, names, types.len())?;
+        let binary = rows::column_formats(&formats, types.len(), copy)
             .map_err(|error| postgres_error(py, error.sqlstate, &error.message))?;
         let columns = types
             .iter()
@@ -42,6 +58,8 @@ impl RowEncoder {
             .collect();
         Ok(RowEncoder {
             columns,
+            names,
+            copy,
             row_size: AtomicUsize::new(64),
         })
     }
@@ -81,6 +99,95 @@ impl RowEncoder {
         }
         Ok((buffers::give(py, out)?, next))
     }
+
+    fn encode_columns<'py>(
+        &self,
+        py: Python<'py>,
+        columns: &Bound<'py, PyAny>,
+        start: usize,
+        max_bytes: usize,
+    ) -> PyResult<(Bound<'py, PyAny>, usize)> {
+        let columns = sequence(columns)
+            .ok_or_else(|| postgres_error(py, "42804", "columns are neither a list nor a tuple"))?;
+        if columns.len() != self.columns.len() {
+            let message = format!(
+                "{} columns of values, but there are {} columns",
+                columns.len(),
+                self.columns.len()
+            );
+            return Err(postgres_error(py, "08P01", &message));
+        }
+        let mut values = Vec::with_capacity(columns.len());
+        for (number, column) in columns.iter().enumerate() {
+            values.push(sequence(&column).ok_or_else(|| {
+                let message = format!("column {} is neither a list nor a tuple", number + 1);
+                postgres_error(py, "42804", &message)
+            })?);
+        }
+        let count = values.first().map_or(0, |column| column.len());
+        for (number, column) in values.iter().enumerate() {
+            if column.len() != count {
+                let message = format!(
+                    "column {} has {} values, but column 1 has {count}",
+                    number + 1,
+                    column.len()
+                );
+                return Err(postgres_error(py, "08P01", &message));
+            }
+        }
+        let guess = self.guess(count.saturating_sub(start));
+        let mut out = buffers::take(guess.min(max_bytes.saturating_add(1 << 14)).min(1 << 24));
+        let mut next = start;
+        while next < count && (out.len() < max_bytes || next == start) {
+            let row = self.begin(&mut out);
+            for (number, column) in values.iter().enumerate() {
+                Self::field(
+                    self.columns[number],
+                    number,
+                    &column.get_item(next)?,
+                    next,
+                    &row,
+                    &mut out,
+                )?;
+            }
+            self.end(py, row, &mut out)?;
+            next += 1;
+        }
+        Ok((buffers::give(py, out)?, next))
+    }
+}
+
+/// A tuple of what a list or a tuple holds now.
+fn sequence<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyTuple>> {
+    match object.cast::<PyList>() {
+        Ok(list) => Some(list.to_tuple()),
+        Err(_) => object.cast::<PyTuple>().ok().cloned(),
+    }
+}
+
+/// Whether rows are tuples of binary COPY instead of DataRow messages.
+pub fn is_copy(layout: &str) -> PyResult<bool> {
+    match layout {
+        "data_row" => Ok(false),
+        "copy" => Ok(true),
+        _ => Err(PyValueError::new_err("layout must be 'data_row' or 'copy'")),
+    }
+}
+
+/// As many names as columns, or none.
+pub fn names_of(
+    py: Python<'_>,
+    names: Option<&Bound<'_, PyAny>>,
+    columns: usize,
+) -> PyResult<Option<Py<Names>>> {
+    let Some(names) = names else { return Ok(None) };
+    let names = Names::new(names)?;
+    let count = names.tuple(py).len();
+    if count != columns {
+        let message = format!("{count} names, but there are {columns} columns");
+        return Err(PyValueError::new_err(message));
+    }
+    Py::new(py, names).map(Some)
 }
 
 impl RowEncoder {
@@ -112,29 +219,119 @@ impl RowEncoder {
     }
 
     fn row(&self, object: &Bound<'_, PyAny>, index: usize, out: &mut Vec<u8>) -> PyResult<()> {
-        let row = Row::begin(out, self.columns.len());
+        let row = self.begin(out);
         if let Ok(tuple) = object.cast::<PyTuple>() {
             self.check_width(object, index, tuple.len())?;
             for (column, (plan, item)) in self.columns.iter().zip(tuple.iter_borrowed()).enumerate()
             {
-                field(*plan, &item, out).map_err(|fail| {
-                    extract::raise(fail, Some(index), Some(column + 1), plan.ty.oid, &item)
-                })?;
+                Self::field(*plan, column, &item, index, &row, out)?;
             }
         } else if let Ok(list) = object.cast::<PyList>() {
             self.check_width(object, index, list.len())?;
-            for (column, plan) in self.columns.iter().enumerate() {
-                let item = list.get_item(column)?;
-                field(*plan, &item, out).map_err(|fail| {
-                    extract::raise(fail, Some(index), Some(column + 1), plan.ty.oid, &item)
-                })?;
+            for column in 0..self.columns.len() {
+                Self::field(
+                    self.columns[column],
+                    column,
+                    &list.get_item(column)?,
+                    index,
+                    &row,
+                    out,
+                )?;
             }
         } else {
-            let message = format!("row {index} is neither a tuple nor a list");
-            return Err(postgres_error(object.py(), "42804", &message));
+            let values = self.other_row(object, index)?;
+            self.check_width(object, index, values.len())?;
+            for (column, item) in values.iter_borrowed().enumerate() {
+                Self::field(self.columns[column], column, &item, index, &row, out)?;
+            }
         }
+        self.end(object.py(), row, out)
+    }
+
+    #[inline]
+    fn begin(&self, out: &mut Vec<u8>) -> Row {
+        if self.copy {
+            Row::begin_tuple(out, self.columns.len())
+        } else {
+            Row::begin(out, self.columns.len())
+        }
+    }
+
+    #[inline]
+    fn end(&self, py: Python<'_>, row: Row, out: &mut [u8]) -> PyResult<()> {
         row.end(out)
-            .map_err(|error| postgres_error(object.py(), error.sqlstate, &error.message))
+            .map_err(|error| postgres_error(py, error.sqlstate, &error.message))
+    }
+
+    #[inline(always)]
+    fn field(
+        plan: Column,
+        column: usize,
+        item: &Bound<'_, PyAny>,
+        index: usize,
+        row: &Row,
+        out: &mut Vec<u8>,
+    ) -> PyResult<()> {
+        field(plan, item, out)
+            .and_then(|()| Ok(row.check(out)?))
+            .map_err(|fail| extract::raise(fail, Some(index), Some(column + 1), plan.ty.oid, item))
+    }
+
+    /// The values of a row that is neither a tuple nor a list: a Record, a dict, or an instance of a dataclass.
+    #[cold]
+    fn other_row<'py>(
+        &self,
+        object: &Bound<'py, PyAny>,
+        index: usize,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let py = object.py();
+        if let Ok(record) = object.cast::<Record>() {
+            return Ok(record.get().tuple(py).clone());
+        }
+        let missing =
+            |name: &Bound<'_, PyAny>| row_failure(py, "missing_column", (index, name.clone()));
+        if let Ok(dict) = object.cast::<PyDict>() {
+            let Some(names) = self.names.as_ref().map(|names| names.get()) else {
+                let message = format!("row {index} is a dict, but the encoder has no column names");
+                return Err(postgres_error(py, "42804", &message));
+            };
+            let value =
+                |name: Bound<'py, PyAny>| dict.get_item(&name)?.ok_or_else(|| missing(&name));
+            let values = names
+                .tuple(py)
+                .iter()
+                .map(value)
+                .collect::<PyResult<Vec<_>>>()?;
+            if dict.len() != names.distinct(py) {
+                self.check_width(object, index, dict.len())?;
+            }
+            return PyTuple::new(py, values);
+        }
+        let fields = py
+            .import("pgwire_py._impl.row_errors")?
+            .getattr("dataclass_fields")?
+            .call1((object.get_type(),))?;
+        if fields.is_none() {
+            let message = format!(
+                "row {index} is neither a tuple nor a list, dict, Record or dataclass instance"
+            );
+            return Err(postgres_error(py, "42804", &message));
+        }
+        let fields = match &self.names {
+            Some(names) => names.get().tuple(py).clone(),
+            None => fields.cast_into::<PyTuple>()?,
+        };
+        let value = |name: Bound<'py, PyAny>| {
+            let attribute = name.cast::<PyString>()?;
+            object.getattr(attribute).map_err(|error| {
+                if error.is_instance_of::<PyAttributeError>(py) {
+                    missing(&name)
+                } else {
+                    error
+                }
+            })
+        };
+        PyTuple::new(py, fields.iter().map(value).collect::<PyResult<Vec<_>>>()?)
     }
 
     fn check_width(&self, object: &Bound<'_, PyAny>, index: usize, width: usize) -> PyResult<()> {

@@ -245,7 +245,8 @@ fn timestamp<'py>(
     .into_any())
 }
 
-fn clock(micros: i64) -> (u8, u8, u8, u32) {
+/// Hour, minute, second and microsecond of a time of day.
+pub fn clock(micros: i64) -> (u8, u8, u8, u32) {
     let seconds = micros / 1_000_000;
     (
         (seconds / 3600) as u8,

@@ -13,9 +13,11 @@ from .lexer import tokenize as tokenize
 from .md5 import md5_password as md5_password
 from .md5 import md5_response as md5_response
 from .messages import encode_message as encode_message
+from .record import Record as Record
 from .replication import decode_replication as decode_replication
 from .replication import encode_replication as encode_replication
 from .responder import Responder as Responder
+from .row_decoder import RowDecoder as RowDecoder
 from .rows import RowEncoder as RowEncoder
 from .saslprep import prepare_password as prepare_password
 from .scram import scram_check_proof as scram_check_proof

@@ -1,4 +1,7 @@
-"""DataRow messages (Protocol 55.7): tag, length, number of fields, and each field with its length in front."""
+"""DataRow messages (Protocol 55.7): tag, length, number of fields, and each field with its length in front.
+
+A tuple of binary COPY is the same without tag and length.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,34 @@ from datetime import datetime
 from typing import Any
 
 from ...errors import postgres_error
+from ..row_errors import dataclass_fields, missing_column
 from ..value_errors import encode_failure
 from .extract import extract
+from .record import Names, Record
 from .types import BadValue, PgType, floats, pg_type, text
 from .types.datetime import fraction_text
 
 NULL = b"\xff\xff\xff\xff"
 MAX_COLUMNS = 32_767
 """Most columns of a row: the count is a signed 16-bit integer."""
-MAX_LENGTH = (1 << 31) - 1
+MAX_ROW = 0x3FFF_FFFF
+"""Largest row in bytes: what PostgreSQL takes and libpq can be sure to hold (MaxAllocSize)."""
 
 
 class RowEncoder:
     """Encodes rows of Python values; see the contract in ``_impl/interface.py``."""
 
-    def __init__(self, types: Sequence[int], formats: Sequence[int]) -> None:
-        binary = format_flags(formats, len(types))
+    def __init__(
+        self,
+        types: Sequence[int],
+        formats: Sequence[int] = (),
+        names: Sequence[str] | None = None,
+        *,
+        layout: str = "data_row",
+    ) -> None:
+        self._copy = is_copy(layout)
+        self._names: Names | None = names_of(names, len(types))
+        binary = column_flags(formats, len(types), self._copy)
         self._types = [pg_type(oid) for oid in types]
         self._fields = [writer(kind, flag) for kind, flag in zip(self._types, binary, strict=True)]
         self._head = struct.pack("!H", len(types))
@@ -41,13 +56,62 @@ class RowEncoder:
             index += 1
         return b"".join(parts), index
 
-    def _row(self, row: Sequence[object], index: int) -> bytes:
-        if not isinstance(row, (list, tuple)):
-            raise postgres_error("42804", f"row {index} is neither a tuple nor a list")
-        if len(row) != len(self._fields):
-            message = f"row {index} has {len(row)} values, but there are {len(self._fields)} columns"
+    def encode_columns(self, columns: Sequence[Sequence[object]], start: int, max_bytes: int) -> tuple[bytes, int]:
+        if not isinstance(columns, (list, tuple)):
+            raise postgres_error("42804", "columns are neither a list nor a tuple")
+        if len(columns) != len(self._fields):
+            message = f"{len(columns)} columns of values, but there are {len(self._fields)} columns"
             raise postgres_error("08P01", message)
+        for number, column in enumerate(columns, 1):
+            if not isinstance(column, (list, tuple)):
+                raise postgres_error("42804", f"column {number} is neither a list nor a tuple")
+        count = len(columns[0]) if columns else 0
+        for number, column in enumerate(columns, 1):
+            if len(column) != count:
+                message = f"column {number} has {len(column)} values, but column 1 has {count}"
+                raise postgres_error("08P01", message)
+        return self.encode(list(zip(*columns, strict=True)), start, max_bytes)
+
+    def _row(self, row: Any, index: int) -> bytes:
+        values: Sequence[object] = row if isinstance(row, (list, tuple)) else self._other_row(row, index)
+        self._check_width(len(values), index)
+        return self._encode(values, index)
+
+    def _check_width(self, width: int, index: int) -> None:
+        if width != len(self._fields):
+            message = f"row {index} has {width} values, but there are {len(self._fields)} columns"
+            raise postgres_error("08P01", message)
+
+    def _other_row(self, row: Any, index: int) -> Sequence[object]:
+        """The values of a row that is neither a tuple nor a list: a Record, a dict, or an instance of a dataclass."""
+        if isinstance(row, Record):
+            return row.values()
+        values: list[object] = []
+        if isinstance(row, dict):
+            if self._names is None:
+                raise postgres_error("42804", f"row {index} is a dict, but the encoder has no column names")
+            for name in self._names.names:
+                if name not in row:
+                    raise missing_column(index, name)
+                values.append(row[name])
+            if len(row) != len(self._names.positions):
+                self._check_width(len(row), index)
+            return values
+        cls: Any = type(row)
+        fields = dataclass_fields(cls)
+        if fields is None:
+            message = f"row {index} is neither a tuple nor a list, dict, Record or dataclass instance"
+            raise postgres_error("42804", message)
+        for name in self._names.names if self._names is not None else fields:
+            try:
+                values.append(getattr(row, name))
+            except AttributeError:
+                raise missing_column(index, name) from None
+        return values
+
+    def _encode(self, row: Sequence[object], index: int) -> bytes:
         parts = [self._head]
+        size = 2 if self._copy else 7
         for column, write in enumerate(self._fields):
             value = row[column]
             if value is None:
@@ -58,16 +122,26 @@ class RowEncoder:
             except BadValue as bad:
                 oid = self._types[column].oid
                 raise encode_failure(bad.sqlstate, bad.message, index, column + 1, oid, value) from None
+            size += 4 + len(data)
+            if size > MAX_ROW:
+                large = too_large()
+                raise encode_failure(large.sqlstate, large.message, index, column + 1, self._types[column].oid, value)
             parts.append(len(data).to_bytes(4, "big"))
             parts.append(data)
-        return data_row(parts)
+        return b"".join(parts) if self._copy else data_row(parts)
+
+
+def too_large() -> BadValue:
+    """Why a row is too large."""
+    return BadValue("54000", f"a row exceeds the largest size ({MAX_ROW} bytes)")
 
 
 def data_row(parts: list[bytes]) -> bytes:
-    """A DataRow of the number of fields and the fields; 54000 if its length does not fit."""
+    """A DataRow of the number of fields and the fields; 54000 if it is too large."""
     body = b"".join(parts)
-    if len(body) + 4 > MAX_LENGTH:
-        raise postgres_error("54000", "a row exceeds the largest message (2147483647 bytes)")
+    if len(body) + 5 > MAX_ROW:
+        bad = too_large()
+        raise postgres_error(bad.sqlstate, bad.message)
     return b"D" + (len(body) + 4).to_bytes(4, "big") + body
 
 
@@ -80,6 +154,31 @@ def format_flags(codes: Sequence[int], columns: int) -> list[bool]:
         raise postgres_error("08P01", message)
     flags = [is_binary(code) for code in codes]
     return flags if len(flags) > 1 or len(flags) == columns else (flags or [False]) * columns
+
+
+def column_flags(codes: Sequence[int], columns: int, copy: bool) -> list[bool]:
+    """The same for a DataRow's columns, or for those of binary COPY, which are binary (22023 if one is to be text)."""
+    flags = format_flags(codes, columns)
+    if copy and codes and not all(flags):
+        raise postgres_error("22023", "binary COPY has no columns in text format")
+    return [True] * columns if copy else flags
+
+
+def is_copy(layout: str) -> bool:
+    """Whether rows are tuples of binary COPY instead of DataRow messages."""
+    if layout not in ("data_row", "copy"):
+        raise ValueError("layout must be 'data_row' or 'copy'")
+    return layout == "copy"
+
+
+def names_of(names: Sequence[str] | None, columns: int) -> Names | None:
+    """As many names as columns, or none."""
+    if names is None:
+        return None
+    made = Names(names)
+    if len(made.names) != columns:
+        raise ValueError(f"{len(made.names)} names, but there are {columns} columns")
+    return made
 
 
 def is_binary(code: int) -> bool:

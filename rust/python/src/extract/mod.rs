@@ -209,8 +209,23 @@ pub fn failure<'py, A>(py: Python<'py>, name: &str, arguments: A) -> PyErr
 where
     A: pyo3::call::PyCallArgs<'py>,
 {
+    made_by(py, "pgwire_py._impl.value_errors", name, arguments)
+}
+
+/// The exception that a function of `pgwire_py._impl.row_errors` makes.
+pub fn row_failure<'py, A>(py: Python<'py>, name: &str, arguments: A) -> PyErr
+where
+    A: pyo3::call::PyCallArgs<'py>,
+{
+    made_by(py, "pgwire_py._impl.row_errors", name, arguments)
+}
+
+fn made_by<'py, A>(py: Python<'py>, module: &str, name: &str, arguments: A) -> PyErr
+where
+    A: pyo3::call::PyCallArgs<'py>,
+{
     let made = py
-        .import("pgwire_py._impl.value_errors")
+        .import(module)
         .and_then(|module| module.getattr(name))
         .and_then(|function| function.call1(arguments));
     match made {

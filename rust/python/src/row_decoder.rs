@@ -1,0 +1,311 @@
+//! `RowDecoder`: DataRow messages (Protocol 55.7) or tuples of binary COPY → Python rows, a batch in one call.
+use pgwire_py_core::row_reader::{Broken, Layout, NUMERIC_TEXT, RowReader, numeric_text};
+use pgwire_py_core::rows;
+use pgwire_py_core::types::{Kind, PgType, datetime};
+use pyo3::buffer::PyBuffer;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyBytes, PyDate, PyDateTime, PyFloat, PyList, PyMemoryView, PyTuple, PyTzInfo,
+};
+
+use crate::extract::{Fail, decimal_type, postgres_error, row_failure};
+use crate::record::{Names, Record};
+use crate::rows::{is_copy, names_of};
+use crate::values::{clock, object};
+
+/// One column: its type and format, and the short way to a Python object, if it has one.
+struct Column {
+    ty: PgType,
+    binary: bool,
+    short: Option<Kind>,
+}
+
+/// What every value of a call may need, looked up once.
+struct Session<'a, 'py> {
+    py: Python<'py>,
+    utc: Borrowed<'a, 'py, PyTzInfo>,
+    decimal: &'a Bound<'py, PyAny>,
+}
+
+/// See `pgwire_py._impl.interface.RowDecoder`.
+#[pyclass(frozen, module = "pgwire_py._native")]
+pub struct RowDecoder {
+    columns: Vec<Column>,
+    names: Option<Py<Names>>,
+    copy: bool,
+}
+
+#[pymethods]
+impl RowDecoder {
+    #[new]
+    #[pyo3(
+        signature = (types, formats = Vec::new(), names = None, *, layout = "data_row"),
+        text_signature = "(types, formats=(), names=None, *, layout='data_row')"
+    )]
+    fn new(
+        py: Python<'_>,
+        types: Vec<u32>,
+        formats: Vec<i64>,
+        names: Option<&Bound<'_, PyAny>>,
+        layout: &str,
+    ) -> PyResult<Self> {
+        let copy = is_copy(layout)?;
+        let names = names_of(py, names, types.len())?;
+        let binary = rows::column_formats(&formats, types.len(), copy)
+            .map_err(|error| postgres_error(py, error.sqlstate, &error.message))?;
+        let column = |(oid, binary): (&u32, bool)| {
+            let ty = PgType::of(*oid);
+            let short = (!ty.is_array() && (binary || ty.kind == Kind::Text)).then_some(ty.kind);
+            Column { ty, binary, short }
+        };
+        Ok(RowDecoder {
+            columns: types.iter().zip(binary).map(column).collect(),
+            names,
+            copy,
+        })
+    }
+
+    fn decode<'py>(&self, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        let py = data.py();
+        let session = Session {
+            py,
+            utc: PyTzInfo::utc(py)?,
+            decimal: decimal_type(py)?.as_any(),
+        };
+        let mut found = Vec::new();
+        let mut copied = Vec::new();
+        let whole = if self.copy {
+            Layout::Copy
+        } else {
+            Layout::Messages
+        };
+        let pieces = if let Ok(list) = data.cast::<PyList>() {
+            list.to_tuple()
+        } else if let Ok(tuple) = data.cast::<PyTuple>() {
+            tuple.clone()
+        } else {
+            self.buffer(&session, data, whole, &mut copied, &mut found, &mut false)?;
+            return PyList::new(py, found);
+        };
+        let each = if self.copy {
+            Layout::Copy
+        } else {
+            Layout::Body
+        };
+        let mut ended = false;
+        found.reserve(pieces.len());
+        for piece in pieces.iter_borrowed() {
+            self.buffer(&session, &piece, each, &mut copied, &mut found, &mut ended)?;
+        }
+        PyList::new(py, found)
+    }
+}
+
+impl RowDecoder {
+    /// The rows of one buffer. Only `bytes` are read where they lie: anything else could change while Python code runs.
+    fn buffer<'py>(
+        &self,
+        session: &Session<'_, 'py>,
+        data: &Bound<'py, PyAny>,
+        layout: Layout,
+        copied: &mut Vec<u8>,
+        found: &mut Vec<Bound<'py, PyAny>>,
+        ended: &mut bool,
+    ) -> PyResult<()> {
+        if let Ok(bytes) = data.cast_exact::<PyBytes>() {
+            return self.rows(session, bytes.as_bytes(), layout, found, ended);
+        }
+        let view = match PyBuffer::<u8>::get(data) {
+            Ok(view) if view.is_c_contiguous() => view,
+            _ => {
+                let view = PyMemoryView::from(data)?;
+                let made = session.py.get_type::<PyBytes>().call1((view,))?;
+                let bytes = made.cast_into::<PyBytes>()?;
+                return self.rows(session, bytes.as_bytes(), layout, found, ended);
+            }
+        };
+        copied.resize(view.len_bytes(), 0);
+        view.copy_to_slice(session.py, copied)?;
+        drop(view);
+        self.rows(session, copied, layout, found, ended)
+    }
+
+    fn rows<'py>(
+        &self,
+        session: &Session<'_, 'py>,
+        data: &[u8],
+        layout: Layout,
+        found: &mut Vec<Bound<'py, PyAny>>,
+        ended: &mut bool,
+    ) -> PyResult<()> {
+        let py = session.py;
+        let mut values = Vec::with_capacity(self.columns.len());
+        let mut reader = RowReader::new(data, layout);
+        if *ended && !data.is_empty() {
+            let text = format!("{} bytes are left over", data.len());
+            return Err(self.broken(py, found.len(), Broken { offset: 0, text }));
+        }
+        while reader
+            .begin(self.columns.len())
+            .map_err(|broken| self.broken(py, found.len(), broken))?
+        {
+            for (number, column) in self.columns.iter().enumerate() {
+                let field = reader
+                    .field()
+                    .map_err(|broken| self.broken(py, found.len(), broken))?;
+                values.push(match field {
+                    None => py.None().into_bound(py),
+                    Some(bytes) => session.value(column, bytes).map_err(|fail| {
+                        refused(py, fail, found.len(), number + 1, column.ty.oid, bytes)
+                    })?,
+                });
+            }
+            reader
+                .finish()
+                .map_err(|broken| self.broken(py, found.len(), broken))?;
+            let row = PyTuple::new(py, values.drain(..))?;
+            found.push(match &self.names {
+                None => row.into_any(),
+                Some(names) => Record::make(names, row)?.into_bound(py).into_any(),
+            });
+        }
+        *ended |= reader.ended();
+        Ok(())
+    }
+
+    #[cold]
+    fn broken(&self, py: Python<'_>, row: usize, broken: Broken) -> PyErr {
+        row_failure(
+            py,
+            "broken_row",
+            (broken.text, row, broken.offset, self.copy),
+        )
+    }
+}
+
+#[cold]
+fn refused(py: Python<'_>, fail: Fail, row: usize, column: usize, oid: u32, bytes: &[u8]) -> PyErr {
+    match fail {
+        Fail::Python(error) => error,
+        Fail::Value(error) => {
+            let bytes = PyBytes::new(py, bytes);
+            let arguments = (error.sqlstate, error.message, row, column, oid, bytes);
+            row_failure(py, "row_failure", arguments)
+        }
+    }
+}
+
+/// First and last microsecond of the years that Python has, from 2000-01-01; the first and last day likewise.
+const FIRST: i64 = -63_082_281_600_000_000;
+const LAST: i64 = 252_455_615_999_999_999;
+const FIRST_DAY: i32 = -730_119;
+const LAST_DAY: i32 = 2_921_939;
+
+impl<'py> Session<'_, 'py> {
+    /// The Python object of a field: the usual values directly, everything else, and whatever is wrong, by way of a value.
+    #[inline]
+    fn value(&self, column: &Column, bytes: &[u8]) -> Result<Bound<'py, PyAny>, Fail> {
+        if let Some(kind) = column.short
+            && let Some(made) = self.short(kind, bytes)?
+        {
+            return Ok(made);
+        }
+        let value = column.ty.decode(column.binary, bytes)?;
+        object(self.py, &value)
+    }
+
+    #[inline]
+    fn short(&self, kind: Kind, bytes: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = self.py;
+        Ok(match kind {
+            Kind::Int2 => match <[u8; 2]>::try_from(bytes) {
+                Ok(bytes) => Some(i16::from_be_bytes(bytes).into_pyobject(py)?.into_any()),
+                Err(_) => None,
+            },
+            Kind::Int4 => match <[u8; 4]>::try_from(bytes) {
+                Ok(bytes) => Some(i32::from_be_bytes(bytes).into_pyobject(py)?.into_any()),
+                Err(_) => None,
+            },
+            Kind::Int8 => match <[u8; 8]>::try_from(bytes) {
+                Ok(bytes) => Some(i64::from_be_bytes(bytes).into_pyobject(py)?.into_any()),
+                Err(_) => None,
+            },
+            Kind::Float8 => match <[u8; 8]>::try_from(bytes) {
+                Ok(bytes) => Some(PyFloat::new(py, f64::from_be_bytes(bytes)).into_any()),
+                Err(_) => None,
+            },
+            Kind::Bool => match bytes {
+                [byte @ 0..=1] => Some(PyBool::new(py, *byte == 1).to_owned().into_any()),
+                _ => None,
+            },
+            Kind::Text => self.text(bytes),
+            Kind::Date => match <[u8; 4]>::try_from(bytes).map(i32::from_be_bytes) {
+                Ok(days @ FIRST_DAY..=LAST_DAY) => {
+                    let (year, month, day) = datetime::civil_from_days(i64::from(days));
+                    Some(PyDate::new(py, year as i32, month as u8, day as u8)?.into_any())
+                }
+                _ => None,
+            },
+            Kind::Timestamp => self.moment(bytes, None)?,
+            Kind::TimestampTz => self.moment(bytes, Some(&*self.utc))?,
+            Kind::Numeric => {
+                let mut buffer = [0; NUMERIC_TEXT];
+                match numeric_text(bytes, &mut buffer) {
+                    Some(text) => Some(self.decimal.call1((text,))?),
+                    None => None,
+                }
+            }
+            _ => None,
+        })
+    }
+
+    #[inline]
+    fn text(&self, bytes: &[u8]) -> Option<Bound<'py, PyAny>> {
+        if bytes.contains(&0) {
+            return None;
+        }
+        // SAFETY: the pointer and the length are those of a slice, whose length fits isize; the result is a new reference, or null with
+        // an error set.
+        let made = unsafe {
+            let pointer = bytes.as_ptr().cast();
+            let length = bytes.len() as ffi::Py_ssize_t;
+            let made = ffi::PyUnicode_DecodeUTF8(pointer, length, std::ptr::null());
+            Bound::from_owned_ptr_or_opt(self.py, made)
+        };
+        if made.is_none() {
+            // Said again, in PostgreSQL's words, by whoever reads it with care.
+            drop(PyErr::take(self.py));
+        }
+        made
+    }
+
+    #[inline]
+    fn moment(
+        &self,
+        bytes: &[u8],
+        zone: Option<&Bound<'py, PyTzInfo>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Ok(micros @ FIRST..=LAST) = <[u8; 8]>::try_from(bytes).map(i64::from_be_bytes) else {
+            return Ok(None);
+        };
+        let (days, of_day) = (
+            micros.div_euclid(datetime::MICROS_PER_DAY),
+            micros.rem_euclid(datetime::MICROS_PER_DAY),
+        );
+        let (year, month, day) = datetime::civil_from_days(days);
+        let (hour, minute, second, micro) = clock(of_day);
+        let made = PyDateTime::new(
+            self.py,
+            year as i32,
+            month as u8,
+            day as u8,
+            hour,
+            minute,
+            second,
+            micro,
+            zone,
+        )?;
+        Ok(Some(made.into_any()))
+    }
+}
