@@ -11,7 +11,7 @@ from .codec import Codec, Coder
 
 
 class EncodesRows(Protocol):
-    """What ``RowEncoder`` offers; see ``_impl/interface.py``."""
+    """What ``RowEncoder`` offers; see ``_impl/interface``."""
 
     def encode(self, rows: Sequence[Sequence[object]], start: int, max_bytes: int) -> tuple[bytes, int]: ...
 

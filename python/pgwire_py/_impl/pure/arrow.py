@@ -31,7 +31,7 @@ _TYPES = {
 
 
 class ArrowEncoder:
-    """Encodes an Arrow stream; see the contract in ``_impl/interface.py``."""
+    """Encodes an Arrow stream; see the contract in ``_impl/interface``."""
 
     columns: list[tuple[str, int]]
 

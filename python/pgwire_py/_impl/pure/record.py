@@ -23,7 +23,7 @@ class Names:
 
 
 class Record:
-    """A row; see the contract in ``_impl/interface.py``."""
+    """A row; see the contract in ``_impl/interface``."""
 
     __slots__ = ("__names__", "__values__", "__weakref__")
     __names__: Names

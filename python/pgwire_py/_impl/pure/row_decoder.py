@@ -28,7 +28,7 @@ class _Broken(Exception):
 
 
 class RowDecoder:
-    """Decodes rows; see the contract in ``_impl/interface.py``."""
+    """Decodes rows; see the contract in ``_impl/interface``."""
 
     def __init__(
         self,

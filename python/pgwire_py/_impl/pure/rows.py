@@ -26,7 +26,7 @@ MAX_ROW = 0x3FFF_FFFF
 
 
 class RowEncoder:
-    """Encodes rows of Python values; see the contract in ``_impl/interface.py``."""
+    """Encodes rows of Python values; see the contract in ``_impl/interface``."""
 
     def __init__(
         self,

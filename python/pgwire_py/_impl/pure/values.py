@@ -13,7 +13,7 @@ from .types import BadValue, pg_type
 
 
 def decode_values(types: Sequence[int], formats: Sequence[int], values: Sequence[bytes | None]) -> tuple[object, ...]:
-    """Python values of Bind's parameters; see the contract in ``_impl/interface.py``."""
+    """Python values of Bind's parameters; see the contract in ``_impl/interface``."""
     count = len(values)
     if len(types) != count:
         message = f"bind message supplies {count} parameters, but prepared statement requires {len(types)}"

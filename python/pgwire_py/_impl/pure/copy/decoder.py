@@ -14,7 +14,7 @@ from .row import Field
 
 
 class CopyDecoder:
-    """Decodes COPY data in any chunking; see the contract in ``_impl/interface.py``."""
+    """Decodes COPY data in any chunking; see the contract in ``_impl/interface``."""
 
     def __init__(self, plan: CopyPlan) -> None:
         self._plan = plan

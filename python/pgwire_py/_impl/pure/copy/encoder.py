@@ -16,7 +16,7 @@ from .problem import Problem, too_long
 
 
 class CopyEncoder:
-    """Encodes rows as COPY data; see the contract in ``_impl/interface.py``."""
+    """Encodes rows as COPY data; see the contract in ``_impl/interface``."""
 
     def __init__(self, plan: CopyPlan) -> None:
         self._plan = plan
