@@ -34,6 +34,7 @@ def main() -> int:
     for name in [options.only] if options.only else wheels:
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix=f"pgwire-py-{name}-") as folder:
+            os.chmod(folder, 0o755)  # PostgreSQL's server, which does not run as root, is fetched into it
             if _test(name, wheels[name], Path(folder), arguments) != 0:
                 failed.append(name)
         print(

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from pgwire_py import oids
 from pgwire_py.copy import CopyEncoder, CopyOptions
-from tests.support import IMPLEMENTATIONS
 from tests.support.copy_strategies import COLUMNS, DATA, FIELDS, options, readable
 from tests.support.copying import decode, implementation, outcome
+
+IMPLEMENTATIONS = ("native", "pure")
 
 SIZES = st.lists(st.integers(1, 9), min_size=1, max_size=4)
 WIDTHS = st.integers(0, 3)

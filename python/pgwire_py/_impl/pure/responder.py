@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, Task
-from asyncio.tasks import (
-    _enter_task,
-    _leave_task,
-)  # documented for third-party event loops and tasks ("Extending asyncio")
 from collections.abc import Callable
 from contextvars import Context
 from types import CoroutineType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..interface import Batch
 from ..suspended import Suspended
 from .framing import FrontendDecoder
 from .rows import RowEncoder
 from .statement import read_statement
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Task
 
 _NOTHING = object()
 
@@ -27,8 +25,10 @@ class Responder:
     __slots__ = (
         "_context",
         "_decoder",
+        "_enter_task",
         "_event_loop",
         "_function",
+        "_leave_task",
         "_max_bytes",
         "_outcome",
         "_plans",
@@ -49,6 +49,10 @@ class Responder:
         tails: tuple[bytes, ...],
         max_bytes: int,
     ) -> None:
+        # Documented for third-party event loops and tasks ("Extending asyncio"). The protocol layer does without asyncio: imported here.
+        from asyncio.tasks import _enter_task, _leave_task
+
+        self._enter_task, self._leave_task = _enter_task, _leave_task
         self._function, self._session = handler
         self._query_class, self._result_class = classes[:2]
         self._decoder = decoder
@@ -108,11 +112,11 @@ class Responder:
 
     def _call(self, sql: str, parameters: tuple[object, ...], parameter_types: tuple[int, ...]) -> Any:
         query = self._query_class(sql, parameters, parameter_types, self._session)
-        _enter_task(self._event_loop, self._task)
+        self._enter_task(self._event_loop, self._task)
         try:
             return self._context.run(_first_step, self._function, query)
         finally:
-            _leave_task(self._event_loop, self._task)
+            self._leave_task(self._event_loop, self._task)
 
     def _encode(self, outcome: Any, columns: tuple[object, ...], encoder: RowEncoder, head: bytes) -> bytes | None:
         if type(outcome) is not self._result_class:
