@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,14 @@ import pgwire_py
 from pgwire_py.connection import backend, frontend
 from tests.support import DUCKDB, IMPLEMENTATIONS, WHEEL, core_module
 
-# How fast the machine is does not decide whether a test passes.
-settings.register_profile("pgwire_py", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How fast the machine is does not decide whether a test passes, nor does chance: every run draws the same cases, unless
+# PGWIRE_PY_RANDOM asks for others. Exploring is what `make fuzz` is for.
+settings.register_profile(
+    "pgwire_py",
+    deadline=None,
+    derandomize=not os.environ.get("PGWIRE_PY_RANDOM"),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("pgwire_py")
 
 

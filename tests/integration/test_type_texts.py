@@ -101,6 +101,11 @@ def strung(pieces: str) -> st.SearchStrategy[str]:
     )
 
 
+REFUSES_MORE = {"int2", "int4", "int8", "macaddr8", "pg_snapshot"}
+"""Types of which PostgreSQL reads some texts that are refused here: 0x1F and 1_000 (from 16 on), trailing separators of a macaddr8, blanks
+before the numbers of a snapshot."""
+
+
 @pytest.mark.parametrize("name", [*STRICT, *SINCE_16, *SUBSET])
 def test_texts_are_read_or_refused_as_postgresql_does(server: Server, name: str) -> None:
     if name in SINCE_16 and server.version < 16:
@@ -114,7 +119,7 @@ def test_texts_are_read_or_refused_as_postgresql_does(server: Server, name: str)
     @settings(max_examples=4, phases=[Phase.generate])
     @given(st.lists(strung(pieces), min_size=20, max_size=60))
     def made(texts: list[str]) -> None:
-        compare(server, name, texts, sqlstates=False, subset=name in SUBSET)
+        compare(server, name, texts, sqlstates=False, subset=name in SUBSET or name in REFUSES_MORE)
 
     made()
 
