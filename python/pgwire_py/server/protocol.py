@@ -86,10 +86,14 @@ class ServerProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         short = self._short
-        if short is not None and self._runner.suspended is None:
-            answer = short.answer(data)
-            if answer is not None:
-                short.write(answer)
+        if short is not None:
+            try:
+                answer = short.answer(data)
+            except BaseException as error:
+                done = short.failed(error)
+            else:
+                done = answer is True or short.finish(answer)
+            if done:
                 return
         self._receive(data)
 
@@ -336,9 +340,13 @@ class BufferedServerProtocol(ServerProtocol, asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         buffer = self.server.receive_buffer
         short = self._short
-        if short is not None and self._runner.suspended is None:
-            answer = short.answer(buffer, nbytes)
-            if answer is not None:
-                short.write(answer)
+        if short is not None:
+            try:
+                answer = short.answer(buffer, nbytes)
+            except BaseException as error:
+                done = short.failed(error)
+            else:
+                done = answer is True or short.finish(answer)
+            if done:
                 return
         self._receive(bytes(memoryview(buffer)[:nbytes]))
