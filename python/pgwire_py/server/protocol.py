@@ -35,15 +35,11 @@ MAX_PENDING: Final = 1_000
 MAX_WAITING: Final = 1024 * 1024
 """Bytes received while something is being answered at which reading from a client is paused."""
 
-YIELD_EVERY: Final = 4
-"""Chunks of a result after which other sessions get their turn."""
-
 
 class ServerProtocol(asyncio.Protocol):
     """One accepted connection."""
 
     __slots__ = (
-        "_chunks",
         "_drained",
         "_eof",
         "_handshaking",
@@ -73,7 +69,6 @@ class ServerProtocol(asyncio.Protocol):
         self._waiting = 0
         self._reading_paused = False
         self._eof = False
-        self._chunks = 0
         self.paused = False
         self.lost = False
 
@@ -276,7 +271,7 @@ class ServerProtocol(asyncio.Protocol):
                 write(piece)
 
     async def drain(self) -> None:
-        """Write what is queued and wait while the client reads too slowly; lets others have a turn now and then."""
+        """Write what is queued and wait while the client reads too slowly; lets others have a turn."""
         if self.lost:
             raise asyncio.CancelledError
         self._write_out()
@@ -286,12 +281,8 @@ class ServerProtocol(asyncio.Protocol):
                 await self._drained
             finally:
                 self._drained = None
-            self._chunks = 0
         else:
-            self._chunks += 1
-            if self._chunks >= YIELD_EVERY:
-                self._chunks = 0
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)
 
     def cancel_handler(self) -> None:
         """Cancel the handler's coroutine where it waits on the loop."""
