@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..connection import BackendConnection
@@ -103,7 +104,7 @@ class ServerProtocol(asyncio.Protocol):
                 return
             self._runner.run(session.run(event))
             if self._short is None and session.execution.is_plain:
-                self._short = ShortAnswers(session, self._runner, self._transport.write)  # type: ignore[union-attr]
+                self._go_short()
             return
         if busy:
             self.connection.receive_data(data)
@@ -114,6 +115,10 @@ class ServerProtocol(asyncio.Protocol):
                 self._pause_reading()
             return
         self._begin(self.connection.receive_event(data))
+
+    def _go_short(self) -> None:
+        """From now on statements are answered the short way where that can be."""
+        self._short = ShortAnswers(self.session, self._runner, self._transport.write)  # type: ignore[arg-type, union-attr]
 
     def _begin(self, first: Any) -> None:
         """Log the client in: at once where nothing is to be waited for."""
@@ -146,11 +151,15 @@ class ServerProtocol(asyncio.Protocol):
         self.server.closed(self)
         busy = self._runner.busy
         self._runner.close()
-        if not busy:  # nobody asks for anything any more: without cycles the memory is free at once
-            self._transport = self._short = None
-            if self.session is not None:
-                self.session.forget()
-                self.session = None
+        if not busy:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Let go of what refers to the connection, about which nobody asks any more: without cycles the memory is free at once."""
+        self._transport = self._short = None
+        if self.session is not None:
+            self.session.forget()
+            self.session = None
 
     def pause_writing(self) -> None:
         self.paused = True
@@ -323,21 +332,37 @@ class ServerProtocol(asyncio.Protocol):
 class BufferedServerProtocol(ServerProtocol, asyncio.BufferedProtocol):
     """The same on asyncio's own loops, which otherwise allocate 256 KiB for every receive; all connections share one buffer."""
 
-    __slots__ = ()
+    __slots__ = ("buffer_updated",)
+
+    buffer_updated: Callable[[int], None]  # type: ignore[assignment]
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self.buffer_updated = self._received
 
     def get_buffer(self, sizehint: int) -> bytearray:
         return self.server.receive_buffer
 
-    def buffer_updated(self, nbytes: int) -> None:
-        buffer = self.server.receive_buffer
+    def _received(self, nbytes: int) -> None:
+        self._receive(bytes(memoryview(self.server.receive_buffer)[:nbytes]))
+
+    def _not_answered(self, answer: Any, nbytes: int) -> None:
         short = self._short
-        if short is not None:
-            try:
-                answer = short.answer(buffer, nbytes)
-            except BaseException as error:
-                done = short.failed(error)
-            else:
-                done = answer is True or short.finish(answer)
-            if done:
-                return
-        self._receive(bytes(memoryview(buffer)[:nbytes]))
+        done = short is not None and (
+            short.failed(answer) if isinstance(answer, BaseException) else short.finish(answer)
+        )
+        if not done:
+            self._received(nbytes)
+
+    def _go_short(self) -> None:
+        super()._go_short()
+        assert self._short is not None
+        self.buffer_updated = self._short.receive_from(self.server.receive_buffer, self._not_answered)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self.buffer_updated = _nothing
+
+
+def _nothing(nbytes: int) -> None:
+    pass

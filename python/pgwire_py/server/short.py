@@ -111,6 +111,12 @@ class ShortAnswers:
         self._write(self._connection.send_around(answer))  # type: ignore[arg-type]
         return True
 
+    def receive_from(self, buffer: bytearray, otherwise: Callable[[Any, int], object]) -> Callable[[int], None]:
+        """What takes the first bytes of ``buffer``, so many as it is called with; ``otherwise`` gets those that are not answered at once,
+        with what :attr:`answer` returned or raised."""
+        self._responder.receive_from(buffer, otherwise)
+        return self._responder.receive
+
     def failed(self, error: BaseException) -> bool:
         """Have the session tell what the handler raised; as :meth:`finish`."""
         return self._long_way(Suspended(_raise(error)))

@@ -1,6 +1,6 @@
 //! `Responder`: a handler's coroutine run, and its short result encoded, in one step.
 use pgwire_py_core::statement::Statement;
-use pyo3::exceptions::PyException;
+use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -28,6 +28,8 @@ pub struct Responder {
     before: Vec<Condition>,
     after: Vec<Condition>,
     send: Py<PyAny>,
+    /// The buffer that `receive` looks into, and what else is to be done with what it finds there.
+    reception: Option<(Py<PyAny>, Py<PyAny>)>,
     outcome: Option<Py<PyAny>>,
 }
 
@@ -142,6 +144,7 @@ impl Responder {
             before: Condition::load(&before)?,
             after: Condition::load(&after)?,
             send,
+            reception: None,
             outcome: None,
         })
     }
@@ -155,6 +158,25 @@ impl Responder {
     #[getter]
     fn outcome(&mut self) -> Option<Py<PyAny>> {
         self.outcome.take()
+    }
+
+    fn receive_from(&mut self, buffer: Py<PyAny>, otherwise: Py<PyAny>) {
+        self.reception = Some((buffer, otherwise));
+    }
+
+    fn receive(slf: &Bound<'_, Self>, size: isize) -> PyResult<()> {
+        let py = slf.py();
+        let Some((buffer, otherwise)) = (slf.borrow().reception.as_ref())
+            .map(|(buffer, otherwise)| (buffer.clone_ref(py), otherwise.clone_ref(py)))
+        else {
+            return Err(PyTypeError::new_err("there is no buffer to receive from"));
+        };
+        let answer = match Responder::answer(slf, buffer.bind(py), size) {
+            Ok(Some(answer)) if answer.is(PyBool::new(py, true).as_any()) => return Ok(()),
+            Ok(answer) => answer.into_pyobject(py)?,
+            Err(error) => error.into_value(py).into_bound(py).into_any(),
+        };
+        otherwise.call1(py, (answer, size)).map(|_| ())
     }
 
     #[pyo3(signature = (data, size = -1), text_signature = "(self, data, size=-1)")]
@@ -251,6 +273,10 @@ impl Responder {
         visit.call(&self.event_loop)?;
         visit.call(&self.task)?;
         visit.call(&self.send)?;
+        if let Some((buffer, otherwise)) = &self.reception {
+            visit.call(buffer)?;
+            visit.call(otherwise)?;
+        }
         for condition in self.before.iter().chain(&self.after) {
             visit.call(&condition.object)?;
         }
@@ -259,6 +285,7 @@ impl Responder {
 
     fn __clear__(&mut self) {
         self.outcome = None;
+        self.reception = None;
     }
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
 from .rows import RowEncoder
@@ -54,6 +55,13 @@ class Responder(Protocol):
         Raises:
             BaseException: whatever the function, its coroutine or ``send`` raised.
         """
+
+    def receive_from(self, buffer: bytearray, otherwise: Callable[[Any, int], object]) -> None:
+        """Have :meth:`receive` look into ``buffer``, and call ``otherwise`` with what it found there."""
+
+    def receive(self, size: int) -> None:
+        """Answer the first ``size`` bytes of the buffer. Where the answer is not sent, ``otherwise`` gets what :meth:`answer` returned, or
+        the exception that it raised, and ``size``."""
 
     def answer_batch(
         self,

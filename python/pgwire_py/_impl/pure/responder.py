@@ -35,6 +35,7 @@ class Responder:
         "_outcome",
         "_plans",
         "_query_class",
+        "_reception",
         "_result_class",
         "_send",
         "_session",
@@ -75,6 +76,21 @@ class Responder:
         """What it returned then; taking it leaves nothing begun."""
         outcome, self._outcome = self._outcome, _NOTHING
         return None if outcome is _NOTHING else outcome
+
+    def receive_from(self, buffer: bytearray, otherwise: Callable[[Any, int], object]) -> None:
+        """Say where bytes come, and what else is to be done with them."""
+        self._reception = buffer, otherwise
+
+    def receive(self, size: int) -> None:
+        """Answer what has come."""
+        buffer, otherwise = self._reception
+        answer: Any
+        try:
+            answer = self.answer(buffer, size)
+        except BaseException as error:
+            answer = error
+        if answer is not True:
+            otherwise(answer, size)
 
     def answer(self, data: bytes | bytearray, size: int = -1) -> bytes | Batch | Literal[True] | None:
         """Answer a Query, or say what batch it is."""
