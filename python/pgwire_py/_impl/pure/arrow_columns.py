@@ -104,9 +104,7 @@ def _read_items(item: Column, data: bytes) -> list[Any]:
 
 def _check_dimensions(dimensions: int) -> None:
     if dimensions > 1:
-        raise BadValue(
-            "0A000", f"an array of {dimensions} dimensions is no Arrow list; read it as text instead"
-        )
+        raise BadValue("0A000", f"an array of {dimensions} dimensions is no Arrow list; read it as text instead")
 
 
 def _struct(name: str, columns: list[Column]) -> Column:
@@ -243,7 +241,9 @@ def _packed(layout: str) -> Callable[[Sequence[Any]], Arrays]:
 
 def _integers(size: int) -> Callable[[Sequence[Any]], Arrays]:
     def build(values: Sequence[Any]) -> Arrays:
-        return _arrays(values, [b"".join((value or 0).to_bytes(size, sys.byteorder, signed=True) for value in values)], [])
+        return _arrays(
+            values, [b"".join((value or 0).to_bytes(size, sys.byteorder, signed=True) for value in values)], []
+        )
 
     return build
 

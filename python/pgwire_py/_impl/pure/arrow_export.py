@@ -105,12 +105,13 @@ def fill_schema(schema: Any, fmt: str, name: str, extension: bytes, children: tu
         fill_schema(child, column.format, column.name, column.extension, column.children, _NULLABLE)
     pointers = (POINTER(ArrowSchema) * len(made))(*map(ctypes.pointer, made))
     metadata = _metadata(extension) if extension else None
-    schema.format, schema.name = fmt.encode(), name.encode()
+    texts = fmt.encode(), name.encode()
+    schema.format, schema.name = texts
     schema.metadata = ctypes.cast(metadata, c_void_p) if metadata is not None else None
     schema.flags, schema.n_children = flags, len(made)
     schema.children = ctypes.cast(pointers, POINTER(POINTER(ArrowSchema)))
     schema.dictionary, schema.release = None, _release_schema
-    _keep(schema, made, pointers, metadata, schema.format, schema.name)
+    _keep(schema, made, pointers, metadata, texts)
 
 
 def _metadata(extension: bytes) -> Any:
