@@ -384,6 +384,13 @@ impl Data {
                 }
                 _ => false,
             },
+            Data::Time(values) => match bytes.try_into().map(i64::from_be_bytes) {
+                Ok(micros @ 0..=datetime::MICROS_PER_DAY) => {
+                    values.push(micros);
+                    true
+                }
+                _ => false,
+            },
             Data::Uuid(values) => {
                 let fits = bytes.len() == 16;
                 if fits {
