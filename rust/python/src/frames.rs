@@ -141,7 +141,7 @@ impl FrameDecoder {
                     frames.flush()?;
                     let bytes = match joined {
                         None => body,
-                        Some(tag) => whole(tag, &body),
+                        Some(tag) => whole(tag, &body).into(),
                     };
                     let view = PyMemoryView::from(&buffers::give(py, bytes)?)?;
                     let tag = self::tag(py, frame.tag)?;
