@@ -60,7 +60,7 @@ def read_lines(path: str | os.PathLike[str]) -> list[Line]:
 
 def split_line(text: str, where: str = "") -> Line | None:
     """One line that stands in no file, and so includes none; None for an empty one."""
-    fields = tuple(tuple(field) for field in _fields(text))
+    fields = tuple(tuple(field) for field in _fields(text.rstrip("\r\n")))
     return Line(fields, where) if fields else None
 
 

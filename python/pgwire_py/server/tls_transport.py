@@ -84,10 +84,10 @@ class TlsTransport(asyncio.Protocol):
     def _received(self) -> None:
         if self._handshake is not None and not self._shake():
             return
-        incoming, tls, read = self._incoming, self.tls, self._read
+        incoming, read = self._incoming, self._read
         protocol = self._protocol
         try:
-            while protocol is not None and (incoming.pending or tls.pending()):
+            while protocol is not None and incoming.pending:  # a read takes a whole record: nothing is left behind one
                 data = read(RECORD)
                 if not data:
                     self._ended()
