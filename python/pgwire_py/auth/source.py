@@ -39,6 +39,9 @@ class AuthSource(ABC):
     async def verifier(self, user: str, database: str) -> Verifier | None:
         """The verifier of ``user`` for ``database``, or None where there is no such user (who then gets a mock one)."""
 
+    async def close(self) -> None:
+        """Free what the source holds; called when the server closes."""
+
     def mock(self, user: str, secret: bytes) -> Verifier:
         """The verifier of a user who does not exist; no password fits."""
         return Md5Verifier.mock(user, secret) if self.md5 else ScramVerifier.mock(user, secret, self.iterations)
