@@ -16,6 +16,7 @@ from pgwire_py import _impl
 from pgwire_py.auth import AuthSource, HostBasedRules, ScramVerifier, UsersFunction, md5_password
 from pgwire_py.engines.sqlite import SqliteEngine
 from pgwire_py.server.sql_users import SqlUsers
+from tests.support import DUCKDB
 from tests.support.hosted import LOOPS, Hosted, hosted
 from tests.support.login import Login
 
@@ -67,6 +68,31 @@ def test_users_in_a_table(table: Path, new_loop: Callable[[], Any], caplog: pyte
         assert outcome(it, "ada", PASSWORD) == "in"
     assert "more than one row" in caplog.text
     assert PASSWORD not in caplog.text
+
+
+@pytest.mark.skipif(not DUCKDB, reason="DuckDB 2 is not made for this Python")
+def test_users_in_a_duckdb_table(tmp_path: Path) -> None:
+    import duckdb
+
+    from pgwire_py.engines.duckdb import DuckDBEngine
+
+    path = tmp_path / "app.duckdb"
+    with duckdb.connect(path) as connection:
+        connection.execute("create table account (name text, secret text)")
+        rows = [("ada", SCRAM.format()), ("null", None), ("odd", "lovelace"), ("twice", "x"), ("twice", "x")]
+        connection.executemany("insert into account values (?, ?)", rows)
+    engine = DuckDBEngine(path)
+    with hosted(
+        engine, auth=SqlUsers(engine, "select secret from account where name = $1", iterations=ITERATIONS)
+    ) as it:
+        users = ("ada", "null", "eve", "odd", "twice")
+        assert [outcome(it, user, PASSWORD) for user in users] == [
+            "in",
+            'password authentication failed for user "null"',
+            'password authentication failed for user "eve"',
+            "the users cannot be looked up",
+            "the users cannot be looked up",
+        ]
 
 
 def test_a_query_that_fails(table: Path) -> None:

@@ -7,7 +7,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from .._impl import split_statements
+from .._impl import ArrowEncoder, BackendDecoder, split_statements
 from ..auth import DEFAULT_ITERATIONS, AuthSource, Verifier, parse_verifier
 from ..engines.base import Engine, EngineSession
 from ..errors import PostgresError
@@ -86,12 +86,12 @@ class SqlUsers(AuthSource):
         description = session.describe(self._statement, (TEXT,))
         result = session.execute(self._statement, (user,), description)
         try:
-            rows = result.fetch(2)
+            values = _arrow_values(result.arrow) if result.arrow is not None else [row[0] for row in result.fetch(2)]
         finally:
             result.close()
-        if len(rows) > 1:
+        if len(values) > 1:
             raise ValueError("the users' query returned more than one row")
-        value = rows[0][0] if rows else None
+        value = values[0] if values else None
         if value is not None and not isinstance(value, str):
             raise ValueError("the users' query did not return text")
         return value
@@ -102,3 +102,9 @@ class SqlUsers(AuthSource):
         if session is not None:
             await asyncio.get_running_loop().run_in_executor(self._thread, session.close)
         self._thread.shutdown(wait=False)
+
+
+def _arrow_values(stream: object) -> list[object]:
+    """The first column of the first rows of an Arrow stream, as text."""
+    rows, _, _ = ArrowEncoder(stream, ()).encode(2, 1 << 20)
+    return [None if row.values[0] is None else row.values[0].decode() for row in BackendDecoder().feed(rows)]
