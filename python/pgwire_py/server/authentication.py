@@ -189,14 +189,15 @@ class _Login:
         await asyncio.sleep(0)  # the AuthSource is a user's code: it sees a task of its own
         found = await users.verifier(self._user, self._client.database)
         mock = users.mock(self._user, secret)  # made for everybody: it takes time
-        scram_mock = ScramVerifier.mock(self._user, secret, users.iterations)
         verifier = found or mock
         if self._rule.method == "password":
             await self._clear_text(verifier)
         elif self._rule.method == "md5" and isinstance(verifier, Md5Verifier):
             await self._md5(verifier)
+        elif isinstance(verifier, ScramVerifier):
+            await self._scram(verifier)
         else:  # an MD5 password does not serve SCRAM: as in PostgreSQL no password is right then
-            await self._scram(verifier if isinstance(verifier, ScramVerifier) else scram_mock)
+            await self._scram(ScramVerifier.mock(self._user, secret, users.iterations))
 
     async def _clear_text(self, verifier: Verifier) -> None:
         self._connection.send(m.AuthenticationCleartextPassword())

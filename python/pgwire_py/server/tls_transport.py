@@ -19,6 +19,9 @@ __all__ = ["BufferedTlsTransport", "TlsTransport"]
 RECORD: Final = 16 * 1024
 """Bytes of the longest record's content (RFC 8446 §5.1)."""
 
+SHORT_RECORD: Final = 2 * 1024
+"""Bytes that are read first: most records are short, and memory for a long one costs time."""
+
 
 class TlsTransport(asyncio.Protocol):
     """The protocol of the socket's transport, and the transport of the protocol above.
@@ -86,12 +89,18 @@ class TlsTransport(asyncio.Protocol):
             return
         incoming, read = self._incoming, self._read
         protocol = self._protocol
+        size = SHORT_RECORD
+        more = incoming.pending > 0
         try:
-            while protocol is not None and incoming.pending:  # a read takes a whole record: nothing is left behind one
-                data = read(RECORD)
+            while more and protocol is not None:
+                data = read(size)
                 if not data:
                     self._ended()
                     return
+                if len(data) < size:
+                    more = incoming.pending > 0
+                else:  # the rest of a record, perhaps
+                    size = RECORD
                 protocol.data_received(data)
                 if self._lost:
                     return
