@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import socket
 import sqlite3
+import struct
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +24,7 @@ from pgwire_py.server.sql_users import SqlUsers
 from tests.support import DUCKDB
 from tests.support.hosted import LOOPS, Hosted, hosted
 from tests.support.login import Login
+from tests.support.raw import startup
 
 PASSWORD = "lovelace"
 ITERATIONS = 1234
@@ -156,6 +162,32 @@ def test_no_secret_is_logged(user: str, database: str, caplog: pytest.LogCapture
         shown = caplog.text + repr(it.server.authentication.rules) + repr(users)
     for secret in (password, SCRAM.format(), SCRAM.stored_key.hex(), md5_password(PASSWORD, "old")):
         assert secret not in shown
+
+
+@pytest.mark.parametrize("new_loop", LOOPS.values(), ids=LOOPS)
+def test_a_client_that_leaves_while_he_is_looked_up(
+    new_loop: Callable[[], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    asked, gone = threading.Event(), threading.Event()
+
+    async def slow(user: str, database: str) -> str | None:
+        asked.set()
+        await asyncio.get_running_loop().run_in_executor(None, gone.wait, 20)
+        return SCRAM.format()
+
+    with hosted(answer, new_loop, auth=UsersFunction(slow)) as it:
+        with it.connect() as client:
+            client.send(startup({"user": "ada", "database": "app"}))
+            assert asked.wait(20)
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # vanishes
+        deadline = time.monotonic() + 20
+        while it.ask(lambda: len(it.server._protocols)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        gone.set()
+        assert outcome(it, "ada", PASSWORD) == "in"
+    assert "Traceback" not in caplog.text
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def test_a_source_that_fails_lets_nobody_in() -> None:

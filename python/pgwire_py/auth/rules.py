@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final
+from typing import Final, cast
 
 from .interfaces import Network, interfaces
 from .lines import Line, Token, read_lines, split_line
@@ -211,8 +211,8 @@ class HostRule:
         """Whether the rule is about this connection."""
         return (
             self._fits_channel(client)
-            and any(_is_database(token, client, groups) for token in _tokens(self.databases))
-            and any(_is_user(token, client.user, groups) for token in _tokens(self.users))
+            and any(_is_database(token, client, groups) for token in cast("tuple[Token, ...]", self.databases))
+            and any(_is_user(token, client.user, groups) for token in cast("tuple[Token, ...]", self.users))
         )
 
     def _fits_channel(self, client: ClientInfo) -> bool:

@@ -197,6 +197,9 @@ class ServerProtocol(asyncio.Protocol):
         except startup.ClientLeft as error:
             log.info("start-up ended: %s", error)
         except Exception as error:
+            if self.lost:  # what was to be sent next could not be
+                log.info("start-up ended: the client left")
+                return
             log.exception("start-up failed")
             self.connection.send(ErrorResponse(internal_error(error, "FATAL").response_fields()))
         if self.session is None:
