@@ -178,6 +178,9 @@ TARGETS: tuple[Target, ...] = (
     ratio_target("rows, 8 clients, Arrow / PostgreSQL", 2, "rows-c8", f"{OURS} Arrow", "postgres"),
     ratio_target("DuckDB engine, 8 clients / PostgreSQL", 1, "duckdb-c8", "native-duckdb", "postgres"),
     ratio_target("logins, trust / pgwire (Rust, 1 thread)", 1, "logins", OURS, "pgwire-rust-1"),
+    ratio_target("logins, SCRAM / pgwire (Rust, 1 thread)", 1, "scram-logins", "secure-uvloop", "secure-rust-1"),
+    ratio_target("SELECT 1, TLS / plain, 16 clients", 0.6, "tls", "secure-uvloop TLS", "secure-uvloop plain"),
+    ratio_target("SELECT 1, TLS, 16 clients / PostgreSQL", 1, "tls", "secure-uvloop TLS", "secure-postgres TLS"),
     Target("idle connection", 12, lambda results: results.value("idle", OURS), "kB", at_most=True),
     Target("stream to a slow reader, Python", 32, lambda results: results.value("stream", OURS), "MB", at_most=True),
     Target(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from ..connection import BackendConnection
 from ..errors import PostgresError
@@ -15,8 +15,11 @@ from . import startup
 from .eager import Runner
 from .session import internal_error, shutdown_error
 from .short import ShortAnswers
+from .tls_transport import BufferedTlsTransport, TlsTransport
 
 if TYPE_CHECKING:
+    import ssl
+
     from .server import Server
     from .session import Session
 
@@ -43,7 +46,6 @@ class ServerProtocol(asyncio.Protocol):
     __slots__ = (
         "_drained",
         "_eof",
-        "_handshaking",
         "_more",
         "_reading_paused",
         "_runner",
@@ -57,16 +59,19 @@ class ServerProtocol(asyncio.Protocol):
         "session",
     )
 
+    tls_class: ClassVar[type[TlsTransport]] = TlsTransport
+
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.connection = BackendConnection(max_message_length=server.max_message_length)
+        self.connection = BackendConnection(
+            max_message_length=server.max_message_length, direct_tls=server.tls is not None
+        )
         self.session: Session | None = None
         self._short: ShortAnswers | None = None
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.Transport | TlsTransport | None = None
         self._runner = Runner(server.loop, self.flush, self.abort)
         self._drained: asyncio.Future[None] | None = None
         self._more: asyncio.Future[None] | None = None
-        self._handshaking = False
         self._waiting = 0
         self._reading_paused = False
         self._eof = False
@@ -114,7 +119,8 @@ class ServerProtocol(asyncio.Protocol):
             elif self._waiting > MAX_WAITING or self.connection.pending > MAX_PENDING:
                 self._pause_reading()
             return
-        self._begin(self.connection.receive_event(data))
+        self.connection.receive_data(data)
+        self._begin(self.connection.next_event())
 
     def _go_short(self) -> None:
         """From now on statements are answered the short way where that can be."""
@@ -199,6 +205,9 @@ class ServerProtocol(asyncio.Protocol):
         except startup.ClientLeft as error:
             log.info("start-up ended: %s", error)
         except Exception as error:
+            if self.lost:  # what was to be sent next could not be
+                log.info("start-up ended: the client left")
+                return
             log.exception("start-up failed")
             self.connection.send(ErrorResponse(internal_error(error, "FATAL").response_fields()))
         if self.session is None:
@@ -222,28 +231,21 @@ class ServerProtocol(asyncio.Protocol):
                 self._more = None
         return event
 
-    async def start_tls(self) -> None:
-        """Go on with TLS on the same socket; raises ClientLeft where the handshake fails."""
-        assert self._transport is not None
-        assert self.server.ssl_context is not None
+    async def start_tls(self, received: bytes = b"") -> ssl.SSLObject:
+        """Go on with TLS on the same socket; ``received`` are its bytes that came already.
+
+        Raises:
+            ClientLeft: the handshake failed.
+        """
+        assert self.server.tls is not None
         self.flush()
-        self._handshaking = True
-        try:
-            transport = await self.server.loop.start_tls(
-                self._transport,
-                self,
-                self.server.ssl_context,
-                server_side=True,
-                ssl_handshake_timeout=self.server.startup_timeout,
-            )
-        except OSError as error:
-            raise startup.ClientLeft(f"the TLS handshake failed: {error}") from error
-        finally:
-            self._handshaking = False
-        if transport is None:
-            raise startup.ClientLeft("the client closed the connection during the TLS handshake")
+        transport = self.tls_class(self, cast(asyncio.Transport, self._transport), self.server.tls.context)
         self._transport = transport
-        self._transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
+        try:
+            await transport.handshake(received)
+        except OSError as error:
+            raise startup.ClientLeft(f"the TLS handshake failed: {error}") from None
+        return transport.tls
 
     @property
     def local(self) -> bool:
@@ -251,9 +253,15 @@ class ServerProtocol(asyncio.Protocol):
         return self._transport is not None and not isinstance(self._transport.get_extra_info("peername"), tuple)
 
     @property
-    def encrypted(self) -> bool:
-        """Whether TLS is in use."""
-        return self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
+    def address(self) -> str | None:
+        """The client's IP address; None for a Unix-domain socket."""
+        peer = None if self._transport is None else self._transport.get_extra_info("peername")
+        return str(peer[0]) if isinstance(peer, tuple) else None
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """What speaks TLS; None where the connection is not encrypted."""
+        return self._transport.tls if isinstance(self._transport, TlsTransport) else None
 
     def flush(self) -> None:
         """Write what is queued; called whenever the session's work pauses or ends."""
@@ -300,9 +308,6 @@ class ServerProtocol(asyncio.Protocol):
 
     def close(self) -> None:
         """Write what is queued, then close."""
-        if self._handshaking:
-            self.abort()
-            return
         self.connection.close()
         if self._transport is not None and not self._transport.is_closing():
             self._write_out()
@@ -313,8 +318,6 @@ class ServerProtocol(asyncio.Protocol):
         self.connection.close()
         if self._transport is not None:
             self._transport.abort()
-        if self._handshaking:  # TLS that is being set up does not tell its protocol that the connection is gone
-            self.connection_lost(None)
 
     def too_slow(self) -> None:
         """The deadline for logging in has passed."""
@@ -335,6 +338,7 @@ class BufferedServerProtocol(ServerProtocol, asyncio.BufferedProtocol):
     __slots__ = ("buffer_updated",)
 
     buffer_updated: Callable[[int], None]  # type: ignore[assignment]
+    tls_class = BufferedTlsTransport
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)

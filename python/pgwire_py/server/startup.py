@@ -16,9 +16,11 @@ from ..errors import (
     TooManyConnections,
     postgres_error,
 )
+from ..events import DirectTLS
 from .authentication import ClientLeft, authenticate
 from .session import Session
 from .settings import Settings
+from .tls import ALPN
 
 if TYPE_CHECKING:
     from .protocol import ServerProtocol
@@ -116,7 +118,11 @@ async def _startup_message(protocol: ServerProtocol, first: Any) -> m.StartupMes
         if type(event) in asked:
             raise FeatureNotSupported(f"{type(event).__name__} was already answered on this connection")
         asked.add(type(event))
-        if isinstance(event, m.SSLRequest) and protocol.server.ssl_context is not None and not protocol.encrypted:
+        if isinstance(event, DirectTLS) and protocol.server.tls is not None:
+            tls = await protocol.start_tls(event.data)
+            if tls.selected_alpn_protocol() != ALPN:  # Protocol 55.2.10: the client must mean PostgreSQL
+                raise ClientLeft("direct TLS without the ALPN protocol postgresql")
+        elif isinstance(event, m.SSLRequest) and protocol.server.tls is not None and protocol.tls is None:
             if connection.buffered or connection.pending:
                 raise ProtocolViolation(
                     "received unencrypted data after SSL request",
