@@ -11,19 +11,21 @@ Step = str | bytes
 
 
 def shown(message: Message) -> str:
-    """What servers are compared by: also the text of errors and notices and the channel and payload of notifications."""
+    """What servers are compared by: also the text of errors and notices, the channel and payload of notifications."""
     if message.tag in "EN":
         fields = message.fields
-        return " ".join([str(message), *(f"{code}={fields[code]}" for code in "MDH" if code in fields)])
+        codes = "M" if fields["C"] == "42P01" else "MDHP"  # each engine has more to say of a table that does not exist
+        return " ".join([str(message), *(f"{code}={fields[code]}" for code in codes if code in fields)])
     if message.tag == "A":
-        return f"A {message.body[4:-1].decode().replace(chr(0), ' ')}"
+        channel, payload = message.body[4:-1].decode().split("\0")
+        return f"A {channel} {payload}"
     if message.tag == "T":
         return f"T {[(name, code) for name, _, code in message.columns]}"
     return str(message)
 
 
 def answers(client: RawClient, steps: Sequence[Step]) -> list[str]:
-    """Every answer to every step."""
+    """Every answer to every step, each step before its own."""
     found: list[str] = []
     for step in steps:
         client.send(query(step) if isinstance(step, str) else step)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import oids
@@ -19,6 +20,7 @@ from ..errors import (
     DuplicatePreparedStatement,
     FeatureNotSupported,
     InvalidSQLStatementName,
+    NumericValueOutOfRange,
     PostgresError,
     ProgramLimitExceeded,
     SQLSyntaxError,
@@ -169,8 +171,8 @@ def inner_plan(session: Session, plan: Plan, body: str, offset: int) -> Plan:
 
 async def _prepare(session: Session, plan: Plan, command: c.Prepare, how: c.Invocation) -> Source:
     add_statement(session, command.name)
+    types = tuple(_type(session, plan, name, offset) for name, offset in command.types)
     inner = inner_plan(session, plan, command.body, command.offset)
-    types = tuple(_type(name) for name in command.types)
     statement = SQLStatement(inner, declared_types(types, max(len(types), inner.parameters)), command.text)
     if session.execution.describes(inner):
         await describe_statement(session, statement)
@@ -178,10 +180,11 @@ async def _prepare(session: Session, plan: Plan, command: c.Prepare, how: c.Invo
     return Source(None, None, command.tag)
 
 
-def _type(name: str) -> int:
+def _type(session: Session, plan: Plan, name: str, offset: int) -> int:
     oid = type_oid_of_name(name)
     if oid is None:
-        raise UndefinedObject(f'type "{name.lower()[:64]}" does not exist')
+        session.offset = plan.statement.start + offset
+        raise UndefinedObject(f'type "{name.lower()[:64]}" does not exist', position=1)
     return oid
 
 
@@ -253,9 +256,10 @@ class _Executed(CommandSource):
 async def _value(session: Session, plan: Plan, number: int, text: str, offset: int, oid: int) -> object:
     """The value of an argument: constants here, other expressions in the engine; then as an assignment to the type ``oid`` takes it."""
     tokens = tokenize(text)
-    if any(token.kind == "word" and token.value == "select" for token in tokens):
-        raise FeatureNotSupported("cannot use subquery in EXECUTE parameter")
     session.offset = plan.statement.start + offset
+    for before, token in pairwise(tokens):
+        if token.kind == "word" and token.value == "select":
+            raise FeatureNotSupported("cannot use subquery in EXECUTE parameter", position=before.start + 1)
     constant = _constant(tokens) or _expression(text)
     if constant is None:
         constant = await _evaluated(session, text)
@@ -273,6 +277,8 @@ async def _value(session: Session, plan: Plan, number: int, text: str, offset: i
     try:
         return decode_values((oid,), (0,), (value.encode(),))[0]
     except PostgresError as error:
+        if found in _NUMBERS and error.sqlstate == "22003":
+            raise NumericValueOutOfRange(f"{type_output(oid)} out of range") from error
         error.fields["position"] = "1"
         raise
 

@@ -42,10 +42,10 @@ class Invocation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prepare(Command):
-    """PREPARE name (types) AS body; ``offset`` is where the body begins in ``text``, the whole statement."""
+    """PREPARE name (types) AS body: texts, and where they begin in ``text``, the whole statement."""
 
     name: str = ""
-    types: tuple[str, ...] = ()
+    types: tuple[tuple[str, int], ...] = ()
     body: str = ""
     offset: int = 0
     text: str = ""
@@ -125,31 +125,31 @@ def _body(tokens: Tokens, allowed: tuple[str, ...]) -> tuple[str, int]:
     return tokens.rest()
 
 
+def _listed(tokens: Tokens) -> tuple[tuple[str, int], ...]:
+    """The texts and offsets of a list in parentheses, where there is one."""
+    found: list[tuple[str, int]] = []
+    if tokens.operator("("):
+        closing = ","
+        while closing == ",":
+            text, offset, closing = tokens.until(",", ")")
+            found.append((text, offset))
+    return tuple(found)
+
+
 def _prepare(tokens: Tokens) -> Command | None:
     name = tokens.identifier()
     token = tokens.peek()
     if name == "transaction" and token is not None and token.kind == "string":
         raise FeatureNotSupported("two-phase commit is not supported")
-    types: list[str] = []
-    if tokens.operator("("):
-        closing = ","
-        while closing == ",":
-            text, _, closing = tokens.until(",", ")")
-            types.append(text)
+    types = _listed(tokens)
     tokens.words("as")
     body, offset = _body(tokens, _PREPARABLE)
-    return Prepare("PREPARE", clipped(name), tuple(types), body, offset, tokens.text)
+    return Prepare("PREPARE", clipped(name), types, body, offset, tokens.text)
 
 
 def _execute(tokens: Tokens) -> Command | None:
     name = tokens.identifier()
-    arguments: list[tuple[str, int]] = []
-    if tokens.operator("("):
-        closing = ","
-        while closing == ",":
-            text, offset, closing = tokens.until(",", ")")
-            arguments.append((text, offset))
-    return Execute("EXECUTE", clipped(name), tuple(arguments))
+    return Execute("EXECUTE", clipped(name), _listed(tokens))
 
 
 def _declare(tokens: Tokens) -> Command | None:
