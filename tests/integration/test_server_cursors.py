@@ -13,19 +13,17 @@ from psycopg import errors
 from tests.support.postgres import Programs, running_cluster
 from tests.support.targets import Target
 
-ROWS = 2_500
+ROWS = 1_250
 
 
 @pytest.fixture
-def numbers(target: Target, table: str) -> Iterator[str]:
+def numbers(target: Target, table: str) -> str:
     """A table of 1 to ROWS with a word and half of the number each."""
     with psycopg.connect(target.dsn, autocommit=True) as connection:
         connection.execute(f"create table {table} (n int4 primary key, word text, half float8)")
-        with connection.transaction(), connection.cursor() as cursor:
-            rows = [(n, f"word {n}", n / 2) for n in range(1, ROWS + 1)]
-            cursor.executemany(f"insert into {table} values (%s, %s, %s)", rows)
-        yield table
-        connection.execute(f"drop table {table}")
+        rows = ", ".join(f"({n}, 'word {n}', {n / 2})" for n in range(1, ROWS + 1))
+        connection.execute(f"insert into {table} values {rows}")
+    return table
 
 
 @pytest.fixture
@@ -99,8 +97,8 @@ def test_stream_results(target: Target, numbers: str) -> None:
             sa.text(f"select n, word from {numbers} where n <= :last order by n"), {"last": 1_000}
         )
         assert [row.n for row in result] == list(range(1, 1_001))
-        parts = connection.execution_options(yield_per=300).execute(sa.text(f"select n from {numbers}")).partitions()
-        assert [len(part) for part in parts] == [300] * 8 + [100]
+        result = connection.execute(sa.text(f"select n from {numbers}"))
+        assert [len(part) for part in result.partitions(300)] == [300] * 4 + [50]
     engine.dispose()
 
 
@@ -143,10 +141,9 @@ def foreign(wrapper: psycopg.Connection, our_target: Target, table: str) -> Iter
     with psycopg.connect(our_target.dsn, autocommit=True) as connection:
         connection.execute(f"create table {item} (id int4 primary key, word text, price float8, made timestamp)")
         connection.execute(f"create table {owner} (id int4 primary key, item int4)")
-        with connection.transaction(), connection.cursor() as cursor:
-            rows = [(n, f"word {n}", n / 2, "2024-02-29 12:00:00") for n in range(1, 1_001)]
-            cursor.executemany(f"insert into {item} values (%s, %s, %s, %s)", rows)
-            cursor.executemany(f"insert into {owner} values (%s, %s)", [(1, 10), (2, 20), (3, 10)])
+        rows = ", ".join(f"({n}, 'word {n}', {n / 2}, '2024-02-29 12:00:00')" for n in range(1, 1_001))
+        connection.execute(f"insert into {item} values {rows}")
+        connection.execute(f"insert into {owner} values (1, 10), (2, 20), (3, 10)")
         options = f"host '{our_target.host}', port '{our_target.port}', dbname '{our_target.dbname}'"
         wrapper.execute(f"create server {table} foreign data wrapper postgres_fdw options ({options})")
         wrapper.execute(
@@ -158,8 +155,6 @@ def foreign(wrapper: psycopg.Connection, our_target: Target, table: str) -> Iter
             wrapper.execute(f"alter foreign table {table}.{imported} rename to {name}")
         yield table
         wrapper.execute(f"drop server {table} cascade")
-        connection.execute(f"drop table {item}")
-        connection.execute(f"drop table {owner}")
 
 
 def test_foreign_select(wrapper: psycopg.Connection, foreign: str) -> None:
@@ -199,7 +194,7 @@ def test_foreign_writes(wrapper: psycopg.Connection, foreign: str) -> None:
     assert wrapper.execute(f"delete from {foreign}.item where id >= 3000").statusmessage == "DELETE 11"
     with pytest.raises(errors.UniqueViolation):
         wrapper.execute(f"insert into {foreign}.item values (1)")
-    with pytest.raises(errors.DivisionByZero), wrapper.transaction():
-        wrapper.execute(f"delete from {foreign}.item")
-        wrapper.execute("select 1 / 0")
+    wrapper.execute("begin")
+    wrapper.execute(f"delete from {foreign}.item")
+    wrapper.execute("rollback")
     assert wrapper.execute(f"select count(*) from {foreign}.item").fetchone() == (1_001,)
