@@ -7,7 +7,7 @@ must not show in a cursor that is open. Positions move as in PostgreSQL's pquery
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
@@ -68,6 +68,7 @@ class CursorSource(Source):
     ``position`` counts as PostgreSQL's portalPos: the row that the cursor is on, from 1; 0 before the first; the last one's behind it.
 
     Args:
+        session: whose portal it is.
         inner: the rows as the engine gives them.
         scroll: whether it can go back; None: while what was read is no more than MAX_UNASKED.
 
@@ -75,10 +76,11 @@ class CursorSource(Source):
         failed: a FETCH ended in an error: no other can follow.
     """
 
-    __slots__ = ("_at_end", "_at_start", "_inner", "_position", "_store", "failed", "scroll")
+    __slots__ = ("_at_end", "_at_start", "_inner", "_position", "_session", "_store", "failed", "scroll")
 
-    def __init__(self, inner: Source, scroll: bool | None) -> None:
+    def __init__(self, session: Session, inner: Source, scroll: bool | None) -> None:
         super().__init__(inner.shape, inner.affected, inner.tag)
+        self._session = session
         self._inner: Source | None = inner
         self._store: RowStore | None = None
         self._position = 0
@@ -146,6 +148,10 @@ class CursorSource(Source):
             )
         store.append(data, rows)
 
+    async def pause(self) -> None:
+        """Between two pieces of a way that gives the client nothing."""
+        await self._session.pause()
+
     async def settle(self) -> None:
         """Put the rest of the rows aside: nothing is read of the engine any more."""
         while self._inner is not None:
@@ -154,6 +160,7 @@ class CursorSource(Source):
                 store = self._store = RowStore(self._position)
             data, rows, _ = await self._take(0)
             self._put(store, data, rows)
+            await self.pause()
 
     # -- moving ------------------------------------------------------------------------------------------------------
 
@@ -204,7 +211,7 @@ class CursorSource(Source):
     async def _pass(self, forward: bool, count: int | None) -> None:
         if count is None or count > 0:
             async for _ in self._select(forward, count):
-                pass
+                await self.pause()
 
     def _rewind(self) -> None:
         if self._at_start and not self._at_end:
@@ -286,6 +293,7 @@ class _Fetched(CommandSource):
         passed = 0
         while (piece := await self._next()) is not None:
             passed += piece[1]
+            await self._cursor.pause()
         self.tag = f"MOVE {passed}"
 
     async def start(self) -> None:
@@ -365,7 +373,7 @@ async def _declare(session: Session, plan: Plan, command: c.Declare, how: c.Invo
     if source.shape is None:
         source.close()
         raise postgres_error("42P11", "DECLARE CURSOR needs a statement that returns rows")
-    portal.source = CursorSource(source, command.scroll)
+    portal.source = CursorSource(session, source, command.scroll)
     portal.level = len(transaction.savepoints)
     session.portals[command.name] = portal
     if not transaction.open:
@@ -409,7 +417,7 @@ async def _moving(session: Session, name: str, portal: Portal) -> CursorSource:
         source = portal.open(outcome)
     if source.shape is None:
         raise ObjectNotInPrerequisiteState("FETCH works on the portal of a query only")
-    portal.source = moving = CursorSource(source, False)
+    portal.source = moving = CursorSource(session, source, False)
     return moving
 
 
@@ -434,9 +442,11 @@ RUN: Final[dict[type, Callable[[Session, Plan, Any, c.Invocation], Awaitable[Sou
 async def hold(session: Session) -> None:
     """The transaction is about to be committed: cursors WITH HOLD that it made are read to their end and live on."""
     for portal in list(session.portals.values()):
-        if isinstance(portal, Cursor) and portal.holds and portal.level >= 0:
-            if isinstance(portal.source, CursorSource):
-                await portal.source.settle()
+        source = portal.source
+        if not isinstance(portal, Cursor) or not portal.holds or portal.level < 0:
+            continue
+        if isinstance(source, CursorSource) and not source.failed:
+            await source.settle()
             portal.level = -1
 
 
@@ -447,14 +457,14 @@ async def settle(session: Session) -> None:
         if source is None or source.shape is None or portal.done:
             continue
         if not isinstance(source, CursorSource):
-            source = portal.source = CursorSource(source, False)
+            source = portal.source = CursorSource(session, source, False)
         await source.settle()
 
 
-def cursor_rows(session: Session) -> list[dict[str, object]]:
-    """The rows of ``pg_cursors``."""
+def cursor_rows(portals: Mapping[str, Portal]) -> list[dict[str, object]]:
+    """The rows of ``pg_cursors`` for a session's portals."""
     rows: list[dict[str, object]] = []
-    for name, portal in session.portals.items():
+    for name, portal in portals.items():
         plan = portal.statement.plan
         cursor = portal if isinstance(portal, Cursor) else None
         scroll = isinstance(portal.source, CursorSource) and portal.source.scroll is not False

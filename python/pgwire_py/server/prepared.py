@@ -5,7 +5,7 @@ Also what Parse and Describe tell of statements, for a command of the session la
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from itertools import pairwise
@@ -83,10 +83,10 @@ def find_statement(session: Session, name: str) -> PreparedStatement:
     return statement
 
 
-def statement_rows(session: Session) -> list[dict[str, object]]:
-    """The rows of ``pg_prepared_statements``."""
+def statement_rows(statements: Mapping[str, PreparedStatement]) -> list[dict[str, object]]:
+    """The rows of ``pg_prepared_statements`` for a session's statements."""
     rows: list[dict[str, object]] = []
-    for name, statement in session.statements.items():
+    for name, statement in statements.items():
         if not name or statement.plan is None:
             continue
         types = statement.declared if statement.description is None else statement.description.parameter_types

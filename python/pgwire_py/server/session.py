@@ -30,6 +30,7 @@ from .notifications import SessionNotifications
 from .plans import Plan
 from .portals import Portal, PreparedStatement
 from .results import Source
+from .services import SessionServices
 from .session_commands import Declare, Invocation, Listen, Notify, Unlisten
 from .settings import Settings
 from .tags import command_complete, command_tag
@@ -49,12 +50,6 @@ FLUSH_EVERY: Final = 32
 MAX_ERROR_TEXT: Final = 64 * 1024
 """Characters of an unforeseen exception's text that a client is told."""
 
-_SEVERITIES: Final = {
-    name: rank
-    for rank, name in enumerate(("DEBUG5", "DEBUG4", "DEBUG3", "DEBUG2", "DEBUG1", "LOG", "NOTICE", "WARNING", "ERROR"))
-} | {"DEBUG": 3, "INFO": 9}
-"""What a notice must reach to pass ``client_min_messages`` (PostgreSQL 20.8); INFO always does."""
-
 _SELECT_TAGS: Final = {count: command_complete(f"SELECT {count}") for count in range(16)}
 _RUN: Final = {**prepared.RUN, **cursors.RUN, **notifications.RUN}
 _SCOPED: Final = (
@@ -70,7 +65,7 @@ _SCOPED: Final = (
 _ENDS_FAILED: Final = (commands.Commit, commands.Rollback, commands.RollbackTo)
 
 
-class Session:
+class Session(SessionServices):
     """A client session. Also what an engine and the catalogue know of it (:class:`~pgwire_py.engines.base.SessionContext`).
 
     Attributes:
@@ -146,53 +141,6 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session {self.process_id} {self.user}@{self.database} {self.transaction.status}>"
-
-    # -- what engines and the catalogue ask --------------------------------------------------------------------------
-
-    @property
-    def server_version(self) -> str:
-        """What ``server_version`` shows."""
-        return self.settings.show("server_version")
-
-    def get_setting(self, name: str) -> str | None:
-        """A run-time parameter's value, None where there is none of that name."""
-        return self.settings.get(name)
-
-    def set_setting(self, name: str, value: str, *, local: bool = False) -> str:
-        """Set a run-time parameter; raises 42704 or 22023."""
-        return self.settings.set(name, value, local=local)
-
-    def all_settings(self) -> list[tuple[str, str, str]]:
-        """Name, value and description of every run-time parameter."""
-        return self.settings.all()
-
-    def prepared_statements(self) -> list[dict[str, object]]:
-        """The rows of ``pg_prepared_statements``."""
-        return prepared.statement_rows(self)
-
-    def cursors(self) -> list[dict[str, object]]:
-        """The rows of ``pg_cursors``."""
-        return cursors.cursor_rows(self)
-
-    def listening_channels(self) -> list[str]:
-        """What the session listens to."""
-        return [] if self.notifications is None else list(self.notifications.channels)
-
-    def notify(self, channel: str, payload: str = "") -> None:
-        """NOTIFY, from a handler or an engine: goes out when the transaction is committed, outside of one when the statement has ended.
-
-        Raises:
-            PostgresError: 22023 the channel's name or the payload is too long; 54000 the transaction has gathered too much.
-        """
-        notifications.of(self).notify(channel, payload)
-        if not self.transaction.open:
-            notifications.on_loop(self.server.loop, self.server.loop.call_soon, self._say)
-
-    def _say(self) -> None:
-        """What was said outside of a transaction goes out, if no ReadyForQuery came by to see to it."""
-        if self.notifications is not None and not self.running:
-            self.notifications.statement_ended()
-            self.flush()
 
     # -- the message loop --------------------------------------------------------------------------------------------
 
@@ -356,6 +304,12 @@ class Session:
             if chunk.__class__ is not tuple:
                 chunk = await chunk
 
+    async def pause(self) -> None:
+        """Between two pieces of work that sends nothing: others get their turn, and a cancel request is heard."""
+        if self.cancel_requested:
+            raise self._canceled()
+        await self._drain()
+
     def completion(self, plan: Plan, outcome: Source | Result, rows: int) -> bytes:
         """CommandComplete's bytes for a statement that has ended."""
         if outcome.tag is not None:
@@ -499,40 +453,6 @@ class Session:
             and self.transaction.status == "I"
             and not (self.running or protocol.busy or protocol.paused or protocol.lost)
         )
-
-    def notice(self, severity: str, sqlstate: str, message: str, **fields: Any) -> None:
-        """Send a NoticeResponse, if ``client_min_messages`` lets it pass. Any thread may call it.
-
-        Args:
-            severity: DEBUG5 to DEBUG1, LOG, NOTICE or WARNING; INFO is always sent.
-            sqlstate: ``"00000"`` where nothing is wrong; ``"01000"`` is a warning in general.
-            message: the primary message.
-            **fields: as of :class:`~pgwire_py.errors.PostgresError`: ``detail``, ``hint`` …
-        """
-        least = self.settings.get("client_min_messages") or "notice"
-        if _SEVERITIES[severity] < _SEVERITIES.get(least.upper(), 0):
-            return
-        error = postgres_error(sqlstate, message, severity=severity, **fields)
-        notifications.on_loop(self.server.loop, self._send, m.NoticeResponse(error.response_fields()))
-
-    def report_parameter(self, name: str, value: str) -> None:
-        """Tell the client of a parameter that is no run-time parameter of ours (ParameterStatus); :meth:`set_setting` tells by itself.
-
-        Any thread may call it.
-        """
-        notifications.on_loop(self.server.loop, self._send, m.ParameterStatus(name, value))
-
-    def _send(self, message: object) -> None:
-        """Send what answers nothing: with the next output, or at once where nothing is being answered."""
-        if self.connection.phase is Phase.CLOSED:
-            return
-        try:
-            self.connection.send(message)
-        except LocalProtocolError:  # a text that cannot be sent
-            log.exception("session %d: a message could not be sent", self.process_id)
-            return
-        if self.busy or not self.running:
-            self.flush()
 
     def cancel(self) -> None:
         """Cancel the statement that runs, if one does (a CancelRequest with the right key came)."""
