@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..connection import BackendConnection
     from .portals import Portal, PreparedStatement
     from .server import Server
+    from .session import Session
     from .settings import Settings
     from .transactions import Transaction
 
