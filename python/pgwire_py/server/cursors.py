@@ -28,7 +28,7 @@ from .plans import Plan
 from .portals import Portal, PreparedStatement
 from .prepared import CommandSource, inner_plan
 from .results import Chunk, Shape, Source, check_formats, shape_of, types_of
-from .row_store import RowStore, split_rows
+from .row_store import RowStore, row_offsets
 
 if TYPE_CHECKING:
     from .session import Session
@@ -105,11 +105,12 @@ class CursorSource(Source):
     async def _next(self, limit: int) -> Chunk:
         """Rows behind the position, ``limit`` at most (0: any number), which it moves."""
         store = self._store
+        data: bytes | memoryview
         if store is not None and self._position < store.end:
             stop = store.end if not limit else min(store.end, self._position + limit)
-            found = store.read(self._position, stop)
-            self._position += len(found)
-            return b"".join(found), len(found), self._inner is None and self._position == store.end
+            data, rows = store.read(self._position, stop)
+            self._position += rows
+            return data, rows, self._inner is None and self._position == store.end
         if self._inner is None:
             return b"", 0, True
         data, rows, done = await self._take(limit)
@@ -257,10 +258,10 @@ class CursorSource(Source):
         self._at_end = self._at_end and not before
         while before > end:
             assert self._store is not None
-            found = self._store.read_back(end, before)
-            before -= len(found)
+            data, rows = self._store.read_back(end, before)
+            before -= rows
             self._position = before + 1
-            yield b"".join(found), len(found)
+            yield data, rows
         if count is None or stop < count:
             self._at_start, self._position = True, 0
 
@@ -283,7 +284,7 @@ class _Fetched(CommandSource):
         self._cursor = cursor
         self._first: tuple[bytes | memoryview, int] | None = None
         self._pieces = cursor.fetch(command.direction, command.count, command.give)
-        self._rest: list[bytes] = []
+        self._rest: tuple[bytes, list[int]] | None = None
 
     def tag_for(self, rows: int) -> str:
         return f"FETCH {rows}"
@@ -307,7 +308,7 @@ class _Fetched(CommandSource):
         return piece
 
     async def read(self, max_rows: int) -> Chunk:
-        if not self._rest:
+        if self._rest is None:
             piece, self._first = self._first, None
             piece = piece or await self._next()
             if piece is None:
@@ -316,10 +317,12 @@ class _Fetched(CommandSource):
             data = self._converted(data)
             if not max_rows or rows <= max_rows:
                 return data, rows, False
-            self._rest = split_rows(data)
-        found = self._rest[: max_rows or None]
-        del self._rest[: len(found)]
-        return b"".join(found), len(found), False
+            data = bytes(data)
+            self._rest = data, row_offsets(data)
+        data, offsets = self._rest
+        count = min(max_rows or len(offsets), len(offsets) - 1)
+        self._rest = (data, offsets[count:]) if count < len(offsets) - 1 else None
+        return data[offsets[0] : offsets[count]], count, False
 
     def _converted(self, data: bytes | memoryview) -> bytes | memoryview:
         """The rows in the formats asked for, where these are others than the cursor's."""
@@ -333,7 +336,7 @@ class _Fetched(CommandSource):
         return shape.encoder.encode(rows, 0, MAX_KEPT)[0]
 
     def close(self) -> None:
-        self._rest = []
+        self._rest = None
 
 
 # -- the commands ----------------------------------------------------------------------------------------------------
