@@ -71,7 +71,7 @@ class DuckDBEngine(Engine):
     """
 
     name = "duckdb"
-    capabilities = Capabilities(transactions=True, savepoints=False, cancel="hard")
+    capabilities = Capabilities(transactions=True, savepoints=False, snapshots=True, cancel="hard")
 
     def __init__(self, source: Any = None, *, read_only: bool = False, external_access: bool = False) -> None:
         duckdb = _require()

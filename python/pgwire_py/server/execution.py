@@ -15,7 +15,7 @@ from .. import oids
 from ..catalog import Catalog
 from ..engines.base import Description, Engine, EngineResult, EngineSession, SessionContext, declared_types
 from ..engines.python import PythonEngine
-from ..errors import PostgresError, QueryCanceled, changed_result_type
+from ..errors import FeatureNotSupported, PostgresError, QueryCanceled, changed_result_type
 from .handler import Query, Result
 from .plans import Plan
 from .results import CHUNK, Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of, types_of
@@ -41,6 +41,7 @@ class Execution:
         savepoints: savepoint, release and rollback_to work.
         on_loop: statements run on the event loop, not on the thread.
         is_plain: all there is to a statement is one call of a coroutine function.
+        snapshots: what is written later does not show in a result that is open, or nobody can say.
         cancelled: what runs on the thread, or is about to, is to end with 57014; reset by who starts the next statement.
         begun: what the next call of execute returns: its statement was begun ahead (``short.py``).
     """
@@ -49,6 +50,7 @@ class Execution:
     savepoints = True
     on_loop = False
     is_plain = False
+    snapshots = True
 
     def __init__(self, context: SessionContext, catalog: Catalog, loop: asyncio.AbstractEventLoop) -> None:
         self._context = context
@@ -88,6 +90,12 @@ class Execution:
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         """Call a transaction method of the engine's session: begin, commit, rollback, savepoint, release, rollback_to."""
+
+    async def call_function(
+        self, oid: int, arguments: Sequence[bytes | None], formats: Sequence[int], result_format: int
+    ) -> bytes | None:
+        """Answer FunctionCall (Protocol 55.2.4): an engine's functions have no OIDs to call them by."""
+        raise FeatureNotSupported("the function call protocol is not supported")
 
     def cancel(self) -> None:
         """Interrupt what runs on the thread, if anything does."""
@@ -179,6 +187,7 @@ class EngineExecution(Execution):
         super().__init__(context, catalog, loop)
         self.transactions = engine.capabilities.transactions
         self.savepoints = engine.capabilities.savepoints
+        self.snapshots = engine.capabilities.snapshots
         self._engine = engine
         self._session: EngineSession | None = None
 
@@ -269,6 +278,15 @@ class FunctionExecution(Execution):
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         if self._engine.transaction is not None:
             await self._call(self._engine.transaction, self._context, action, *args)
+
+    async def call_function(
+        self, oid: int, arguments: Sequence[bytes | None], formats: Sequence[int], result_format: int
+    ) -> bytes | None:
+        function = self._engine.function_call
+        if function is None:
+            return await super().call_function(oid, arguments, formats, result_format)
+        value: bytes | None = await self._call(function, self._context, oid, arguments, formats, result_format)
+        return value
 
     async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         if inspect.iscoroutinefunction(function) or (function is self.function and self.on_loop):

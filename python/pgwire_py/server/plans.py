@@ -9,6 +9,7 @@ from .._impl import split_statements
 from ..catalog import Catalog
 from ..sql import Statement
 from . import commands
+from .session_commands import Prepare
 from .tags import changes_schema
 
 __all__ = ["Plan", "PlanCache"]
@@ -39,7 +40,7 @@ class Plan:
         reads: whether it is neither a command nor a change of data or schema.
         short: whether it reads, its tag is ``SELECT n`` and the catalogue does not answer it.
         shapes: the Shape its result had last time, by format codes.
-        parameters: the highest ``$n`` in it.
+        parameters: the highest ``$n`` in it; 0 for PREPARE, whose body has parameters of its own.
     """
 
     __slots__ = (
@@ -71,7 +72,9 @@ class Plan:
         )
         self.reads = self.command is None and not self.writes and not self.changes_schema
         self.shapes: dict[tuple[int, ...], Any] = {}
-        self.parameters = max((number for number, _, _ in statement.parameters), default=0)
+        self.parameters = 0
+        if statement.parameters and not isinstance(self.command, Prepare):
+            self.parameters = max(number for number, _, _ in statement.parameters)
         self.short = self.reads and self.selects and not self.catalogue
 
 

@@ -39,9 +39,10 @@ class Portal:
         formats: Bind's result format codes.
         source: its rows, once it runs.
         done: whether it has ended.
+        level: how many savepoints stood when it was made: it lives as long as the last of them; -1 for one that outlives transactions.
     """
 
-    __slots__ = ("done", "formats", "parameters", "source", "statement")
+    __slots__ = ("done", "formats", "level", "parameters", "source", "statement")
 
     def __init__(self, statement: PreparedStatement, parameters: tuple[object, ...], formats: tuple[int, ...]) -> None:
         self.statement = statement
@@ -49,6 +50,7 @@ class Portal:
         self.formats = formats
         self.source: Source | None = None
         self.done = False
+        self.level = 0
 
     def open(self, outcome: Source | Result) -> Source:
         """Keep what the statement returned as the rows to read."""

@@ -175,6 +175,8 @@ class ServerProtocol(asyncio.Protocol):
         self.paused = False
         if self._runner.suspended is None:
             self._resume_reading()
+        if self.session is not None and self.session.notifications is not None:
+            self.session.notifications.tell_if_idle()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 

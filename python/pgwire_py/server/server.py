@@ -19,6 +19,7 @@ from ..engines.base import Engine
 from ..engines.python import PythonEngine
 from .authentication import Authentication
 from .execution import EngineExecution, Execution, FunctionExecution
+from .notifications import Notifications, check, on_loop
 from .plans import Plan, PlanCache
 from .protocol import BufferedServerProtocol, ServerProtocol
 from .session import Session, shutdown_error
@@ -114,6 +115,7 @@ class Server:
         self.plans: Callable[[str], tuple[Plan, ...]] = self.plan_cache.plans
         self.start_values: dict[tuple[tuple[str, str], ...], tuple[dict[str, str], bytes]] = {}
         self.schema_version = 0
+        self.notifications = Notifications()
         self._host = host
         self._port = port
         self._unix_socket_directory = unix_socket_directory
@@ -256,6 +258,15 @@ class Server:
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
 
+    def notify(self, channel: str, payload: str = "") -> None:
+        """Notify the sessions that listen to ``channel``, at once; they see process ID 0. Any thread may call it.
+
+        Raises:
+            PostgresError: 22023 where the channel's name or the payload is too long.
+        """
+        check(channel, payload)
+        on_loop(self.loop, self.notifications.send, 0, ((channel, payload),))
+
     # -- called by connections ---------------------------------------------------------------------------------------
 
     def _protocol(self) -> ServerProtocol:
@@ -329,7 +340,9 @@ class Server:
 
     def release_execution(self, session: Session) -> None:
         """Interrupt and free what a session that is gone has in the engine."""
-        session.close_portals()
+        session.close_portals(-1)
+        if session.notifications is not None:
+            session.notifications.forget()
         session.execution.cancel()
         future = session.execution.close()
         if future is not None:

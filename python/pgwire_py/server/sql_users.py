@@ -6,6 +6,7 @@ import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from .._impl import ArrowEncoder, BackendDecoder, split_statements
 from ..auth import DEFAULT_ITERATIONS, AuthSource, Verifier, parse_verifier
@@ -35,6 +36,21 @@ class _Context:
         return value
 
     def all_settings(self) -> list[tuple[str, str, str]]:
+        return []
+
+    def prepared_statements(self) -> list[dict[str, object]]:
+        return []
+
+    def cursors(self) -> list[dict[str, object]]:
+        return []
+
+    def notice(self, severity: str, sqlstate: str, message: str, **fields: Any) -> None:
+        log.info("looking up users: %s: %s", severity, message)
+
+    def notify(self, channel: str, payload: str = "") -> None:
+        """Nobody listens to it."""
+
+    def listening_channels(self) -> list[str]:
         return []
 
 
