@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Responder,
         RowDecoder,
         RowEncoder,
+        TextStyle,
         arrow_columns,
         decode_replication,
         decode_values,
@@ -66,6 +67,7 @@ else:
     Responder = core.Responder
     BackendDecoder = core.BackendDecoder
     RowEncoder = core.RowEncoder
+    TextStyle = core.TextStyle
     RowDecoder = core.RowDecoder
     Record = core.Record
     ArrowEncoder = core.ArrowEncoder
@@ -101,6 +103,7 @@ __all__ = [
     "Responder",
     "RowDecoder",
     "RowEncoder",
+    "TextStyle",
     "arrow_columns",
     "decode_replication",
     "decode_values",

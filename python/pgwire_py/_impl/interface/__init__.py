@@ -14,6 +14,7 @@ from .copy import CopyDecoder, CopyEncoder, CopyPlan
 from .responder import Batch, Responder
 from .rows import ArrowEncoder, Record, RowDecoder, RowEncoder
 from .streams import BackendDecoder, Buffer, FrameDecoder, FrontendDecoder, MessageBuilder
+from .text_style import TextStyle, ZoneTable
 
 __all__ = [
     "ArrowEncoder",
@@ -31,6 +32,8 @@ __all__ = [
     "Responder",
     "RowDecoder",
     "RowEncoder",
+    "TextStyle",
+    "ZoneTable",
 ]
 
 
@@ -42,6 +45,7 @@ class Core(Protocol):
     MessageBuilder: type[MessageBuilder]
     BackendDecoder: type[BackendDecoder]
     RowEncoder: type[RowEncoder]
+    TextStyle: type[TextStyle]
     RowDecoder: type[RowDecoder]
     Record: type[Record]
     ArrowEncoder: type[ArrowEncoder]
@@ -81,16 +85,24 @@ class Core(Protocol):
         """Name and type OID of each column of an object with ``__arrow_c_schema__`` (or ``__arrow_c_stream__``)."""
 
     def decode_values(
-        self, types: Sequence[int], formats: Sequence[int], values: Sequence[bytes | None]
+        self,
+        types: Sequence[int],
+        formats: Sequence[int],
+        values: Sequence[bytes | None],
+        style: TextStyle | None = None,
     ) -> tuple[object, ...]:
         """Python values of Bind's parameters: formats none (text), one for all, or one per value (docs/reference/types.md).
+
+        Text is read by ``style``; None is PostgreSQL's default settings with UTC.
 
         Raises:
             PostgresError: 22P02, 22P03, 22003, 22007, 22008, 22021 … naming the parameter (``$1`` …), the type and a bounded preview.
         """
 
-    def encode_value(self, type_oid: int, format: int, value: object) -> bytes | None:
-        """One value in text (0) or binary (1) format, without a length; None stays None."""
+    def encode_value(
+        self, type_oid: int, format: int, value: object, style: TextStyle | None = None
+    ) -> bytes | None:
+        """One value in text (0) or binary (1) format, without a length; None stays None. ``style`` as in :meth:`decode_values`."""
 
     def split_statements(self, sql: str) -> list[Statement]:
         """The statements of a query string, empty ones left out.
