@@ -11,7 +11,9 @@ from ..errors import PostgresError
 from ..messages import ErrorResponse, StartupMessage, Terminate
 from ..state import Phase
 from . import startup
+from .coding import Coding
 from .eager import Runner
+from .encodings import FrameRecoder
 from .session import internal_error, shutdown_error
 from .short import ShortAnswers
 
@@ -49,6 +51,7 @@ class ServerProtocol(asyncio.Protocol):
         "_handshaking",
         "_more",
         "_reading_paused",
+        "_recoder",
         "_runner",
         "_short",
         "_transport",
@@ -65,6 +68,7 @@ class ServerProtocol(asyncio.Protocol):
         self.connection = BackendConnection(max_message_length=server.max_message_length)
         self.session: Session | None = None
         self._short: ShortAnswers | None = None
+        self._recoder: FrameRecoder | None = None
         self._transport: asyncio.Transport | None = None
         self._runner = Runner(server.loop, self.flush, self.abort)
         self._drained: asyncio.Future[None] | None = None
@@ -97,13 +101,15 @@ class ServerProtocol(asyncio.Protocol):
         """Answer what does not go the short way."""
         busy = self._runner.suspended is not None
         session = self.session
+        if self._recoder is not None:
+            data = self._recoder.feed(data)
         if session is not None and not busy:
             event = self.connection.receive_event(data)
             if event.__class__ is Terminate:
                 self.close()
                 return
             self._runner.run(session.run(event))
-            if self._short is None and session.execution.is_plain:
+            if self._short is None and self._recoder is None and session.execution.is_plain:
                 self._short = ShortAnswers(session, self._runner, self._transport.write)  # type: ignore[union-attr]
             return
         if busy:
@@ -201,6 +207,18 @@ class ServerProtocol(asyncio.Protocol):
         if event is not None:
             await asyncio.sleep(0)  # from here on handlers run: in the session's task
             await self.session.run(event)
+
+    def follow_coding(self, coding: Coding) -> None:
+        """From the next message on, texts are in the encoding of ``coding``, and short answers follow it."""
+        self._short = None
+        encoding = coding.encoding
+        if self._recoder is not None:
+            self._recoder.encoding = encoding
+            if encoding is None and self._recoder.idle:
+                self._recoder = None
+        elif encoding is not None:
+            connection = self.connection
+            self._recoder = FrameRecoder(encoding, self.server.max_message_length, lambda: connection.buffered)
 
     async def next_event(self) -> Any:
         """The next event during start-up; None when the client closed the connection."""

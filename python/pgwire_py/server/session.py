@@ -66,6 +66,7 @@ class Session:
         offset: code points that stand before the statement in its query string: an error's position is one in the statement.
         statements: prepared statements by name, the unnamed one as ``""``.
         portals: portals by name.
+        plans: query string → plans of its statements.
     """
 
     __slots__ = (
@@ -79,6 +80,7 @@ class Session:
         "database",
         "execution",
         "offset",
+        "plans",
         "portals",
         "process_id",
         "running",
@@ -91,6 +93,7 @@ class Session:
     )
 
     execution: Execution
+    process_id: int
     settings: Settings
     transaction: Transaction
 
@@ -115,6 +118,7 @@ class Session:
         self.transaction = Transaction()
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
+        self._follow_coding()
         self.offset = 0
         self.cancel_requested = False
         self.running = False
@@ -207,6 +211,11 @@ class Session:
             connection.send(m.ErrorResponse(fields))
         except LocalProtocolError:  # a text that cannot be sent
             connection.send(m.ErrorResponse({name: _sendable(text) for name, text in fields.items()}))
+        except (
+            PostgresError
+        ) as other:  # the client's encoding cannot write it: that is told instead, as PostgreSQL does
+            other.severity = error.severity
+            connection.send(m.ErrorResponse(other.response_fields()))
         if fatal:
             self._protocol.close()
             return
@@ -309,7 +318,7 @@ class Session:
 
     def ready(self, results: bytes = b"") -> None:
         """Send ``results``, report changed parameters, and send ReadyForQuery."""
-        if self.settings.changes:
+        if self.settings.changes is not None:
             self.connection.send_encoded(results)
             results = b""
             self.report_changes()
@@ -318,9 +327,17 @@ class Session:
         self.ending()
 
     def report_changes(self) -> None:
-        """Send ParameterStatus for parameters that changed."""
+        """Send ParameterStatus for parameters that changed, and go on in the encoding they are for."""
+        self._follow_coding()
         for name, value in self.settings.take_changes().items():
             self.connection.send(m.ParameterStatus(name, value))
+
+    def _follow_coding(self) -> None:
+        """Have everything that depends on the settings of texts follow them."""
+        coding = self.settings.coding
+        self.plans: Callable[[str], tuple[Plan, ...]] = self.server.plan_cache(coding).plans
+        self.connection.recode = None if coding.encoding is None else coding.message
+        self._protocol.follow_coding(coding)
 
     # -- transactions ------------------------------------------------------------------------------------------------
 

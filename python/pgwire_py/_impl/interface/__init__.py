@@ -89,7 +89,7 @@ class Core(Protocol):
         types: Sequence[int],
         formats: Sequence[int],
         values: Sequence[bytes | None],
-        style: TextStyle | None = None,
+        style: Any = None,
     ) -> tuple[object, ...]:
         """Python values of Bind's parameters: formats none (text), one for all, or one per value (docs/reference/types.md).
 
@@ -99,9 +99,7 @@ class Core(Protocol):
             PostgresError: 22P02, 22P03, 22003, 22007, 22008, 22021 … naming the parameter (``$1`` …), the type and a bounded preview.
         """
 
-    def encode_value(
-        self, type_oid: int, format: int, value: object, style: TextStyle | None = None
-    ) -> bytes | None:
+    def encode_value(self, type_oid: int, format: int, value: object, style: Any = None) -> bytes | None:
         """One value in text (0) or binary (1) format, without a length; None stays None. ``style`` as in :meth:`decode_values`."""
 
     def split_statements(self, sql: str) -> list[Statement]:

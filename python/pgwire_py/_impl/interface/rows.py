@@ -13,8 +13,8 @@ __all__ = ["ArrowEncoder", "Record", "RowDecoder", "RowEncoder"]
 class RowEncoder(Protocol):
     """Encodes rows of Python values as DataRow messages, or as tuples of binary COPY.
 
-    ``RowEncoder(types, formats=(), names=None, *, layout="data_row", style=None)``: type OIDs; format codes, none (text), one for all, or one per
-    column; the columns' names, which rows that are dicts need; and ``"data_row"`` or ``"copy"``, whose columns are all binary, with no
+    ``RowEncoder(types, formats=(), names=None, *, layout="data_row", style=None)``: type OIDs; format codes, none (text), one for all,
+    or one per column; the columns' names, which rows that are dicts need; and ``"data_row"`` or ``"copy"``, whose columns are all binary, with no
     header before and no trailer behind what comes out. ``style`` is the TextStyle of text, None PostgreSQL's default settings with UTC; a
     ``str`` given for a value of another type is read by those all the same.
 

@@ -166,7 +166,7 @@ def _encode_fields(binary: bool, fields: tuple[record.Field, ...], style: TextSt
 def _styled_kinds(style: TextStyle) -> dict[str, Kind]:
     """The kinds whose text depends on settings."""
 
-    def timestamp(code: str, name: str, to_text: Callable[[int, TextStyle], str]) -> Kind:
+    def timestamp(code: str, name: str, to_text: Callable[..., str]) -> Kind:
         parse = partial(datetime.parse_timestamp, style=style, with_zone=code == "timestamptz")
         return _kind(code, name, parse, partial(to_text, style=style), *_packed("q", datetime.check_timestamp))
 

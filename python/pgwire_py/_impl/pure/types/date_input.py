@@ -25,10 +25,21 @@ class Date(NamedTuple):
         return self.year or None
 
 
-_MONTHS = tuple(
-    "january february march april may june july august september october november december".split(),
+_MONTHS = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 )
-_WEEKDAYS = tuple("sunday monday tuesday wednesday thursday friday saturday".split())
+_WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _NUMBERS = re.compile(r"([0-9]{1,9})([-/.])([0-9]{1,9})\2([0-9]{1,9})(?![0-9])")
 _BREAKS = re.compile(f"[{SPACE},]+")
 _DIGITS = re.compile(r"[0-9]+")
