@@ -12,7 +12,7 @@ _DEFAULT_RULES: Final = ",M3.2.0,M11.1.0"
 """Those of the United States, as PostgreSQL takes them where none are told."""
 _HOUR: Final = 3600
 _DAY: Final = 86_400
-_NAME: Final = re.compile(r"<([A-Za-z0-9+-]*)>|([^0-9,+\-<>\s/]{3,})")
+_NAME: Final = re.compile(r"<([^>]*)>|([^0-9,+\-<>\s/]{3,})")
 _TIME: Final = re.compile(r"([+-]?)([0-9]{1,3})(?::([0-9]{1,2})(?::([0-9]{1,2}))?)?")
 _RULE: Final = re.compile(r"(?:M([0-9]{1,2})\.([0-9])\.([0-9])|J([0-9]{1,3})|([0-9]{1,3}))(?:/([-+0-9:]+))?")
 

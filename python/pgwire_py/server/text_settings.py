@@ -86,14 +86,14 @@ def time_zone(value: str) -> str:
     zone = find_zone(value)
     if zone is None:
         zone = find_zone(value.upper()) if parse_posix(value.upper()) else None
-    if zone is None:
-        if value.lower().startswith("right/"):
-            raise postgres_error(
-                "22023",
-                f'time zone "{value[:64]}" appears to use leap seconds',
-                detail="PostgreSQL does not support leap seconds.",
-            )
+    if zone is None and not value.lower().startswith("right/"):
         raise invalid("TimeZone", value)
+    if zone is None or zone.shows_seconds:
+        raise postgres_error(
+            "22023",
+            f'time zone "{value[:64]}" appears to use leap seconds',
+            detail="PostgreSQL does not support leap seconds.",
+        )
     return zone.name
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
+from bisect import bisect_right
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -25,6 +26,9 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_+\-]+(/[A-Za-z0-9_+\-]+)*")
 _MAX_NAME: Final = 255
 """Longest name or specification (TZ_STRLEN_MAX)."""
 _MAX_FILE: Final = 1 << 20
+_YEAR_2000: Final = 946_684_800
+_FIRST_YEAR: Final = -4800
+"""From when on zones of rules alone have them: before the first date that PostgreSQL has."""
 _LAST_RULE: Final = 401
 """Years of rules behind the last change in a file: from there on 400 years repeat."""
 
@@ -42,6 +46,14 @@ class Zone(NamedTuple):
     def table(self, now: int) -> ZoneTable | None:
         """What TextStyle takes; ``now`` in seconds since 1970."""
         return (self.changes, self.times, self.repeats, now) if self.times else None
+
+    @property
+    def shows_seconds(self) -> bool:
+        """Whether its clocks were off by seconds at the start of 2000: PostgreSQL takes that for a sign of leap seconds and refuses it."""
+        if not self.times:
+            return False
+        count = bisect_right(self.changes, (_YEAR_2000, len(self.times)))
+        return self.times[self.changes[count - 1][1] if count else 0][0] % 60 != 0
 
 
 @lru_cache(maxsize=256)
@@ -138,7 +150,7 @@ def _with_rules(
             times.append(time)
         return times.index(time)
 
-    first_year = 1 if not changes else 1970 + changes[-1][0] // 31_556_952
+    first_year = _FIRST_YEAR if not changes else 1970 + changes[-1][0] // 31_556_952
     last = changes[-1][0] if changes else None
     summer = (rules.summer.offset, rules.summer.name)
     for year in range(first_year, first_year + _LAST_RULE + 2):

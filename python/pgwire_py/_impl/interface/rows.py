@@ -14,9 +14,9 @@ class RowEncoder(Protocol):
     """Encodes rows of Python values as DataRow messages, or as tuples of binary COPY.
 
     ``RowEncoder(types, formats=(), names=None, *, layout="data_row", style=None)``: type OIDs; format codes, none (text), one for all,
-    or one per column; the columns' names, which rows that are dicts need; and ``"data_row"`` or ``"copy"``, whose columns are all binary, with no
-    header before and no trailer behind what comes out. ``style`` is the TextStyle of text, None PostgreSQL's default settings with UTC; a
-    ``str`` given for a value of another type is read by those all the same.
+    or one per column; the columns' names, which rows that are dicts need; and ``"data_row"`` or ``"copy"``, whose columns are all
+    binary, with no header before and no trailer behind what comes out. ``style`` is the TextStyle of text, None PostgreSQL's default
+    settings with UTC; a ``str`` given for a value of another type is read by those all the same.
 
     A row is a tuple (a named tuple too), a list or a Record, in the order of the columns; a dict with exactly the names as keys; or an
     instance of a dataclass, its attributes taken by the names, without names its fields in order.

@@ -20,8 +20,8 @@ class TextStyle(Protocol):
     """How values are printed and read in text (PostgreSQL 20.11). It cannot be changed, and is made once for many encoders and decoders.
 
     ``TextStyle(*, dates="ISO", order="MDY", intervals="postgres", zone=None, float_digits=1, bytea="hex")``: the parts of DateStyle
-    (``ISO``, ``SQL``, ``Postgres``, ``German``; ``MDY``, ``DMY``, ``YMD``), IntervalStyle (``postgres``, ``postgres_verbose``, ``sql_standard``,
-    ``iso_8601``), TimeZone as a ZoneTable (None: UTC), extra_float_digits (-15 to 3) and bytea_output (``hex``, ``escape``).
+    (``ISO``, ``SQL``, ``Postgres``, ``German``; ``MDY``, ``DMY``, ``YMD``), IntervalStyle (``postgres``, ``postgres_verbose``,
+    ``sql_standard``, ``iso_8601``), TimeZone as a ZoneTable (None: UTC), extra_float_digits (-15 to 3) and bytea_output (``hex``, ``escape``).
 
     Raises:
         ValueError: a value that is none of these.

@@ -278,11 +278,14 @@ impl Stamp {
         }
         let rearranged;
         let mut cursor = Cursor { rest: trimmed };
-        if trimmed.starts_with(|c: char| c.is_ascii_alphabetic()) || trimmed.contains(',') {
-            rearranged = date_input::rearranged(trimmed).ok_or_else(syntax)?;
-            cursor.rest = &rearranged;
-        }
-        let date = cursor.date(style).ok_or_else(syntax)?;
+        let date = match cursor.date(style) {
+            Some(date) => date,
+            None => {
+                rearranged = date_input::rearranged(trimmed).ok_or_else(syntax)?;
+                cursor.rest = &rearranged;
+                cursor.date(style).ok_or_else(syntax)?
+            }
+        };
         let mut clock = Some(0);
         let mut offset = Some(None);
         let before_gap = cursor.rest;

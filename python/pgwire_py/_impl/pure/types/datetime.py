@@ -153,13 +153,11 @@ def _parse_stamp(name: str, text: str, style: TextStyle) -> bool | tuple[int, in
         return word != "-infinity"
     if word == "epoch":
         return -UNIX_EPOCH_DAYS, 0, 0
-    start: str | None = trimmed
-    if word[:1] in _LETTERS or "," in trimmed:
-        start = date_input.rearranged(trimmed)
-    if not start:
-        raise syntax(name, text)
-    cursor = _Cursor(start)
+    cursor = _Cursor(trimmed)
     date = cursor.date(style)
+    if date is None:
+        cursor = _Cursor(date_input.rearranged(trimmed) or "")
+        date = cursor.date(style)
     if date is None:
         raise syntax(name, text)
     clock: float | None = 0
@@ -195,7 +193,6 @@ NOT_TOLD = float("-inf")
 """What the reader of zones returns where there is none."""
 
 _DIGITS = "0123456789"
-_LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
 _ABBREVIATION = re.compile("[a-z]{3,}")
 
 
