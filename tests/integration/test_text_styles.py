@@ -7,6 +7,7 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -24,13 +25,12 @@ ZONES = (
     "Asia/Kolkata",
     "Australia/Lord_Howe",
     "Europe/Dublin",
-    "Africa/Casablanca",
     "America/Sao_Paulo",
     "Asia/Kathmandu",
     "Pacific/Apia",
     "<+03>-03",
     "<-09:30>+09:30",
-    "EST5EDT",
+    "EST5EDT,M3.2.0,M11.1.0",
     "FOO-3:15BAR",
     "AEST-10AEDT,M10.1.0,M4.1.0/3",
     "XXX3YYY,J60/0,300/25",
@@ -207,7 +207,7 @@ def test_floats_are_printed_as_postgresql_prints_them(server: Server, digits: in
         ]
         compare(server, "float4", oids.FLOAT4, [struct.pack("!f", number) for number in small], style)
         finite = [number for number in FLOATS if abs(number) < 1e100]
-        points = [struct.pack("!dd", a, b) for a, b in zip(finite, finite[1:], strict=False)]
+        points = [struct.pack("!dd", a, b) for a, b in pairwise(finite)]
         compare(server, "point", oids.POINT, points, style)
         compare(server, "circle", oids.CIRCLE, [point + struct.pack("!d", 2 / 3) for point in points], style)
         compare(server, "box", oids.BOX, [struct.pack("!4d", 2 / 3, 1, 1 / 3, -1e20)], style)

@@ -9,7 +9,6 @@ from .._impl.pure.types import BadValue
 from .._impl.pure.types.interval import parse as parse_interval
 from ..errors import PostgresError, postgres_error
 from .encodings import find_encoding
-from .posix_zones import parse_posix
 from .zones import find_zone
 
 __all__ = ["client_encoding", "date_style", "time_zone"]
@@ -84,8 +83,6 @@ def time_zone(value: str) -> str:
     if hours is not None and isfinite(hours) and "_" not in value:
         return _by_offset(value, int(hours * 3600))
     zone = find_zone(value)
-    if zone is None:
-        zone = find_zone(value.upper()) if parse_posix(value.upper()) else None
     if zone is None and not value.lower().startswith("right/"):
         raise invalid("TimeZone", value)
     if zone is None or zone.shows_seconds:

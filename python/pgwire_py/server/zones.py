@@ -58,7 +58,7 @@ class Zone(NamedTuple):
 
 @lru_cache(maxsize=256)
 def find_zone(name: str) -> Zone | None:
-    """The zone of a name in any case, or of a specification (``EST5EDT``, ``<+03>-03``); None where there is none."""
+    """The zone of a name, or of a specification, in any case (``EST5EDT``, ``<+03>-03``); None where there is none."""
     if name.upper() in UTC_NAMES:
         return Zone(_spelling(name) or name.upper())
     if not 0 < len(name) <= _MAX_NAME:
@@ -70,8 +70,8 @@ def find_zone(name: str) -> Zone | None:
             found = _read(spelled, data)
             if found is not None:
                 return found
-    rules = parse_posix(name)
-    return None if rules is None else _by_rules(name, rules)
+    rules = parse_posix(name.upper())
+    return None if rules is None else _by_rules(name.upper(), rules)
 
 
 def _spelling(name: str) -> str | None:

@@ -21,7 +21,8 @@ class TextStyle(Protocol):
 
     ``TextStyle(*, dates="ISO", order="MDY", intervals="postgres", zone=None, float_digits=1, bytea="hex")``: the parts of DateStyle
     (``ISO``, ``SQL``, ``Postgres``, ``German``; ``MDY``, ``DMY``, ``YMD``), IntervalStyle (``postgres``, ``postgres_verbose``,
-    ``sql_standard``, ``iso_8601``), TimeZone as a ZoneTable (None: UTC), extra_float_digits (-15 to 3) and bytea_output (``hex``, ``escape``).
+    ``sql_standard``, ``iso_8601``), TimeZone as a ZoneTable (None: UTC), extra_float_digits (-15 to 3) and bytea_output (``hex``,
+    ``escape``).
 
     Raises:
         ValueError: a value that is none of these.
