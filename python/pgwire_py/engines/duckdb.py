@@ -145,7 +145,7 @@ class _Plan:
 class DuckDBSession(EngineSession):
     """One client's cursor, with the plans of what it has run."""
 
-    def __init__(self, engine: DuckDBEngine, connection: Any, context: SessionContext) -> None:
+    def __init__(self, engine: DuckDBEngine, connection: Any, context: SessionContext | None) -> None:
         self._engine = engine
         self._context = context
         self._zone: str | None = "UTC"
@@ -187,7 +187,7 @@ class DuckDBSession(EngineSession):
 
     def _follow_zone(self) -> None:
         """Let DuckDB read and print moments in the session's zone; in UTC where it does not know the zone."""
-        zone = self._context.get_setting("TimeZone")
+        zone = "UTC" if self._context is None else self._context.get_setting("TimeZone")
         if zone != self._zone:
             from .duckdb_dialect import duckdb_zone
 
