@@ -1,4 +1,4 @@
-"""A session's settings of texts on the wire: what is answered, told by ParameterStatus, printed and read, with every engine as with PostgreSQL."""
+"""Settings of texts on the wire: what is answered, told by ParameterStatus, printed and read, as with PostgreSQL, with every engine."""
 
 from __future__ import annotations
 
