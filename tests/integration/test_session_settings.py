@@ -194,6 +194,16 @@ def test_chunks_of_any_size_in_another_encoding(our_target: Target) -> None:
         assert found == [(b"\xe9",), (b"x",), (b"\xfc\xfc",)]
 
 
+def test_an_error_that_cannot_be_told() -> None:
+    async def answer(query: pg.Query) -> pg.Result:
+        raise ValueError("€ and \0" if "1" in query.sql else "é")
+
+    with hosted(answer) as it, it.client(client_encoding="latin1") as client:
+        assert [str(message) for message in answers(client, "select 1")] == ["E 22P05", "Z I"]
+        (error, ready) = answers(client, "select 2")
+        assert (b"ValueError: \xe9" in error.body, str(ready)) == (True, "Z I")
+
+
 MOOD = 70_001
 MOMENT = datetime(2024, 7, 1, 12, tzinfo=timezone.utc)
 

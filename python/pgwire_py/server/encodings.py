@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
+from .._impl.pure.framing import SMALL_MESSAGE_LIMIT
 from ..errors import PostgresError, postgres_error
 
 __all__ = ["Encoding", "FrameRecoder", "find_encoding", "recode_message"]
@@ -197,7 +198,8 @@ class FrameRecoder:
         self._buffered = buffered
         self._begun = False
         self._max = max_message_length
-        self._pending = b""
+        self._pending = bytearray()
+        self._needed = 0
         self._passing = 0
 
     def feed(self, data: bytes) -> bytes:
@@ -209,30 +211,37 @@ class FrameRecoder:
             if self._buffered():
                 return data
             self._begun = True
-        data = self._pending + data
-        self._pending = b""
+        pending = self._pending
+        pending += data
+        if len(pending) < self._needed:
+            return b""
+        self._needed = 0
         parts: list[bytes] = []
         at = 0
-        while at < len(data):
+        while at < len(pending):
             if self._passing:
-                part = data[at : at + self._passing]
+                part = bytes(pending[at : at + self._passing])
                 self._passing -= len(part)
                 parts.append(part)
                 at += len(part)
                 continue
-            if len(data) - at < 5:
+            self._needed = 5
+            if len(pending) - at < 5:
                 break
-            length = int.from_bytes(data[at + 1 : at + 5], "big")
-            strings = _STRINGS.get(data[at])
-            if strings is None or not 4 <= length <= self._max:
+            tag = pending[at]
+            length = int.from_bytes(pending[at + 1 : at + 5], "big")
+            strings = _STRINGS.get(tag)
+            limit = SMALL_MESSAGE_LIMIT if tag in b"DCE" else self._max
+            if strings is None or not 4 <= length <= limit:
                 self._passing = 1 + max(length, 4)
                 continue
-            end = at + 1 + length
-            if end > len(data):
+            self._needed = 1 + length
+            if self._needed > len(pending) - at:
                 break
-            parts.append(self._frame(data[at:end], *strings))
-            at = end
-        self._pending = data[at:]
+            parts.append(self._frame(bytes(pending[at : at + self._needed]), *strings))
+            at += self._needed
+            self._needed = 0
+        del pending[:at]
         return b"".join(parts)
 
     @property

@@ -207,15 +207,7 @@ class Session:
         fields = error.response_fields()
         if self.offset and fields.get("P", "").isdecimal():
             fields["P"] = str(int(fields["P"]) + self.offset)
-        try:
-            connection.send(m.ErrorResponse(fields))
-        except LocalProtocolError:  # a text that cannot be sent
-            connection.send(m.ErrorResponse({name: _sendable(text) for name, text in fields.items()}))
-        except (
-            PostgresError
-        ) as other:  # the client's encoding cannot write it: that is told instead, as PostgreSQL does
-            other.severity = error.severity
-            connection.send(m.ErrorResponse(other.response_fields()))
+        self._tell(fields, error.severity)
         if fatal:
             self._protocol.close()
             return
@@ -226,6 +218,17 @@ class Session:
             transaction.status = "E"
         if answering_query:
             self.ready()
+
+    def _tell(self, fields: dict[str, str], severity: str) -> None:
+        try:
+            self.connection.send(m.ErrorResponse(fields))
+        except LocalProtocolError:  # a text that cannot be sent
+            self._tell({name: _sendable(text) for name, text in fields.items()}, severity)
+        except (
+            PostgresError
+        ) as other:  # the client's encoding lacks a character: that is told instead, as PostgreSQL does
+            other.severity = severity
+            self.connection.send(m.ErrorResponse(other.response_fields()))
 
     async def _abandon_implicit(self) -> None:
         self.transaction.end()
