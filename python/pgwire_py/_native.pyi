@@ -1,9 +1,9 @@
 from asyncio import AbstractEventLoop, Task
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import Context
-from typing import Any, final, overload
+from typing import Any, Literal, final, overload
 
-from ._impl.interface import Batch, Buffer, CopyPlan, ZoneTable
+from ._impl.interface import Batch, Buffer, Condition, CopyPlan, ZoneTable
 from .messages.replication import ReplicationStream
 from .sql import Statement, Token
 
@@ -220,14 +220,14 @@ class Responder:
         decoder: FrontendDecoder,
         plans: dict[str, Any],
         current: tuple[Context, AbstractEventLoop, Task[Any]],
-        tails: tuple[bytes, ...],
-        max_bytes: int,
+        bounds: tuple[tuple[bytes, ...], int],
+        sending: tuple[tuple[Condition, ...], tuple[Condition, ...], Callable[[bytes | memoryview], object]],
     ) -> Responder: ...
     @property
     def begun(self) -> bool: ...
     @property
     def outcome(self) -> Any: ...
-    def answer(self, data: bytes | bytearray, size: int = -1) -> bytes | memoryview | Batch | None: ...
+    def answer(self, data: bytes | bytearray, size: int = -1) -> bytes | memoryview | Batch | Literal[True] | None: ...
     def answer_batch(
         self,
         sql: str,

@@ -67,7 +67,8 @@ def test_an_interrupt_while_a_value_is_encoded_is_not_lost(core: Any) -> None:
     task = loop.create_task(asyncio.sleep(0))
     current = (copy_context(), loop, task)
     classes = (pg.Query, pg.Result, Plan, Shape)
-    responder = core.Responder((handler, None), classes, decoder, {"select x": plan}, current, (b"", b""), 1000)
+    plans = {"select x": plan}
+    responder = core.Responder((handler, None), classes, decoder, plans, current, ((b"", b""), 1000), ((), (), print))
     try:
         with pytest.raises(KeyboardInterrupt):
             responder.answer(b"Q\0\0\0\x0dselect x\0")

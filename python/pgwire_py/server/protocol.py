@@ -37,15 +37,11 @@ MAX_PENDING: Final = 1_000
 MAX_WAITING: Final = 1024 * 1024
 """Bytes received while something is being answered at which reading from a client is paused."""
 
-YIELD_EVERY: Final = 4
-"""Chunks of a result after which other sessions get their turn."""
-
 
 class ServerProtocol(asyncio.Protocol):
     """One accepted connection."""
 
     __slots__ = (
-        "_chunks",
         "_drained",
         "_eof",
         "_handshaking",
@@ -77,7 +73,6 @@ class ServerProtocol(asyncio.Protocol):
         self._waiting = 0
         self._reading_paused = False
         self._eof = False
-        self._chunks = 0
         self.paused = False
         self.lost = False
 
@@ -90,10 +85,14 @@ class ServerProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         short = self._short
-        if short is not None and self._runner.suspended is None:
-            answer = short.answer(data)
-            if answer is not None:
-                short.write(answer)
+        if short is not None:
+            try:
+                answer = short.answer(data)
+            except BaseException as error:
+                done = short.failed(error)
+            else:
+                done = answer is True or short.finish(answer)
+            if done:
                 return
         self._receive(data)
 
@@ -290,7 +289,7 @@ class ServerProtocol(asyncio.Protocol):
                 write(piece)
 
     async def drain(self) -> None:
-        """Write what is queued and wait while the client reads too slowly; lets others have a turn now and then."""
+        """Write what is queued and wait while the client reads too slowly; lets others have a turn."""
         if self.lost:
             raise asyncio.CancelledError
         self._write_out()
@@ -300,12 +299,8 @@ class ServerProtocol(asyncio.Protocol):
                 await self._drained
             finally:
                 self._drained = None
-            self._chunks = 0
         else:
-            self._chunks += 1
-            if self._chunks >= YIELD_EVERY:
-                self._chunks = 0
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)
 
     def cancel_handler(self) -> None:
         """Cancel the handler's coroutine where it waits on the loop."""
@@ -354,9 +349,13 @@ class BufferedServerProtocol(ServerProtocol, asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         buffer = self.server.receive_buffer
         short = self._short
-        if short is not None and self._runner.suspended is None:
-            answer = short.answer(buffer, nbytes)
-            if answer is not None:
-                short.write(answer)
+        if short is not None:
+            try:
+                answer = short.answer(buffer, nbytes)
+            except BaseException as error:
+                done = short.failed(error)
+            else:
+                done = answer is True or short.finish(answer)
+            if done:
                 return
         self._receive(bytes(memoryview(buffer)[:nbytes]))

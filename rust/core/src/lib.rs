@@ -9,6 +9,7 @@ pub mod builder;
 pub mod copy;
 pub mod frames;
 pub mod framing;
+pub mod gathered;
 pub mod lexer;
 pub mod md5;
 pub mod messages;

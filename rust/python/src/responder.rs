@@ -25,7 +25,50 @@ pub struct Responder {
     task: Py<PyAny>,
     tails: Py<PyTuple>,
     max_bytes: usize,
+    before: Vec<Condition>,
+    after: Vec<Condition>,
+    send: Py<PyAny>,
     outcome: Option<Py<PyAny>>,
+}
+
+/// What a slot of some object must be.
+struct Condition {
+    object: Py<PyAny>,
+    slot: Slot,
+    value: Py<PyAny>,
+}
+
+impl Condition {
+    fn load(given: &Bound<'_, PyTuple>) -> PyResult<Vec<Self>> {
+        given
+            .iter()
+            .map(|condition| {
+                let (object, slot, value): (Bound<'_, PyAny>, String, Py<PyAny>) =
+                    condition.extract()?;
+                Ok(Condition {
+                    slot: Slot::load(&object.get_type(), &slot)?,
+                    object: object.unbind(),
+                    value,
+                })
+            })
+            .collect()
+    }
+
+    /// The value itself, or, where that is False, anything falsy.
+    fn holds(&self, py: Python<'_>) -> PyResult<bool> {
+        let found = self.slot.get(self.object.bind(py))?;
+        Ok(found.is(&self.value)
+            || (self.value.is(PyBool::new(py, false).as_any()) && !found.is_truthy()?))
+    }
+
+    fn all(conditions: &[Self], py: Python<'_>) -> PyResult<bool> {
+        for condition in conditions {
+            if !condition.holds(py)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// The fields that are read and written of the classes given.
@@ -78,11 +121,13 @@ impl Responder {
         decoder: Py<FrontendDecoder>,
         plans: Py<PyDict>,
         current: (Py<PyAny>, Py<PyAny>, Py<PyAny>),
-        tails: Py<PyTuple>,
-        max_bytes: usize,
+        bounds: (Py<PyTuple>, usize),
+        sending: (Bound<'_, PyTuple>, Bound<'_, PyTuple>, Py<PyAny>),
     ) -> PyResult<Self> {
         let (function, session) = handler;
         let (context, event_loop, task) = current;
+        let (tails, max_bytes) = bounds;
+        let (before, after, send) = sending;
         Ok(Responder {
             function,
             session,
@@ -94,6 +139,9 @@ impl Responder {
             task,
             tails,
             max_bytes,
+            before: Condition::load(&before)?,
+            after: Condition::load(&after)?,
+            send,
             outcome: None,
         })
     }
@@ -117,6 +165,9 @@ impl Responder {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         let this = slf.borrow();
+        if !Condition::all(&this.before, py)? {
+            return Ok(None);
+        }
         let until = |all: usize| usize::try_from(size).unwrap_or(all).min(all);
         let copied;
         let bytes = if let Ok(data) = data.cast::<PyBytes>() {
@@ -157,7 +208,11 @@ impl Responder {
                 head.cast()?,
             );
             if let Some(answer) = unless_refused(py, answer)? {
-                return Ok(Some(answer));
+                if !Condition::all(&this.after, py)? {
+                    return Ok(Some(answer));
+                }
+                this.send.bind(py).call1((answer,))?;
+                return Ok(Some(PyBool::new(py, true).to_owned().into_any()));
             }
         }
         drop(this);
@@ -195,6 +250,10 @@ impl Responder {
         visit.call(&self.context)?;
         visit.call(&self.event_loop)?;
         visit.call(&self.task)?;
+        visit.call(&self.send)?;
+        for condition in self.before.iter().chain(&self.after) {
+            visit.call(&condition.object)?;
+        }
         visit.call(&self.outcome)
     }
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ...messages.replication import ReplicationStream
 from ...sql import Statement, Token
 from .copy import CopyDecoder, CopyEncoder, CopyPlan
-from .responder import Batch, Responder
+from .responder import Batch, Condition, Responder
 from .rows import ArrowEncoder, Record, RowDecoder, RowEncoder
 from .streams import BackendDecoder, Buffer, FrameDecoder, FrontendDecoder, MessageBuilder
 from .text_style import TextStyle, ZoneTable
@@ -21,6 +21,7 @@ __all__ = [
     "BackendDecoder",
     "Batch",
     "Buffer",
+    "Condition",
     "CopyDecoder",
     "CopyEncoder",
     "CopyPlan",
