@@ -5,6 +5,7 @@ Events are handed out one at a time, because what is legal, or to be skipped, de
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from .. import messages as m
@@ -58,6 +59,7 @@ class BackendConnection:
     Attributes:
         phase: where the connection stands; not to be set.
         outgoing: what is to be sent and was not yet asked for; not to be changed.
+        recode: what brings a message of texts to the client's encoding before :meth:`send` queues it; None for UTF-8.
 
     Give it what the socket delivers with :meth:`receive_data`, take events with :meth:`next_event`, answer with :meth:`send`, and write
     what :meth:`data_to_send` returns.
@@ -75,6 +77,7 @@ class BackendConnection:
         "_row",
         "outgoing",
         "phase",
+        "recode",
     )
 
     def __init__(
@@ -94,6 +97,7 @@ class BackendConnection:
         self._inbox: list[Any] = []
         self._position = 0
         self.outgoing: list[bytes | memoryview] = []
+        self.recode: Callable[[bytes], bytes] | None = None
         self._enter(Phase.STARTUP)
 
     def _enter(self, phase: Phase) -> None:
@@ -267,6 +271,8 @@ class BackendConnection:
         if phase is None:
             raise LocalProtocolError(f"cannot send {type(message).__name__} in phase {before.value}")
         data = encode_message(message)
+        if self.recode is not None:
+            data = self.recode(data)
         if phase is Phase.ENCRYPTED and (self.pending or self.buffered):
             self._stuffed(before)
             return

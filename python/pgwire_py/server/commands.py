@@ -249,6 +249,16 @@ def _value(tokens: Tokens) -> str | None:
             return parts[0] if len(parts) == 1 and token.kind != "quoted" else ", ".join(parts)
 
 
+def _interval(tokens: Tokens) -> str:
+    """An interval literal's text and fields, as the parameter's value has them."""
+    token = tokens.take()
+    if token.kind != "string":
+        raise tokens.error(token)
+    while tokens.word("year", "month", "day", "hour", "minute", "second", "to"):
+        pass
+    return "INTERVAL '" + token.value.replace("'", "''") + "'"
+
+
 def _set(tokens: Tokens) -> Command | None:
     scope = tokens.word("session", "local")
     if scope == "session" and tokens.word("characteristics"):
@@ -263,6 +273,8 @@ def _set(tokens: Tokens) -> Command | None:
             raise tokens.error(tokens.take())
         if tokens.word("local"):
             return SetParameter("SET", "timezone", None, local)
+        if tokens.word("interval"):
+            return SetParameter("SET", "timezone", _interval(tokens), local)
         return SetParameter("SET", "timezone", _value(tokens), local)
     if tokens.word("names"):
         return SetParameter("SET", "client_encoding", _value(tokens) if tokens.peek() else None, local)

@@ -197,7 +197,7 @@ async def _show(session: Session, command: c.Show, formats: tuple[int, ...]) -> 
     columns = command.columns
     rows: list[tuple[str, ...]]
     rows = list(session.settings.all()) if command.name is None else [(session.settings.show(command.name),)]
-    return ListSource(shape_of(columns, formats), rows, None, command.tag)
+    return ListSource(shape_of(columns, formats, session.settings.coding), rows, None, command.tag)
 
 
 async def _deallocate(session: Session, command: c.Deallocate, formats: tuple[int, ...]) -> Source:

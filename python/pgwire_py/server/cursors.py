@@ -333,7 +333,8 @@ class _Fetched(CommandSource):
         if check_formats(made.requested, width) == check_formats(shape.requested, width):
             return data
         rows = RowDecoder(types_of(made.columns), made.requested).decode(data)
-        return shape.encoder.encode(rows, 0, MAX_KEPT)[0]
+        converted: bytes | memoryview = shape.encoder.encode(rows, 0, MAX_KEPT)[0]
+        return converted
 
     def close(self) -> None:
         self._rest = None
@@ -372,7 +373,7 @@ async def _declare(session: Session, plan: Plan, command: c.Declare, how: c.Invo
         statement.version = session.server.schema_version
     portal = Cursor(statement, how.parameters, command)
     outcome = await session.start(inner, how.parameters, statement.description, portal.formats, 1, True)
-    source = portal.open(outcome)
+    source = portal.open(outcome, session.settings.coding)
     if source.shape is None:
         source.close()
         raise postgres_error("42P11", "DECLARE CURSOR needs a statement that returns rows")
@@ -396,7 +397,7 @@ async def _fetch(session: Session, plan: Plan, command: c.Fetch, how: c.Invocati
     formats = how.formats
     if isinstance(portal, Cursor) and portal.binary and session.connection.phase is Phase.SIMPLE:
         formats = (1,)
-    fetched = _Fetched(source, shape_of(shape.columns, formats), command)
+    fetched = _Fetched(source, shape_of(shape.columns, formats, session.settings.coding), command)
     portal.done = False
     await (fetched.start() if command.give else fetched.run())
     return fetched
@@ -417,7 +418,7 @@ async def _moving(session: Session, name: str, portal: Portal) -> CursorSource:
         outcome: Source | Result = await session.start(
             plan, portal.parameters, statement.description, portal.formats, 1, True
         )
-        source = portal.open(outcome)
+        source = portal.open(outcome, session.settings.coding)
     if source.shape is None:
         raise ObjectNotInPrerequisiteState("FETCH works on the portal of a query only")
     portal.source = moving = CursorSource(session, source, False)

@@ -9,17 +9,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import oids
 from ..catalog import Catalog
-from ..engines.base import Description, Engine, EngineResult, EngineSession, SessionContext, declared_types
+from ..engines.base import Description, Engine, EngineResult, EngineSession, declared_types
 from ..engines.python import PythonEngine
 from ..errors import FeatureNotSupported, PostgresError, QueryCanceled, changed_result_type
+from .coding import Coding
 from .handler import Query, Result
 from .plans import Plan
 from .results import CHUNK, Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of, types_of
 from .workers import Worker
+
+if TYPE_CHECKING:
+    from .session import Session
 
 __all__ = ["EngineExecution", "Execution", "FunctionExecution"]
 
@@ -52,8 +56,9 @@ class Execution:
     is_plain = False
     snapshots = True
 
-    def __init__(self, context: SessionContext, catalog: Catalog, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, context: Session, catalog: Catalog, loop: asyncio.AbstractEventLoop) -> None:
         self._context = context
+        self._settings = context.settings
         self._catalog = catalog
         self._loop = loop
         self._worker = Worker(loop, f"pgwire-session-{context.process_id}")
@@ -160,7 +165,7 @@ class Execution:
 
         def work() -> Source:
             result = target.execute(plan.statement, parameters, description)
-            source = _engine_source(result, description, formats)
+            source = _engine_source(result, description, formats, self._settings.coding)
             if source.shape is None:
                 return source
             return _ThreadSource(self, target, source, _read_ahead(source, max_rows))
@@ -181,9 +186,7 @@ class Execution:
 class EngineExecution(Execution):
     """Runs statements in a blocking engine."""
 
-    def __init__(
-        self, context: SessionContext, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: Engine
-    ) -> None:
+    def __init__(self, context: Session, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: Engine) -> None:
         super().__init__(context, catalog, loop)
         self.transactions = engine.capabilities.transactions
         self.savepoints = engine.capabilities.savepoints
@@ -225,7 +228,9 @@ class FunctionExecution(Execution):
         function: what answers.
     """
 
-    def __init__(self, context: Any, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: PythonEngine) -> None:
+    def __init__(
+        self, context: Session, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: PythonEngine
+    ) -> None:
         super().__init__(context, catalog, loop)
         self._engine = engine
         self.function = engine.function
@@ -239,10 +244,10 @@ class FunctionExecution(Execution):
         if plan.catalogue:
             return await super().describe(plan, declared)
         types = tuple(oid or oids.TEXT for oid in declared_types(declared, plan.parameters))
-        query = Query(plan.text, (None,) * plan.parameters, types, self._context, True)  # type: ignore[arg-type]
+        query = Query(plan.text, (None,) * plan.parameters, types, self._context, True)
         if self._engine.describe is None:
             result = await self._call(self.function, query)
-            source = source_of(result, (), plan)
+            source = source_of(result, (), plan, self._settings.coding)
             columns = None if source.shape is None else source.shape.columns
             source.close()
             return Description(types, columns)
@@ -265,14 +270,15 @@ class FunctionExecution(Execution):
             begun, self.begun = self.begun, None
             return begun
         types = () if description is None else description.parameter_types
-        query = Query(plan.text, parameters, types, self._context)  # type: ignore[arg-type]
+        query = Query(plan.text, parameters, types, self._context)
         if self.on_loop:
             outcome: Awaitable[Source | Result] = self.function(query)
             return outcome
         return self._on_thread(query, formats, plan)
 
     async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan) -> Source:
-        source = source_of(await self._call(self.function, query), formats, plan)
+        result = await self._call(self.function, query)
+        source = source_of(result, formats, plan, self._settings.coding)
         return source if source.shape is None else _ThreadSource(self, None, source, [])
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
@@ -405,11 +411,13 @@ def _read_ahead(source: Source, max_rows: int) -> list[Chunk]:
             return chunks
 
 
-def _engine_source(result: EngineResult, description: Description | None, formats: tuple[int, ...]) -> Source:
+def _engine_source(
+    result: EngineResult, description: Description | None, formats: tuple[int, ...], coding: Coding
+) -> Source:
     described = None if description is None else description.columns
     if result.arrow is not None:
         try:
-            source = arrow_source(result.arrow, formats, described or result.columns)
+            source = arrow_source(result.arrow, formats, described or result.columns, coding)
         except PostgresError as error:
             result.close()
             raise _explained(result, error) from error
@@ -419,4 +427,4 @@ def _engine_source(result: EngineResult, description: Description | None, format
     if described is not None and types_of(described) != types_of(result.columns):
         result.close()
         raise changed_result_type()
-    return _FetchSource(shape_of(tuple(result.columns), formats), result)
+    return _FetchSource(shape_of(tuple(result.columns), formats, coding), result)

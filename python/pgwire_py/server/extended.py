@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import messages as m
-from .._impl import decode_values, encode_message
+from .._impl import encode_message
 from ..engines.base import Description, declared_types
 from ..errors import (
     InvalidCursorName,
@@ -40,7 +40,7 @@ EMPTY_QUERY: Final = encode_message(m.EmptyQueryResponse())
 def parse(session: Session, message: m.Parse) -> Awaitable[None] | None:
     """Parse: make a prepared statement. An engine is asked to describe it at once, so that its errors come here."""
     session.starting()
-    plans = session.server.plans(message.query)
+    plans = session.plans(message.query)
     if len(plans) > 1:
         raise SQLSyntaxError("cannot insert multiple commands into a prepared statement")
     plan = plans[0] if plans else None
@@ -129,7 +129,7 @@ async def _describe_and_bind(session: Session, statement: PreparedStatement, mes
 
 def _bind(session: Session, statement: PreparedStatement, message: m.Bind) -> None:
     types = statement.declared if statement.description is None else statement.description.parameter_types
-    values = decode_values(types, message.parameter_formats, message.parameters)
+    values = session.settings.coding.decode_values(types, message.parameter_formats, message.parameters)
     if session.portals:
         session.drop_portal(message.portal)
     _add(session, message.portal, Portal(statement, values, message.result_formats))
@@ -156,7 +156,7 @@ async def _describe_statement(session: Session, statement: PreparedStatement) ->
     description = await describe_statement(session, statement)
     send = session.connection.send_encoded
     send(_parameter_description(description.parameter_types))
-    send(NO_DATA if description.columns is None else describe_rows(description.columns))
+    send(NO_DATA if description.columns is None else describe_rows(description.columns, (), session.settings.coding))
 
 
 async def _describe_portal(session: Session, portal: Portal) -> None:
@@ -167,9 +167,9 @@ async def _describe_portal(session: Session, portal: Portal) -> None:
         session.check_transaction(plan)
     if plan.command is not None or session.execution.describes(plan):
         columns = (await describe_statement(session, statement)).columns
-        shape = None if columns is None else shape_of(columns, portal.formats)
+        shape = None if columns is None else shape_of(columns, portal.formats, session.settings.coding)
     else:
-        shape = portal.open(await _start(session, portal, plan, 0)).shape
+        shape = portal.open(await _start(session, portal, plan, 0), session.settings.coding).shape
     session.connection.send_encoded(NO_DATA if shape is None else shape.row_description)
 
 
@@ -230,7 +230,7 @@ async def _execute(session: Session, portal: Portal, plan: Plan, limit: int) -> 
         raise ObjectNotInPrerequisiteState('portal "" cannot be run')
     source = portal.source
     if source is None:
-        source = portal.open(await _start(session, portal, plan, limit))
+        source = portal.open(await _start(session, portal, plan, limit), session.settings.coding)
     if source.shape is not None and not portal.done:
         await _stream(session, portal, plan, limit, source.read(limit))
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..engines.base import Description
 from ..errors import changed_result_type
+from .coding import Coding
 from .handler import Result
 from .plans import Plan
 from .results import Source, source_of, types_of
@@ -52,13 +53,13 @@ class Portal:
         self.done = False
         self.level = 0
 
-    def open(self, outcome: Source | Result) -> Source:
+    def open(self, outcome: Source | Result, coding: Coding) -> Source:
         """Keep what the statement returned as the rows to read."""
         if isinstance(outcome, Source):
             self.source = outcome
         else:
             assert self.statement.plan is not None
-            self.source = source_of(outcome, self.formats, self.statement.plan)
+            self.source = source_of(outcome, self.formats, self.statement.plan, coding)
             described = self.statement.description
             found = self.source.shape
             if (

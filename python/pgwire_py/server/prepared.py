@@ -163,7 +163,7 @@ def _open_as_text(types: tuple[int, ...]) -> tuple[int, ...]:
 def inner_plan(session: Session, plan: Plan, body: str, offset: int) -> Plan:
     """The plan of the statement inside a command; errors' positions are in it from here on."""
     session.offset = plan.statement.start + offset
-    return session.server.plans(body)[0]
+    return session.plans(body)[0]
 
 
 # -- running ---------------------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ async def _execute(session: Session, plan: Plan, command: c.Execute, how: c.Invo
     session.offset = 0
     description = description or Description(types, None)
     outcome = await session.start(inner, values, description, how.formats, how.max_rows, how.alone)
-    source = outcome if isinstance(outcome, Source) else source_of(outcome, how.formats, inner)
+    source = outcome if isinstance(outcome, Source) else source_of(outcome, how.formats, inner, session.settings.coding)
     return _Executed(source, inner)
 
 
@@ -372,9 +372,9 @@ async def _evaluated(session: Session, text: str) -> tuple[int, str | None]:
     """Type and text of an expression, which the engine (or the catalogue) computes."""
     start = session.offset
     session.offset = start - len("SELECT ")
-    plan = session.server.plans(f"SELECT {text}")[0]
+    plan = session.plans(f"SELECT {text}")[0]
     outcome = await session.start(plan, (), None, (), 0, True)
-    source = outcome if isinstance(outcome, Source) else source_of(outcome, (), plan)
+    source = outcome if isinstance(outcome, Source) else source_of(outcome, (), plan, session.settings.coding)
     shape = source.shape
     try:
         if shape is None or len(shape.columns) != 1:

@@ -12,7 +12,9 @@ from ..errors import PostgresError
 from ..messages import ErrorResponse, StartupMessage, Terminate
 from ..state import Phase
 from . import startup
+from .coding import Coding
 from .eager import Runner
+from .encodings import FrameRecoder
 from .session import internal_error, shutdown_error
 from .short import ShortAnswers
 from .tls_transport import BufferedTlsTransport, TlsTransport
@@ -48,6 +50,7 @@ class ServerProtocol(asyncio.Protocol):
         "_eof",
         "_more",
         "_reading_paused",
+        "_recoder",
         "_runner",
         "_short",
         "_transport",
@@ -68,6 +71,7 @@ class ServerProtocol(asyncio.Protocol):
         )
         self.session: Session | None = None
         self._short: ShortAnswers | None = None
+        self._recoder: FrameRecoder | None = None
         self._transport: asyncio.Transport | TlsTransport | None = None
         self._runner = Runner(server.loop, self.flush, self.abort)
         self._drained: asyncio.Future[None] | None = None
@@ -102,13 +106,15 @@ class ServerProtocol(asyncio.Protocol):
         """Answer what does not go the short way."""
         busy = self._runner.suspended is not None
         session = self.session
+        if self._recoder is not None:
+            data = self._recoder.feed(data)
         if session is not None and not busy:
             event = self.connection.receive_event(data)
             if event.__class__ is Terminate:
                 self.close()
                 return
             self._runner.run(session.run(event))
-            if self._short is None and session.execution.is_plain:
+            if self._short is None and self._recoder is None and session.execution.is_plain:
                 self._go_short()
             return
         if busy:
@@ -125,6 +131,10 @@ class ServerProtocol(asyncio.Protocol):
     def _go_short(self) -> None:
         """From now on statements are answered the short way where that can be."""
         self._short = ShortAnswers(self.session, self._runner, self._transport.write)  # type: ignore[arg-type, union-attr]
+
+    def _go_long(self) -> None:
+        """Statements are answered by the session again."""
+        self._short = None
 
     def _begin(self, first: Any) -> None:
         """Log the client in: at once where nothing is to be waited for."""
@@ -220,6 +230,18 @@ class ServerProtocol(asyncio.Protocol):
         if event is not None:
             await asyncio.sleep(0)  # from here on handlers run: in the session's task
             await self.session.run(event)
+
+    def follow_coding(self, coding: Coding) -> None:
+        """From the next message on, texts are in the encoding of ``coding``, and short answers follow it."""
+        self._go_long()
+        encoding = coding.encoding
+        if self._recoder is not None:
+            self._recoder.encoding = encoding
+            if encoding is None and self._recoder.idle:
+                self._recoder = None
+        elif encoding is not None:
+            connection = self.connection
+            self._recoder = FrameRecoder(encoding, self.server.max_message_length, lambda: connection.buffered)
 
     async def next_event(self) -> Any:
         """The next event during start-up; None when the client closed the connection."""
@@ -364,6 +386,10 @@ class BufferedServerProtocol(ServerProtocol, asyncio.BufferedProtocol):
         super()._go_short()
         assert self._short is not None
         self.buffer_updated = self._short.receive_from(self.server.receive_buffer, self._not_answered)
+
+    def _go_long(self) -> None:
+        super()._go_long()
+        self.buffer_updated = self._received
 
     def _forget(self) -> None:
         super()._forget()

@@ -17,10 +17,12 @@ from ..catalog import Catalog
 from ..connection import MAX_MESSAGE_LENGTH
 from ..engines.base import Engine
 from ..engines.python import PythonEngine
+from ..types import TypeRegistry
 from .authentication import Authentication
+from .coding import MAX_CODINGS, Coding, Codings
 from .execution import EngineExecution, Execution, FunctionExecution
 from .notifications import Notifications, check, on_loop
-from .plans import Plan, PlanCache
+from .plans import PlanCache
 from .protocol import BufferedServerProtocol, ServerProtocol
 from .session import Session, shutdown_error
 from .settings import Defaults
@@ -64,6 +66,8 @@ class Server:
         max_message_length: largest message of a logged-in client, in bytes.
         server_version: what ``server_version`` shows, e.g. ``"15.0 (my product)"``.
         parameters: other defaults of run-time parameters.
+        types: codecs for types of the server's own, and for built-in ones instead of theirs. They read parameters, and write the rows of
+            results (not of Arrow streams), whose columns have these types.
 
     Attributes:
         sessions: the logged-in sessions by process ID.
@@ -89,6 +93,7 @@ class Server:
         max_message_length: int = MAX_MESSAGE_LENGTH,
         server_version: str = SERVER_VERSION,
         parameters: dict[str, str] | None = None,
+        types: TypeRegistry | None = None,
     ) -> None:
         if ssl_context is not None:
             if tls is not None:
@@ -106,13 +111,14 @@ class Server:
         self.max_connections = max_connections
         self.startup_timeout = startup_timeout
         self.max_message_length = max_message_length
-        self.defaults = Defaults(server_version, {"max_connections": str(max_connections), **(parameters or {})})
+        self.codings = Codings(types)
+        values = {"max_connections": str(max_connections), **(parameters or {})}
+        self.defaults = Defaults(server_version, values, self.codings)
         self.loop: asyncio.AbstractEventLoop
         self.receive_buffer = bytearray(RECEIVE_BUFFER)
         self._protocol_class: type[ServerProtocol] = ServerProtocol
         self.catalog = Catalog()
-        self.plan_cache = PlanCache(self.catalog)
-        self.plans: Callable[[str], tuple[Plan, ...]] = self.plan_cache.plans
+        self._plan_caches: dict[Coding, PlanCache] = {}
         self.start_values: dict[tuple[tuple[str, str], ...], tuple[dict[str, str], bytes]] = {}
         self.schema_version = 0
         self.notifications = Notifications()
@@ -280,6 +286,15 @@ class Server:
             self._reaper = self.loop.call_later(self.startup_timeout, self._reap)
         if self._closing is not None:
             protocol.close()
+
+    def plan_cache(self, coding: Coding) -> PlanCache:
+        """The plans of sessions of this coding."""
+        cache = self._plan_caches.get(coding)
+        if cache is None:
+            if len(self._plan_caches) >= MAX_CODINGS:
+                self._plan_caches.clear()
+            cache = self._plan_caches[coding] = PlanCache(self.catalog, coding)
+        return cache
 
     def has_room(self) -> bool:
         """Whether another session may log in."""

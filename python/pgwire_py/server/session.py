@@ -80,6 +80,7 @@ class Session(SessionServices):
         statements: prepared statements by name, the unnamed one as ``""``.
         portals: portals by name, SQL cursors among them.
         notifications: what it listens to and has to say; None where it never did.
+        plans: query string → plans of its statements.
     """
 
     __slots__ = (
@@ -94,6 +95,7 @@ class Session(SessionServices):
         "execution",
         "notifications",
         "offset",
+        "plans",
         "portals",
         "process_id",
         "running",
@@ -106,6 +108,7 @@ class Session(SessionServices):
     )
 
     execution: Execution
+    process_id: int
     settings: Settings
     transaction: Transaction
 
@@ -131,6 +134,7 @@ class Session(SessionServices):
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
         self.notifications: SessionNotifications | None = None
+        self._follow_coding()
         self.offset = 0
         self.cancel_requested = False
         self.running = False
@@ -202,10 +206,7 @@ class Session(SessionServices):
         fields = error.response_fields()
         if self.offset and fields.get("P", "").isdecimal():
             fields["P"] = str(int(fields["P"]) + self.offset)
-        try:
-            connection.send(m.ErrorResponse(fields))
-        except LocalProtocolError:  # a text that cannot be sent
-            connection.send(m.ErrorResponse({name: _sendable(text) for name, text in fields.items()}))
+        self._tell(fields, error.severity)
         if fatal:
             self._protocol.close()
             return
@@ -216,6 +217,17 @@ class Session(SessionServices):
             transaction.status = "E"
         if answering_query:
             self.ready()
+
+    def _tell(self, fields: dict[str, str], severity: str) -> None:
+        try:
+            self.connection.send(m.ErrorResponse(fields))
+        except LocalProtocolError:  # a text that cannot be sent
+            self._tell({name: _sendable(text) for name, text in fields.items()}, severity)
+        except (
+            PostgresError
+        ) as other:  # the client's encoding lacks a character: that is told instead, as PostgreSQL does
+            other.severity = severity
+            self.connection.send(m.ErrorResponse(other.response_fields()))
 
     async def _abandon_implicit(self) -> None:
         self.transaction.end()
@@ -322,7 +334,7 @@ class Session(SessionServices):
 
     def ready(self, results: bytes = b"") -> None:
         """Send ``results``, report changed parameters, and send ReadyForQuery."""
-        if self.settings.changes or self.notifications is not None:
+        if self.settings.changes is not None or self.notifications is not None:
             self.connection.send_encoded(results)
             results = b""
             if self.notifications is not None:
@@ -333,9 +345,17 @@ class Session(SessionServices):
         self.ending()
 
     def report_changes(self) -> None:
-        """Send ParameterStatus for parameters that changed."""
+        """Send ParameterStatus for parameters that changed, and go on in the encoding they are for."""
+        self._follow_coding()
         for name, value in self.settings.take_changes().items():
             self.connection.send(m.ParameterStatus(name, value))
+
+    def _follow_coding(self) -> None:
+        """Have everything that depends on the settings of texts follow them."""
+        coding = self.settings.coding
+        self.plans: Callable[[str], tuple[Plan, ...]] = self.server.plan_cache(coding).plans
+        self.connection.recode = None if coding.encoding is None else coding.message
+        self._protocol.follow_coding(coding)
 
     # -- transactions ------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from .._impl import Responder, decode_values
+from .._impl import Responder
 from .._impl.interface import Batch, Condition
 from .._impl.suspended import Suspended
 from ..connection.backend import READY
@@ -44,7 +44,9 @@ class ShortAnswers:
     """
 
     __slots__ = (
+        "_coding",
         "_connection",
+        "_decode",
         "_execution",
         "_plans",
         "_responder",
@@ -65,7 +67,9 @@ class ShortAnswers:
         self._connection = connection
         self._settings = settings
         self._execution = execution
-        self._plans = session.server.plan_cache.single
+        self._coding = settings.coding
+        self._decode = self._coding.decode_values
+        self._plans = session.server.plan_cache(self._coding).single
         self._write = write
         before: tuple[Condition, ...] = (
             (runner, "suspended", None),
@@ -106,7 +110,7 @@ class ShortAnswers:
                 return False
             outcome = self._responder.outcome
             return self._long_way(outcome if type(outcome) is Suspended else Suspended(_return(outcome)))
-        if self._settings.changes:
+        if self._settings.changes is not None:
             session.report_changes()
         self._write(self._connection.send_around(answer))  # type: ignore[arg-type]
         return True
@@ -128,13 +132,18 @@ class ShortAnswers:
         if query is not None:
             statement = None if name else self._parsed(query, types, statement)
         plan = None if statement is None else statement.plan
-        if statement is None or plan is None or not _is_plain(statement, plan, batch):
+        if (
+            statement is None
+            or plan is None
+            or plan.coding is not self._coding
+            or not _is_plain(statement, plan, batch)
+        ):
             return None
         declared = statement.declared
         values: tuple[object, ...] = ()
         if parameters:
             try:
-                values = decode_values(declared, parameter_formats, parameters)
+                values = self._decode(declared, parameter_formats, parameters)
             except Exception:  # told in its place
                 return None
         shape = plan.shapes.get(formats)

@@ -173,7 +173,10 @@ def _start_values(protocol: ServerProtocol, parameters: dict[str, str], user: st
     for name, value in parameters.items():
         if name not in _NOT_PARAMETERS and not name.startswith("_pq_."):
             settings.set(name, value)
-    statuses = b"".join([encode_message(m.ParameterStatus(name, value)) for name, value in settings.reported()])
+    message = settings.coding.message
+    statuses = b"".join(
+        [message(encode_message(m.ParameterStatus(name, value))) for name, value in settings.reported()]
+    )
     known = settings.start_values(), statuses
     if any(name.startswith("_pq_.") for name in parameters):
         return known

@@ -22,6 +22,7 @@ mod rows;
 mod shape;
 mod statement;
 mod structured;
+mod text_style;
 mod values;
 
 #[pymodule]
@@ -33,6 +34,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<rows::RowEncoder>()?;
     module.add_class::<row_decoder::RowDecoder>()?;
     module.add_class::<record::Record>()?;
+    module.add_class::<text_style::TextStyle>()?;
     module.add_class::<responder::Responder>()?;
     module.add_class::<arrow::ArrowEncoder>()?;
     module.add_class::<arrow_decoder::ArrowDecoder>()?;

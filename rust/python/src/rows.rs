@@ -1,8 +1,9 @@
 //! RowEncoder: Python rows → DataRow messages (Protocol 55.7) or tuples of binary COPY, a batch in one call.
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pgwire_py_core::rows::{self, Row};
-use pgwire_py_core::types::{Kind, PgType, datetime, floats, text};
+use pgwire_py_core::types::{Kind, PgType, Style, datetime, floats, style, text};
 use pyo3::exceptions::{PyAttributeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{
@@ -13,12 +14,23 @@ use pyo3::types::{
 use crate::buffers;
 use crate::extract::{self, Fail, extract, postgres_error, row_failure};
 use crate::record::{Names, Record};
+use crate::text_style::TextStyle;
 
 /// One column: its type and format, which together pick the writer.
 #[derive(Clone, Copy)]
 pub struct Column {
     pub ty: PgType,
     pub binary: bool,
+    /// What picks the short way; Void where a style changes the text.
+    short: Kind,
+}
+
+impl Column {
+    pub fn new(ty: PgType, binary: bool, style: &Style) -> Column {
+        let plain = binary || !style.affects(ty);
+        let short = if plain { ty.kind } else { Kind::Void };
+        Column { ty, binary, short }
+    }
 }
 
 #[pyclass(frozen, module = "pgwire_py._native")]
@@ -26,6 +38,7 @@ pub struct RowEncoder {
     columns: Vec<Column>,
     names: Option<Py<Names>>,
     copy: bool,
+    style: Option<Arc<Style>>,
     /// Size of the rows seen last, in bytes: what to reserve for the next ones.
     row_size: AtomicUsize,
 }
@@ -34,8 +47,8 @@ pub struct RowEncoder {
 impl RowEncoder {
     #[new]
     #[pyo3(
-        signature = (types, formats = Vec::new(), names = None, *, layout = "data_row"),
-        text_signature = "(types, formats=(), names=None, *, layout='data_row')"
+        signature = (types, formats = Vec::new(), names = None, *, layout = "data_row", style = None),
+        text_signature = "(types, formats=(), names=None, *, layout='data_row', style=None)"
     )]
     fn new(
         py: Python<'_>,
@@ -43,7 +56,10 @@ impl RowEncoder {
         formats: Vec<i64>,
         names: Option<&Bound<'_, PyAny>>,
         layout: &str,
+        style: Option<&Bound<'_, TextStyle>>,
     ) -> PyResult<Self> {
+        let style = style.map(|style| Arc::clone(&style.get().style));
+        let followed = style.as_deref().unwrap_or(&style::DEFAULT);
         let copy = is_copy(layout)?;
         let names = names_of(py, names, types.len())?;
         let binary = rows::column_formats(&formats, types.len(), copy)
@@ -51,15 +67,13 @@ impl RowEncoder {
         let columns = types
             .iter()
             .zip(binary)
-            .map(|(oid, binary)| Column {
-                ty: PgType::of(*oid),
-                binary,
-            })
+            .map(|(oid, binary)| Column::new(PgType::of(*oid), binary, followed))
             .collect();
         Ok(RowEncoder {
             columns,
             names,
             copy,
+            style,
             row_size: AtomicUsize::new(64),
         })
     }
@@ -141,7 +155,7 @@ impl RowEncoder {
         while next < count && (out.len() < max_bytes || next == start) {
             let row = self.begin(&mut out);
             for (number, column) in values.iter().enumerate() {
-                Self::field(
+                self.field(
                     self.columns[number],
                     number,
                     &column.get_item(next)?,
@@ -224,12 +238,12 @@ impl RowEncoder {
             self.check_width(object, index, tuple.len())?;
             for (column, (plan, item)) in self.columns.iter().zip(tuple.iter_borrowed()).enumerate()
             {
-                Self::field(*plan, column, &item, index, &row, out)?;
+                self.field(*plan, column, &item, index, &row, out)?;
             }
         } else if let Ok(list) = object.cast::<PyList>() {
             self.check_width(object, index, list.len())?;
             for column in 0..self.columns.len() {
-                Self::field(
+                self.field(
                     self.columns[column],
                     column,
                     &list.get_item(column)?,
@@ -242,7 +256,7 @@ impl RowEncoder {
             let values = self.other_row(object, index)?;
             self.check_width(object, index, values.len())?;
             for (column, item) in values.iter_borrowed().enumerate() {
-                Self::field(self.columns[column], column, &item, index, &row, out)?;
+                self.field(self.columns[column], column, &item, index, &row, out)?;
             }
         }
         self.end(object.py(), row, out)
@@ -265,6 +279,7 @@ impl RowEncoder {
 
     #[inline(always)]
     fn field(
+        &self,
         plan: Column,
         column: usize,
         item: &Bound<'_, PyAny>,
@@ -272,7 +287,7 @@ impl RowEncoder {
         row: &Row,
         out: &mut Vec<u8>,
     ) -> PyResult<()> {
-        field(plan, item, out)
+        field(plan, item, &self.style, out)
             .and_then(|()| Ok(row.check(out)?))
             .map_err(|fail| extract::raise(fail, Some(index), Some(column + 1), plan.ty.oid, item))
     }
@@ -348,12 +363,17 @@ impl RowEncoder {
 
 /// Appends one field with its length: the usual Python types directly, everything else by way of a value.
 #[inline]
-pub fn field(column: Column, object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result<(), Fail> {
+pub fn field(
+    column: Column,
+    object: &Bound<'_, PyAny>,
+    style: &Option<Arc<Style>>,
+    out: &mut Vec<u8>,
+) -> Result<(), Fail> {
     if object.is_none() {
         out.extend_from_slice(&rows::NULL);
         return Ok(());
     }
-    match (column.ty.kind, column.ty.is_array()) {
+    match (column.short, column.ty.is_array()) {
         (Kind::Int4, false) if object.is_exact_instance_of::<PyInt>() => {
             if let Some(value) = small_int(object).and_then(|value| i32::try_from(value).ok()) {
                 if column.binary {
@@ -428,17 +448,23 @@ pub fn field(column: Column, object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Re
         }
         _ => {}
     }
-    slow(column, object, out)
+    slow(column, object, style, out)
 }
 
 #[cold]
-fn slow(column: Column, object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result<(), Fail> {
+fn slow(
+    column: Column,
+    object: &Bound<'_, PyAny>,
+    style: &Option<Arc<Style>>,
+    out: &mut Vec<u8>,
+) -> Result<(), Fail> {
     // A reference of its own: what is called may change the row.
     let object = object.clone();
     let value = extract(column.ty, &object)?;
     let at = out.len();
     out.extend_from_slice(&[0; 4]);
-    value.encode(column.binary, out)?;
+    let style = style.as_deref().unwrap_or(&style::DEFAULT);
+    value.encode_styled(column.binary, style, out)?;
     rows::patch(out, at);
     Ok(())
 }

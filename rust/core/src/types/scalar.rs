@@ -2,11 +2,11 @@
 use std::borrow::Cow;
 
 use super::{
-    Inet, Interval, Kind, Numeric, Result, Snapshot, Tid, TimeTz, Value, ValueError, bytea,
+    Inet, Interval, Kind, Numeric, Result, Snapshot, Style, Tid, TimeTz, Value, ValueError, bytea,
     datetime, floats, integers, json, mac, money, system, text, uuid,
 };
 
-pub(super) fn parse_scalar(kind: Kind, text: &str) -> Result<Value<'_>> {
+pub(super) fn parse_scalar<'a>(kind: Kind, text: &'a str, style: &Style) -> Result<Value<'a>> {
     text::check(text)?;
     Ok(match kind {
         Kind::Bool => Value::Bool(integers::parse_bool(text)?),
@@ -26,7 +26,7 @@ pub(super) fn parse_scalar(kind: Kind, text: &str) -> Result<Value<'_>> {
         Kind::Money => Value::Money(money::parse(text)?),
         Kind::Name => Value::Text(Cow::Borrowed(text::clip_name(text))),
         Kind::Char => Value::Char(text::parse_char(text)),
-        Kind::TimeTz => Value::TimeTz(TimeTz::parse(text)?),
+        Kind::TimeTz => Value::TimeTz(TimeTz::parse(text, style)?),
         Kind::Jsonpath => Value::Jsonpath(Cow::Borrowed(text)),
         Kind::Inet | Kind::Cidr => Value::Inet(Inet::parse(kind, text)?),
         Kind::MacAddr => Value::MacAddr(mac::parse(text)?),
@@ -39,14 +39,14 @@ pub(super) fn parse_scalar(kind: Kind, text: &str) -> Result<Value<'_>> {
         Kind::Json => Value::Json(Cow::Borrowed(text)),
         Kind::Jsonb => Value::Jsonb(Cow::Borrowed(text)),
         Kind::Bytea => Value::Bytea(Cow::Owned(bytea::parse(text)?)),
-        Kind::Date => Value::Date(datetime::parse_date(text)?),
-        Kind::Time => Value::Time(datetime::parse_time(text)?),
-        Kind::Timestamp => Value::Timestamp(datetime::parse_timestamp(text, false)?),
-        Kind::TimestampTz => Value::TimestampTz(datetime::parse_timestamp(text, true)?),
-        Kind::Interval => Value::Interval(Interval::parse(text)?),
+        Kind::Date => Value::Date(datetime::parse_date(text, style)?),
+        Kind::Time => Value::Time(datetime::parse_time(text, style)?),
+        Kind::Timestamp => Value::Timestamp(datetime::parse_timestamp(text, false, style)?),
+        Kind::TimestampTz => Value::TimestampTz(datetime::parse_timestamp(text, true, style)?),
+        Kind::Interval => Value::Interval(Interval::parse_styled(text, style.intervals)?),
         Kind::Uuid => Value::Uuid(uuid::parse(text)?),
         Kind::Void => Value::Void,
-        Kind::Structured(kind) => Value::structured(kind.parse(text)?),
+        Kind::Structured(kind) => Value::structured(kind.parse(text, style)?),
     })
 }
 
