@@ -11,6 +11,7 @@ mod decoder;
 mod extract;
 mod frames;
 mod lexer;
+mod make;
 #[macro_use]
 mod message;
 mod record;
