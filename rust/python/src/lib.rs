@@ -9,6 +9,7 @@ mod builder;
 mod copy;
 mod decoder;
 mod extract;
+mod field;
 mod frames;
 mod lexer;
 mod make;

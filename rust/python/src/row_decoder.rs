@@ -1,6 +1,7 @@
 //! `RowDecoder`: DataRow messages (Protocol 55.7) or tuples of binary COPY → Python rows, a batch in one call.
-use pgwire_py_core::row_reader::{Broken, Layout, NUMERIC_TEXT, RowReader, numeric_text};
+use pgwire_py_core::row_reader::{Broken, Layout, RowReader};
 use pgwire_py_core::rows;
+use pgwire_py_core::types::short_numeric::{NUMERIC_TEXT, numeric_text};
 use pgwire_py_core::types::{Kind, PgType, datetime};
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;

@@ -20,6 +20,7 @@ pub mod ranges;
 pub mod record;
 mod scalar;
 pub mod shapes;
+pub mod short_numeric;
 pub mod structured;
 pub mod system;
 pub mod table;
