@@ -16,15 +16,17 @@ import time
 from pathlib import Path
 
 from .codec import CodecOutcome, extended_query, measure_codecs
+from .codec_types import TypeOutcome, measure_types
 from .contenders import ROOT, STARTERS, Contender, Setup, find_postgres, run, scratch_folder
 from .echo import echo_us
 from .errors import BenchmarkError
 from .login import login_workloads
 from .report import Results, machine, print_report, write_json
+from .rows import RowsOutcome, measure_rows
 from .rust import RustOutcome, measure_rust
 from .workloads import SHORT, WORKLOADS, Outcome, Plan, Tools, Workload, check_results, progress
 
-CODEC, RUST = "codec", "rust"
+CODEC, RUST, TYPES = PARTS = ("codec", "rust", "types")
 LATEST = ROOT / "benchmarks" / "results" / "latest.json"
 
 
@@ -46,9 +48,9 @@ def select(only: str) -> tuple[list[Workload], set[str]]:
         BenchmarkError: for an unknown name.
     """
     names = {name for name in only.split(",") if name}
-    known = {workload.name for workload in WORKLOADS} | {CODEC, RUST}
+    known = {workload.name for workload in WORKLOADS} | set(PARTS)
     if unknown := names - known - set(STARTERS):
-        choices = ", ".join([*STARTERS, *(workload.name for workload in WORKLOADS), CODEC, RUST])
+        choices = ", ".join([*STARTERS, *(workload.name for workload in WORKLOADS), *PARTS])
         raise BenchmarkError(f"--only: no server or workload {', '.join(sorted(unknown))}; there are {choices}")
     wanted, servers = names & known or known, names & set(STARTERS) or set(STARTERS)
     chosen = []
@@ -56,7 +58,7 @@ def select(only: str) -> tuple[list[Workload], set[str]]:
         entries = tuple(entry for entry in workload.entries if entry.server in servers)
         if workload.name in wanted and entries:
             chosen.append(dataclasses.replace(workload, entries=entries))
-    return chosen, {CODEC, RUST} & (names or known)
+    return chosen, set(PARTS) & (names or known)
 
 
 def raise_file_limit(wanted: int) -> None:
@@ -73,6 +75,8 @@ def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], par
     outcomes: list[Outcome] = []
     codecs: list[CodecOutcome] = []
     rust: list[RustOutcome] = []
+    rows: list[RowsOutcome] = []
+    types: list[TypeOutcome] = []
     echo: float | None = None
     logins: list[CodecOutcome] = []
     contenders: dict[str, Contender] = {}
@@ -104,7 +108,10 @@ def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], par
         start = time.monotonic()
         rust = measure_rust(plan.codec_seconds)
         progress(f"the Rust core beside pg_stream: {time.monotonic() - start:.0f} s")
-    results = Results(outcomes, codecs, logins, rust, echo)
+    if TYPES in parts:
+        rows = measure_rows(4 * plan.codec_seconds)
+        types = measure_types(plan.codec_seconds / 200)
+    results = Results(outcomes, codecs, logins, rust, echo, rows, types)
     print("\n".join(f"{key}: {value}" for key, value in facts.items()))
     print("\n".join(f"{name}: {contender.version}" for name, contender in contenders.items()))
     print_report(results, sizes)
@@ -116,7 +123,7 @@ def main() -> int:
     options = parse_arguments()
     if options.list:
         print("servers:   " + " ".join(STARTERS))
-        print("workloads: " + " ".join([*(workload.name for workload in WORKLOADS), CODEC, RUST]))
+        print("workloads: " + " ".join([*(workload.name for workload in WORKLOADS), *PARTS]))
         return 0
     plan = SHORT if options.short else Plan()
     plan = dataclasses.replace(plan, rounds=options.rounds or plan.rounds, seconds=options.seconds or plan.seconds)
