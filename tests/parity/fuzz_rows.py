@@ -64,9 +64,7 @@ def seeds() -> Sequence[bytes]:
         chosen, row = types[start : start + 3], values[start : start + 3]
         head = bytes(ALL.index(oid) for oid in chosen)
         for flags in (0, BINARY, COPY | BINARY, BINARY | BODIES, BINARY | RECORDS, COPY | BINARY | RECORDS):
-            encoder = pure.RowEncoder(
-                chosen, [int(flags & BINARY > 0)], layout="copy" if flags & COPY else "data_row"
-            )
+            encoder = pure.RowEncoder(chosen, [int(flags & BINARY > 0)], layout="copy" if flags & COPY else "data_row")
             data, _ = encoder.encode([row, [None] * len(row), row], 0, WHOLE)
             found.append(bytes([len(chosen), flags]) + head + data)
     return tuple(found)
@@ -203,7 +201,10 @@ def builder_seeds() -> Sequence[bytes]:
     """One call of each method, with arguments that are taken and with some that are not."""
     dice = Random(5)
     return tuple(
-        bytes([number]) + dice.randbytes(size) for number in range(len(METHODS)) for size in (0, 6, 20, 40) for _ in range(3)
+        bytes([number]) + dice.randbytes(size)
+        for number in range(len(METHODS))
+        for size in (0, 6, 20, 40)
+        for _ in range(3)
     )
 
 

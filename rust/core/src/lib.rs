@@ -12,6 +12,7 @@ pub mod framing;
 pub mod lexer;
 pub mod md5;
 pub mod messages;
+mod nul;
 pub mod replication;
 pub mod row_reader;
 pub mod rows;

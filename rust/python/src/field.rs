@@ -81,12 +81,11 @@ pub fn field(column: Column, object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Re
                 return Ok(());
             }
         }
-        (Kind::Numeric, false) => {
+        (Kind::Numeric, false)
             if object.get_type_ptr() == decimal_type(object.py())?.as_type_ptr()
-                && put_decimal(column, object, out)?
-            {
-                return Ok(());
-            }
+                && put_decimal(column, object, out)? =>
+        {
+            return Ok(());
         }
         _ => {}
     }

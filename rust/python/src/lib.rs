@@ -1,6 +1,7 @@
 //! `pgwire_py._native`: one file for each thing exposed; no protocol knowledge here.
 use pyo3::prelude::*;
 
+mod arguments;
 mod arrow;
 mod auth;
 mod backend_decoder;
