@@ -74,6 +74,11 @@ impl ValueError {
         )
     }
 
+    /// 08P01: a binary value ends before it is whole.
+    pub fn insufficient() -> Self {
+        Self::new("08P01", "insufficient data left in message")
+    }
+
     /// 22P03: the bytes of a binary value have the wrong length or shape.
     pub fn binary() -> Self {
         Self::new("22P03", "incorrect binary data format")

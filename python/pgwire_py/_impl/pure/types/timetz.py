@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from .bad_value import BadValue, bad_binary
+from .bad_value import BadValue, wrong_length
 from .datetime import check_time, parse_clock, time_text
 
 _LAYOUT = struct.Struct("!qi")
@@ -36,7 +36,7 @@ def parse(text: str) -> TimeTz:
 
 def from_binary(data: bytes) -> TimeTz:
     if len(data) != _LAYOUT.size:
-        raise bad_binary()
+        raise wrong_length(data, _LAYOUT.size)
     return make(*_LAYOUT.unpack(data))
 
 
