@@ -14,6 +14,7 @@ pub mod gathered;
 pub mod lexer;
 pub mod md5;
 pub mod messages;
+mod nul;
 pub mod replication;
 pub mod row_reader;
 pub mod rows;

@@ -12,7 +12,7 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 use crate::buffers;
 use crate::decoder::unchanging;
 use crate::extract::{self, Fail, failure, postgres_error};
-use crate::rows::{Column, field};
+use crate::field::{Column, field};
 use crate::values::object;
 
 /// The attributes of `pgwire_py._impl.interface.CopyPlan`.

@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyMemoryView, PySlice, PyString, PyTuple};
 
+use crate::arguments::Given;
 use crate::buffers;
-use crate::builder::Given;
 use crate::message::local_error;
 
 /// See `pgwire_py._impl.interface.FrameDecoder`.

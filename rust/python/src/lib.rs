@@ -1,6 +1,7 @@
 //! `pgwire_py._native`: one file for each thing exposed; no protocol knowledge here.
 use pyo3::prelude::*;
 
+mod arguments;
 mod arrow;
 mod arrow_decoder;
 mod auth;
@@ -10,8 +11,10 @@ mod builder;
 mod copy;
 mod decoder;
 mod extract;
+mod field;
 mod frames;
 mod lexer;
+mod make;
 #[macro_use]
 mod message;
 mod record;

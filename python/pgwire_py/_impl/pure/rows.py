@@ -72,7 +72,15 @@ class RowEncoder:
             if len(column) != count:
                 message = f"column {number} has {len(column)} values, but column 1 has {count}"
                 raise postgres_error("08P01", message)
-        return self.encode(list(zip(*columns, strict=True)), start, max_bytes)
+        parts: list[bytes] = []
+        size = 0
+        index = start
+        while index < count and (size < max_bytes or index == start):
+            row = self._encode([column[index] for column in columns], index)
+            parts.append(row)
+            size += len(row)
+            index += 1
+        return b"".join(parts), index
 
     def _row(self, row: Any, index: int) -> bytes:
         values: Sequence[object] = row if isinstance(row, (list, tuple)) else self._other_row(row, index)

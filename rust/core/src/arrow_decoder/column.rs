@@ -13,7 +13,7 @@ use arrow_schema::{ArrowError, DataType, FieldRef, Fields};
 
 use super::decimal::Decimal;
 use super::plan::Shape;
-use crate::row_reader::{NUMERIC_TEXT, numeric_text};
+use crate::types::short_numeric::{NUMERIC_TEXT, numeric_text};
 use crate::types::{Interval, Kind, PgType, Result, Value, ValueError, array, datetime, text};
 
 /// Days and microseconds from 1970-01-01 to 2000-01-01.

@@ -22,6 +22,7 @@ pub mod ranges;
 pub mod record;
 mod scalar;
 pub mod shapes;
+pub mod short_numeric;
 pub mod structured;
 pub mod style;
 pub mod system;
@@ -76,6 +77,11 @@ impl ValueError {
                 clip(text)
             ),
         )
+    }
+
+    /// 08P01: a binary value ends before it is whole.
+    pub fn insufficient() -> Self {
+        Self::new("08P01", "insufficient data left in message")
     }
 
     /// 22P03: the bytes of a binary value have the wrong length or shape.

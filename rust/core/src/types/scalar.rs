@@ -36,8 +36,8 @@ pub(super) fn parse_scalar<'a>(kind: Kind, text: &'a str, style: &Style) -> Resu
         Kind::Numeric => Value::Numeric(Numeric::parse(text)?),
         Kind::Text => Value::Text(Cow::Borrowed(text)),
         Kind::Raw => Value::Raw(Cow::Borrowed(text.as_bytes())),
-        Kind::Json => Value::Json(Cow::Borrowed(text)),
-        Kind::Jsonb => Value::Jsonb(Cow::Borrowed(text)),
+        Kind::Json => Value::Json(Cow::Borrowed(json::check(text, false)?)),
+        Kind::Jsonb => Value::Jsonb(Cow::Borrowed(json::check(text, true)?)),
         Kind::Bytea => Value::Bytea(Cow::Owned(bytea::parse(text)?)),
         Kind::Date => Value::Date(datetime::parse_date(text, style)?),
         Kind::Time => Value::Time(datetime::parse_time(text, style)?),
@@ -75,8 +75,11 @@ pub(super) fn decode_scalar(kind: Kind, bytes: &[u8]) -> Result<Value<'_>> {
         Kind::Numeric => Value::Numeric(Numeric::from_binary(bytes)?),
         Kind::Text => Value::Text(Cow::Borrowed(text::from_utf8(bytes)?)),
         Kind::Raw => Value::Raw(Cow::Borrowed(text::from_utf8(bytes)?.as_bytes())),
-        Kind::Json => Value::Json(Cow::Borrowed(text::from_utf8(bytes)?)),
-        Kind::Jsonb => Value::Jsonb(Cow::Borrowed(json::versioned("jsonb", bytes)?)),
+        Kind::Json => Value::Json(Cow::Borrowed(json::check(text::from_utf8(bytes)?, false)?)),
+        Kind::Jsonb => {
+            let text = json::versioned("jsonb", bytes)?;
+            Value::Jsonb(Cow::Borrowed(json::check(text, true)?))
+        }
         Kind::Bytea => Value::Bytea(Cow::Borrowed(bytes)),
         Kind::Date => Value::Date(datetime::check_date(i32::from_be_bytes(fixed(bytes)?))?),
         Kind::Time => Value::Time(datetime::check_time(i64::from_be_bytes(fixed(bytes)?))?),
@@ -94,5 +97,11 @@ pub(super) fn decode_scalar(kind: Kind, bytes: &[u8]) -> Result<Value<'_>> {
 }
 
 fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
-    bytes.try_into().map_err(|_| ValueError::binary())
+    bytes.try_into().map_err(|_| {
+        if bytes.len() < N {
+            ValueError::insufficient()
+        } else {
+            ValueError::binary()
+        }
+    })
 }

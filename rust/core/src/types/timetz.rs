@@ -3,7 +3,7 @@ use super::datetime::{self, Clock};
 use super::{Result, Style, ValueError, datetime_text};
 
 /// Offsets stay below sixteen hours.
-const END_ZONE: i32 = 16 * 3600;
+const END_ZONE: u32 = 16 * 3600;
 
 /// Microseconds of the day, and seconds west of Greenwich as in the binary format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ impl TimeTz {
     /// 22008 for a time of day, 22009 for an offset out of range.
     pub fn new(micros: i64, west: i32) -> Result<TimeTz> {
         datetime::check_time(micros)?;
-        if west.abs() >= END_ZONE {
+        if west.unsigned_abs() >= END_ZONE {
             return Err(ValueError::new(
                 "22009",
                 "time zone displacement out of range",

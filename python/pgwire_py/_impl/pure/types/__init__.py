@@ -39,7 +39,7 @@ from . import (
     uuid,
     vectors,
 )
-from .bad_value import BadValue, bad_binary, clip, syntax
+from .bad_value import BadValue, clip, syntax, wrong_length
 from .style import DEFAULT, TextStyle
 
 __all__ = ["DEFAULT", "BadValue", "PgType", "TextStyle", "clip", "pg_type", "syntax"]
@@ -125,7 +125,7 @@ def _packed(
 
     def decode(data: bytes) -> Any:
         if len(data) != codec.size:
-            raise bad_binary()
+            raise wrong_length(data, codec.size)
         (value,) = codec.unpack(data)
         return check(value) if check else value
 
@@ -135,7 +135,7 @@ def _packed(
 def _sized(size: int, decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     def checked(data: bytes) -> Any:
         if len(data) != size:
-            raise bad_binary()
+            raise wrong_length(data, size)
         return decode(data)
 
     return checked
@@ -316,8 +316,22 @@ _KINDS = {
             bytes,
             bytes,
         ),
-        Kind("json", "json", text.check, text.from_utf8, text.to_utf8, text.to_utf8),
-        Kind("jsonb", "jsonb", text.check, partial(json.versioned, "jsonb"), text.to_utf8, json.to_versioned),
+        Kind(
+            "json",
+            "json",
+            partial(json.check, "json"),
+            lambda data: json.check("json", text.from_utf8(data)),
+            text.to_utf8,
+            text.to_utf8,
+        ),
+        Kind(
+            "jsonb",
+            "jsonb",
+            partial(json.check, "jsonb"),
+            lambda data: json.check("jsonb", json.versioned("jsonb", data)),
+            text.to_utf8,
+            json.to_versioned,
+        ),
         Kind("jsonpath", "jsonpath", text.check, partial(json.versioned, "jsonpath"), text.to_utf8, json.to_versioned),
         _kind("uuid", "uuid", uuid.parse, uuid.to_text, _sized(16, bytes), bytes),
         _network("inet"),

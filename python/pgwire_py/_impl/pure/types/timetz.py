@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from .bad_value import BadValue, bad_binary
+from .bad_value import BadValue, wrong_length
 from .datetime import check_time, parse_clock, time_text
 from .datetime_text import offset_text
 from .style import TextStyle
@@ -40,7 +40,7 @@ def parse(text: str, style: TextStyle) -> TimeTz:
 
 def from_binary(data: bytes) -> TimeTz:
     if len(data) != _LAYOUT.size:
-        raise bad_binary()
+        raise wrong_length(data, _LAYOUT.size)
     return make(*_LAYOUT.unpack(data))
 
 
