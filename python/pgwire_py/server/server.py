@@ -26,6 +26,7 @@ from .plans import PlanCache
 from .protocol import BufferedServerProtocol, ServerProtocol
 from .session import Session, shutdown_error
 from .settings import Defaults
+from .startup import StartValues
 from .tls import ServerTls
 
 __all__ = ["Server", "serve"]
@@ -119,7 +120,7 @@ class Server:
         self._protocol_class: type[ServerProtocol] = ServerProtocol
         self.catalog = Catalog()
         self._plan_caches: dict[Coding, PlanCache] = {}
-        self.start_values: dict[tuple[tuple[str, str], ...], tuple[dict[str, str], bytes]] = {}
+        self.start_values: dict[tuple[tuple[str, str], ...], StartValues] = {}
         self.schema_version = 0
         self.notifications = Notifications()
         self._host = host

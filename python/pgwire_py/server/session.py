@@ -134,7 +134,9 @@ class Session(SessionServices):
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
         self.notifications: SessionNotifications | None = None
-        self._follow_coding()
+        self.plans: Callable[[str], tuple[Plan, ...]] = server.plan_cache(settings.coding).plans
+        if settings.coding.encoding is not None:
+            self._follow_coding()
         self.offset = 0
         self.cancel_requested = False
         self.running = False
@@ -353,7 +355,7 @@ class Session(SessionServices):
     def _follow_coding(self) -> None:
         """Have everything that depends on the settings of texts follow them."""
         coding = self.settings.coding
-        self.plans: Callable[[str], tuple[Plan, ...]] = self.server.plan_cache(coding).plans
+        self.plans = self.server.plan_cache(coding).plans
         self.connection.recode = None if coding.encoding is None else coding.message
         self._protocol.follow_coding(coding)
 

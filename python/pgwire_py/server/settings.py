@@ -106,7 +106,7 @@ class Settings:
 
     __slots__ = ("_defaults", "_local", "_overrides", "_saved", "_startup", "changes", "coding", "statement_timeout")
 
-    def __init__(self, defaults: Defaults, startup: dict[str, str]) -> None:
+    def __init__(self, defaults: Defaults, startup: dict[str, str], coding: Coding | None = None) -> None:
         self._defaults = defaults
         self._startup = startup
         self._overrides: dict[str, str] = {}
@@ -115,7 +115,7 @@ class Settings:
         self.changes: dict[str, str] | None = None
         timeout = startup.get("statement_timeout") or defaults.values["statement_timeout"]
         self.statement_timeout = 0.0 if timeout == "0" else milliseconds(timeout) / 1000
-        self.coding: Coding = self._coding()
+        self.coding: Coding = coding or self._coding()
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
