@@ -212,5 +212,5 @@ def char_text(value: int) -> str:
 
 def char_from_binary(data: bytes) -> int:
     if len(data) != 1:
-        raise bad_binary()
+        raise wrong_length(data, 1)
     return data[0]
