@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import pgwire_py
-from pgwire_py import messages, oids, server
+from pgwire_py import client, messages, oids, server
 from tests.support import IMPLEMENTATIONS
 
 ROOT = Path(__file__).parents[1]
@@ -48,6 +48,13 @@ NAMES = {
     "frames",
     "messages",
     "serve",
+    "ConnectFailed",
+    "Connection",
+    "ConnectionLost",
+    "InterfaceError",
+    "Pool",
+    "connect",
+    "create_pool",
 }
 
 
@@ -74,10 +81,21 @@ def test_names_of_the_server_are_the_servers() -> None:
         pgwire_py.nothing  # noqa: B018
 
 
+def test_names_of_the_client_are_the_clients() -> None:
+    for name in ("ConnectFailed", "Connection", "ConnectionLost", "InterfaceError", "Pool", "connect", "create_pool"):
+        assert getattr(pgwire_py, name) is getattr(client, name)
+
+
 def test_the_server_is_imported_when_it_is_used() -> None:
     loaded = "[name for name in ('asyncio', 'ssl', 'pgwire_py.server') if name in sys.modules]"
     result = _python(f"import sys, pgwire_py; print({loaded}); pgwire_py.Server; print({loaded})")
     assert result.stdout.splitlines() == ["[]", "['asyncio', 'ssl', 'pgwire_py.server']"], result.stderr
+
+
+def test_the_client_is_imported_when_it_is_used() -> None:
+    loaded = "[name for name in ('asyncio', 'pgwire_py.client', 'pgwire_py.server') if name in sys.modules]"
+    result = _python(f"import sys, pgwire_py; print({loaded}); pgwire_py.connect; print({loaded})")
+    assert result.stdout.splitlines() == ["[]", "['asyncio', 'pgwire_py.client']"], result.stderr
 
 
 def test_types_of_the_public_names(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ LAYERS = (
     {"_impl"},
     {"auth", "copy", "events", "frames", "rows", "state", "types", "wire"},
     {"connection"},
+    {"client"},
     {"testing"},
     {"engines.base"},
     {"engines", "catalog"},
