@@ -138,7 +138,7 @@ def _host_and_port(rest: str) -> tuple[str, str, str]:
 
 
 def _read_query(found: dict[str, str], query: str) -> None:
-    for part in query.split("&") if query else ():
+    for part in query.removesuffix("&").split("&") if query else ():
         raw_name, equals, raw_value = part.partition("=")
         if not equals:
             raise ConnectionOptionError(f'missing "=" in URI query parameter "{raw_name[:64]}"')
