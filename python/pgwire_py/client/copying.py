@@ -30,8 +30,6 @@ _BINARY_TRAILER: Final = b"\xff\xff"
 class _CopyExchange(Exchange):
     """A simple query that is a COPY statement: ``tag`` is the G or H that must come."""
 
-    __slots__ = ("_tag", "chunks", "ended", "full", "size", "started")
-
     def __init__(self, core: Core, statement: str, tag: str) -> None:
         super().__init__("QZ", core.loop.create_future(), statement=statement)
         self._tag = tag
@@ -49,7 +47,7 @@ class _CopyExchange(Exchange):
                 self.finish()
             elif tag == "d" and self._tag == "H" and self.started and not self.ended:
                 if not self.discarding:
-                    self.chunks.append(bytes(body))
+                    self.chunks.append(body)
                     self.size += len(body)
             elif tag == "c" and self._tag == "H" and self.started and not self.ended:
                 self.ended = True

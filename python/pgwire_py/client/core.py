@@ -246,14 +246,22 @@ class Core:
                 plan = await self.plan(query)
             else:
                 self._plans.move_to_end(query)
-            exchange = await self.run_plan(plan, arguments, limit)
+            if plan.name and not self._garbage:  # the usual way, short
+                exchange = Exchange("2CZ", self.loop.create_future(), plan.decode, query)
+                wire.begin(exchange, plan.run(arguments, limit) + SYNC)
+                try:
+                    await exchange.waiter
+                except BaseException:
+                    self.abandon(exchange)
+                    raise
+            else:
+                exchange = await self.run_plan(plan, arguments, limit)
             error = exchange.error
             if error is None:
-                result = exchange.results[-1]
-                assert type(result) is tuple
+                result: Any = exchange.results[-1]
                 if plan.fields is None:
                     self.noticed(result[1])
-                return result
+                return result  # type: ignore[no-any-return]
             if not is_stale_plan(error) or not plan.name:
                 raise error
             self.drop(plan)
@@ -264,23 +272,15 @@ class Core:
     async def run_plan(self, plan: Plan, arguments: Sequence[object], limit: int = 0) -> Exchange:
         """One run of a plan; errors are in what comes back."""
         data = plan.run(arguments, limit)
-        if not self._garbage and plan.name:  # the usual way, short
-            exchange = Exchange("2CZ", self.loop.create_future(), plan.decode, plan.query)
-            self.wire.begin(exchange, data + SYNC)
-        else:
-            garbage = [name for name in self._garbage if name != plan.name]
-            late = len(garbage) != len(self._garbage)
-            self._garbage = garbage
-            exchange = self.begin(plan.script + "Z", data + SYNC, plan.decode, plan.query)
-            if late:
-                self._garbage.append(plan.name)
-            if not plan.name:
-                exchange.on_fields = lambda fields: self._source(plan, fields)
-        try:
-            await exchange.waiter
-        except BaseException:
-            self.abandon(exchange)
-            raise
+        late = plan.name in self._garbage  # kept by nobody: closed behind this run, not in front of it
+        if late:
+            self._garbage.remove(plan.name)
+        exchange = self.begin(plan.script + "Z", data + SYNC, plan.decode, plan.query)
+        if late:
+            self._garbage.append(plan.name)
+        if not plan.name:
+            exchange.on_fields = lambda fields: self._source(plan, fields)
+        await self.wait(exchange)
         return exchange
 
     def _source(self, plan: Plan, fields: Any) -> RowSource:

@@ -52,28 +52,20 @@ class Exchange:
         written: called with bytes that must be sent because of what came.
     """
 
-    __slots__ = (
-        "_bodies",
-        "_copy_refused",
-        "_rows",
-        "_unread",
-        "decode",
-        "decoders",
-        "described",
-        "discarding",
-        "done",
-        "error",
-        "on_fields",
-        "parameter_types",
-        "position",
-        "refused",
-        "results",
-        "script",
-        "statement",
-        "status",
-        "waiter",
-        "written",
-    )
+    # What most exchanges never touch is not set in each of them.
+    decoders: Sequence[RowSource | None] | None = None
+    described: Sequence[tuple[tuple[int, ...], tuple[FieldDescription, ...] | None]] = ()
+    discarding = False
+    done = False
+    error: BaseException | None = None
+    on_fields: Callable[[tuple[FieldDescription, ...]], RowSource] | None = None
+    parameter_types: tuple[int, ...] = ()
+    position = 0
+    refused: list[tuple[int, PostgresError]] | None = None
+    status = ""
+    written: Callable[[bytes], None]
+    _copy_refused = False
+    _unread: BaseException | None = None  # why the rows of the statement at hand cannot be read
 
     def __init__(
         self,
@@ -84,25 +76,14 @@ class Exchange:
         decoders: Sequence[RowSource | None] | None = None,
     ) -> None:
         self.script = script + END
-        self.position = 0
         self.decode = decode
-        self.decoders = decoders
         self.statement = statement
         self.waiter = waiter
         self.results: list[Result | BaseException] = []
-        self.error: BaseException | None = None
-        self.described: list[tuple[tuple[int, ...], tuple[FieldDescription, ...] | None]] = []
-        self.on_fields: Callable[[tuple[FieldDescription, ...]], RowSource] | None = None
-        self.parameter_types: tuple[int, ...] = ()
-        self.status = ""
-        self.done = False
-        self.discarding = False
-        self.refused: list[tuple[int, PostgresError]] | None = None
-        self.written: Callable[[bytes], None] | None = None
         self._rows: list[Any] = []
         self._bodies: list[Any] = []
-        self._copy_refused = False
-        self._unread: Exception | None = None  # why the rows of the statement at hand cannot be read
+        if decoders is not None:
+            self.decoders = decoders
 
     # -- what the owner does -----------------------------------------------------------------------------------------
 
@@ -151,7 +132,10 @@ class Exchange:
                 elif tag in "tT":
                     self._describe(tag, body)
             elif tag == "D" and step in "CQ":
-                bodies.append(body)
+                if body.__class__ is bytes:
+                    bodies.append(body)
+                else:
+                    self._take_rows(body)
             elif tag in "NSA":
                 other(tag, body)
             else:
@@ -178,22 +162,29 @@ class Exchange:
             self.decode = self.decoders[len(self.results)]
 
     def _decode(self) -> None:
-        """Rows of the DataRows that came. What is wrong with a value is kept: the stream goes on behind it."""
+        """Rows of the DataRows that came undecoded."""
         bodies = self._bodies
         if self.decode is not None and not self.discarding and self._unread is None:
             try:
-                rows = self.decode(bodies)
-            except RemoteProtocolError:
-                raise
+                rows: Any = self.decode(bodies)
             except Exception as error:
-                self._failed(error)
-                self._unread = error
-            else:
-                if self._rows:
-                    self._rows += rows
-                else:
-                    self._rows = rows
+                rows = error
+            self._take_rows(rows)
         bodies.clear()
+
+    def _take_rows(self, rows: Any) -> None:
+        """Rows, or what is wrong with one of them: a value is no reason to end the connection, the stream goes on behind it."""
+        if rows.__class__ is list:
+            if self._rows:
+                self._rows += rows
+            else:
+                self._rows = rows
+            return
+        if isinstance(rows, RemoteProtocolError):
+            raise rows
+        if self._unread is None:
+            self._failed(rows)
+            self._unread = rows
 
     def _ready(self, body: Any) -> None:
         status = _STATUS.get(bytes(body))
@@ -206,7 +197,7 @@ class Exchange:
         if tag == "t":
             self.parameter_types = message.types
         else:
-            self.described.append((self.parameter_types, message.fields))
+            self.described = (*self.described, (self.parameter_types, message.fields))
             if self.on_fields is not None:
                 self.decode = self.on_fields(message.fields)
 
@@ -223,7 +214,7 @@ class Exchange:
             self._complete(b"\0")
             return position + 1
         if step == "T" and tag == "n":
-            self.described.append((self.parameter_types, None))
+            self.described = (*self.described, (self.parameter_types, None))
             return position + 1
         if step == "Q":
             if tag == "Z":
@@ -274,7 +265,6 @@ class Exchange:
         """COPY where a query was expected: data that comes is dropped, data that is asked for refused."""
         if tag == "G":
             self._failed(FeatureNotSupported("COPY FROM STDIN goes by copy_in()"))
-            assert self.written is not None
             refusal = b"f" + (4 + 12).to_bytes(4, "big") + b"use copy_in\0"
             if step == "C":
                 self._copy_refused = True

@@ -55,7 +55,8 @@ class Wire(asyncio.Protocol):
         self.on_notice: Callable[[m.NoticeResponse], None] | None = None
         self.on_notification: Callable[[m.NotificationResponse], None] | None = None
         self.on_closed: Callable[[], None] | None = None
-        self._feed = decoder.feed
+        self._send: Callable[[bytes | bytearray], None]
+        self._feed = decoder.feed_rows
         self._room: asyncio.Future[None] | None = None
 
     # -- sending -----------------------------------------------------------------------------------------------------
@@ -71,9 +72,9 @@ class Wire(asyncio.Protocol):
             raise one_at_a_time()
         if self.failure is not None:
             raise self.lost()
-        exchange.written = self.transport.write
         self.exchange = exchange
-        self.transport.write(data)
+        exchange.written = self._send
+        self._send(data)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send more of the batch in flight."""
@@ -97,10 +98,13 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        self._send = self.transport.write
 
     def data_received(self, data: bytes) -> None:
+        exchange = self.exchange
         try:
-            frames: Any = self._feed(data)
+            # What decodes rows natively is given along; codecs in Python get the bodies.
+            frames: Any = self._feed(data, None if exchange is None else getattr(exchange.decode, "__self__", None))
         except FrameError as error:
             self.take(list(error.frames))
             self.fail(error)
