@@ -95,7 +95,28 @@ def test_strings_are_read_as_libpq_reads_them(text: str) -> None:
     assert _ours(text) == _libpq(text)
 
 
-PIECES = ["postgresql://", "host=", "user", "=", "a", "'", "\\", " ", "@", ":", "/", "?", "&", ",", "[", "]", "%2F", "%", "1", "dbname"]
+PIECES = [
+    "postgresql://",
+    "host=",
+    "user",
+    "=",
+    "a",
+    "'",
+    "\\",
+    " ",
+    "@",
+    ":",
+    "/",
+    "?",
+    "&",
+    ",",
+    "[",
+    "]",
+    "%2F",
+    "%",
+    "1",
+    "dbname",
+]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
@@ -114,7 +135,13 @@ def test_every_keyword_of_libpq_is_known() -> None:
 def test_what_is_said_first_wins(tmp_path: Path) -> None:
     services = tmp_path / "services"
     services.write_text("# comment\n[other]\nuser=nobody\n\n[mine]\nuser=service\nport=1111\ndbname=from_service\n")
-    environ = {"PGUSER": "env", "PGPORT": "2222", "PGHOST": "env.example", "PGSERVICEFILE": str(services), "HOME": "/nowhere"}
+    environ = {
+        "PGUSER": "env",
+        "PGPORT": "2222",
+        "PGHOST": "env.example",
+        "PGSERVICEFILE": str(services),
+        "HOME": "/nowhere",
+    }
     found = connect_settings(environ=environ)
     assert (found.user, found.hosts[0].port, found.hosts[0].host) == ("env", 2222, "env.example")
     found = connect_settings("service=mine", environ=environ)
@@ -131,7 +158,9 @@ def test_what_is_said_first_wins(tmp_path: Path) -> None:
 
 
 def test_hosts_ports_and_addresses() -> None:
-    found = connect_settings("postgresql://a:1,b,/tmp@x".replace("/tmp@x", "c:3") + "/d?user=u", environ={"HOME": "/nowhere"})
+    found = connect_settings(
+        "postgresql://a:1,b,/tmp@x".replace("/tmp@x", "c:3") + "/d?user=u", environ={"HOME": "/nowhere"}
+    )
     assert [(host.host, host.port) for host in found.hosts] == [("a", 1), ("b", 5432), ("c", 3)]
     found = connect_settings(host=["a", "b"], hostaddr="10.0.0.1,", port=7, user="u", environ={"HOME": "/nowhere"})
     assert [(host.host, host.hostaddr, host.port) for host in found.hosts] == [("a", "10.0.0.1", 7), ("b", "", 7)]

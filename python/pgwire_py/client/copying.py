@@ -39,7 +39,7 @@ class _CopyExchange(Exchange):
         self.size = 0
         self.full: Callable[[], None] | None = None
 
-    def take(self, frames: Iterable[Frame], other: Callable[[str, Any], None]) -> None:
+    def take(self, frames: Sequence[Frame], other: Callable[[str, Any], None]) -> None:
         rest = []
         for tag, body in frames:
             if tag == self._tag and not self.started and self.position == 0:

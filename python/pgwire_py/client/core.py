@@ -13,7 +13,7 @@ from ..errors import PgWireError
 from ..types import TypeRegistry
 from .connecting import Wired, send_cancel
 from .errors import ConnectionLost
-from .exchange import SYNC, Exchange, Result, RowSource, is_stale_plan, one_at_a_time
+from .exchange import SYNC, Exchange, Result, RowSource, RunExchange, is_stale_plan, one_at_a_time
 from .introspection import Introspection
 from .plan import Plan
 from .protocol import Wire
@@ -247,7 +247,7 @@ class Core:
             else:
                 self._plans.move_to_end(query)
             if plan.name and not self._garbage:  # the usual way, short
-                exchange = Exchange("2CZ", self.loop.create_future(), plan.decode, query)
+                exchange: Exchange = RunExchange(self.loop.create_future(), plan.decode, query)
                 wire.begin(exchange, plan.run(arguments, limit) + SYNC)
                 try:
                     await exchange.waiter

@@ -8,7 +8,7 @@ script to its next ``Z`` (Protocol 55.2.3). Whatever else comes is a :class:`Rem
 from __future__ import annotations
 
 from asyncio import Future
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from ..errors import FeatureNotSupported, PostgresError, RemoteProtocolError
@@ -16,7 +16,7 @@ from ..messages import FieldDescription
 from .answers import decode_frame, error_of
 from .errors import InterfaceError
 
-__all__ = ["END", "SYNC", "Exchange", "Frame", "Result", "RowSource"]
+__all__ = ["END", "SYNC", "Exchange", "Frame", "Result", "RowSource", "RunExchange"]
 
 Frame = tuple[str, Any]
 """Tag and body of a message, as FrameDecoder cuts them."""
@@ -113,7 +113,7 @@ class Exchange:
 
     # -- what comes --------------------------------------------------------------------------------------------------
 
-    def take(self, frames: Iterable[Frame], other: Callable[[str, Any], None]) -> None:
+    def take(self, frames: Sequence[Frame], other: Callable[[str, Any], None]) -> None:
         """Take frames; ``other`` gets what answers nothing: notices, notifications, changed parameters.
 
         Raises:
@@ -138,6 +138,9 @@ class Exchange:
                     self._take_rows(body)
             elif tag in "NSA":
                 other(tag, body)
+            elif tag == "s" and step == "C":
+                self._complete(b"\0")
+                position += 1
             else:
                 self.position = position
                 position = self._seldom(tag, body, step)
@@ -210,7 +213,7 @@ class Exchange:
         position = self.position
         if tag == "E":
             return self._error(body)
-        if step == "C" and tag in "sI":
+        if step == "C" and tag == "I":
             self._complete(b"\0")
             return position + 1
         if step == "T" and tag == "n":
@@ -273,6 +276,40 @@ class Exchange:
         elif tag == "H":
             self._failed(FeatureNotSupported("COPY TO STDOUT goes by copy_out()"))
         return self.position
+
+
+class RunExchange(Exchange):
+    """One run of a named prepared statement: ``2CZ``. An answer that came in one piece, as nearly all do, is taken in one step."""
+
+    script = "2CZ."
+
+    def __init__(self, waiter: Future[None], decode: RowSource | None, statement: str) -> None:
+        self.decode = decode
+        self.statement = statement
+        self.waiter = waiter
+        self.results = []
+        self._rows = []
+        self._bodies = []
+
+    def take(self, frames: Sequence[Frame], other: Callable[[str, Any], None]) -> None:
+        if len(frames) == 4 and self.position == 0:
+            (first, _), (second, rows), (third, tag), (fourth, status) = frames
+            if (
+                first == "2"
+                and second == "D"
+                and rows.__class__ is list
+                and fourth == "Z"
+                and status in _STATUS
+                and (third == "s" or (third == "C" and tag.endswith(b"\0")))
+            ):
+                self.results.append((rows, tag[:-1]))
+                self.status = _STATUS[status]
+                self.position = 3
+                self.done = True
+                if not self.waiter.done():
+                    self.waiter.set_result(None)
+                return
+        super().take(frames, other)
 
 
 def outcome(exchange: Exchange) -> Result:

@@ -103,13 +103,19 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         exchange = self.exchange
         try:
+            if exchange is None:
+                self.take(self._feed(data))
+                return
             # What decodes rows natively is given along; codecs in Python get the bodies.
-            frames: Any = self._feed(data, None if exchange is None else getattr(exchange.decode, "__self__", None))
+            exchange.take(self._feed(data, getattr(exchange.decode, "__self__", None)), self._other)
+            if exchange.done:
+                self.status = exchange.status or self.status
+                self.exchange = None
         except FrameError as error:
             self.take(list(error.frames))
             self.fail(error)
-        else:
-            self.take(frames)
+        except PgWireError as error:
+            self.fail(error)
 
     def take(self, frames: list[Frame]) -> None:
         """Hand out frames."""

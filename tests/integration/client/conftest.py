@@ -13,7 +13,7 @@ import pytest_asyncio
 
 import pgwire_py as pg
 from pgwire_py import client
-from pgwire_py.client import connecting, connection, copying, core, cursor, plan, pipeline, protocol, rows
+from pgwire_py.client import connecting, connection, copying, core, cursor, pipeline, plan, protocol, rows
 from pgwire_py.connection import frontend
 from pgwire_py.types import registry
 from tests.support import IMPLEMENTATIONS, core_module
@@ -23,7 +23,16 @@ from tests.support.postgres18 import find_postgres18
 MODULES = (
     client.answers, connecting, connection, copying, core, cursor, plan, pipeline, protocol, rows, frontend, registry,
 )  # fmt: skip
-NAMES = ("BackendDecoder", "FrameDecoder", "MessageBuilder", "Record", "RowDecoder", "RowEncoder", "decode_values", "encode_value")
+NAMES = (
+    "BackendDecoder",
+    "FrameDecoder",
+    "MessageBuilder",
+    "Record",
+    "RowDecoder",
+    "RowEncoder",
+    "decode_values",
+    "encode_value",
+)
 
 
 @dataclass(frozen=True)

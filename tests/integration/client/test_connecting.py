@@ -113,7 +113,7 @@ async def test_modes_of_tls(secure: Secure, monkeypatch: pytest.MonkeyPatch, tmp
         assert await _encrypted(**options, sslmode=mode, sslrootcert=authority)
         with pytest.raises(pg.ConnectFailed, match="certificate verify failed"):
             await pg.connect(**options, sslmode=mode, sslrootcert=secure.certificates.other_authority)
-    with pytest.raises(pg.ConnectFailed, match="[Hh]ostname mismatch|match"):
+    with pytest.raises(pg.ConnectFailed, match=r"[Hh]ostname mismatch|match"):
         await pg.connect(**{**options, "host": "elsewhere"}, sslmode="verify-full", sslrootcert=authority)
     assert await _encrypted(**{**options, "host": "elsewhere"}, sslmode="verify-ca", sslrootcert=authority)
     with pytest.raises(ConnectionOptionError, match="does not exist"):
@@ -145,7 +145,12 @@ async def test_cancelling_goes_over_tls(secure: Secure) -> None:
 
 
 async def test_unix_sockets(cluster: Cluster) -> None:
-    options: dict[str, Any] = {"host": str(cluster.directory), "port": cluster.port, "database": "postgres", "user": "postgres"}
+    options: dict[str, Any] = {
+        "host": str(cluster.directory),
+        "port": cluster.port,
+        "database": "postgres",
+        "user": "postgres",
+    }
     async with await pg.connect(**options, sslmode="prefer") as conn:
         assert await conn.fetchval("select inet_client_addr()") is None
     with pytest.raises(pg.InterfaceError, match="requirepeer"):
@@ -190,7 +195,9 @@ async def test_a_server_that_says_nothing() -> None:
         server.close()
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"S", b"R\0\0\0\x08\0\0\0\x05", b"Z\0\0\0\5I"])
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"S", b"R\0\0\0\x08\0\0\0\x05", b"Z\0\0\0\5I"]
+)
 async def test_a_server_that_is_none(answer: bytes) -> None:
     async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)

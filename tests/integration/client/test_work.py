@@ -33,7 +33,7 @@ async def test_transactions_and_savepoints(conn: pg.Connection) -> None:
     with pytest.raises(pg.InterfaceError, match="rolled back, not committed"):
         await outer.commit()
     assert not conn.is_in_transaction()
-    with pytest.raises(pg.InterfaceError, match="started already|committed already|failed"):
+    with pytest.raises(pg.InterfaceError, match="failed"):
         await outer.start()
 
 
@@ -91,11 +91,11 @@ async def test_pipelines(conn: pg.Connection) -> None:
     assert isinstance(refused.exception(), errors.UndefinedColumn)
     assert isinstance(unfit.exception(), errors.PostgresError)
     assert (counted.result(), row.result()) == (4, (0, 0))
+    atomic = conn.pipeline(atomic=True)
+    for n in (100, 1, 101):
+        atomic.execute("insert into t values ($1)", n)
     with pytest.raises(errors.UniqueViolation):
-        async with conn.pipeline(atomic=True) as pipeline:
-            pipeline.execute("insert into t values (100)")
-            pipeline.execute("insert into t values (1)")
-            pipeline.execute("insert into t values (101)")
+        await atomic.__aexit__(None, None, None)
     assert await conn.fetchval("select max(n) from t") == 3
     async with conn.pipeline() as pipeline:
         one = pipeline.fetchval("select 1")
