@@ -75,6 +75,7 @@ class Transaction:
         """
         tag = await self._end("release savepoint" if self._savepoint else "commit", "committed")
         if tag == "ROLLBACK":
+            self._state = "rolled back"
             raise InterfaceError("the transaction had failed: it was rolled back, not committed")
 
     async def rollback(self) -> None:

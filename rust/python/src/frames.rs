@@ -196,7 +196,9 @@ impl Run<'_, '_> {
         let py = self.session.py;
         if let Some(error) = self.broken.take() {
             self.made.clear();
-            return self.found.append((tag(py, Some(b'D'))?, error.into_value(py)));
+            return self
+                .found
+                .append((tag(py, Some(b'D'))?, error.into_value(py)));
         }
         if self.made.is_empty() {
             return Ok(());

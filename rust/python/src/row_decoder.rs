@@ -171,10 +171,20 @@ impl RowDecoder {
             reader
                 .finish()
                 .map_err(|broken| self.broken(py, found.len(), broken))?;
+            let plain = values.iter().all(|value| !is_tracked(value));
             let row = PyTuple::new(py, values.drain(..))?;
+            if plain {
+                untrack(&row);
+            }
             found.push(match &self.names {
                 None => row.into_any(),
-                Some(names) => Record::make(names, row)?.into_bound(py).into_any(),
+                Some(names) => {
+                    let record = Record::make(names, row)?.into_bound(py).into_any();
+                    if plain {
+                        untrack(&record);
+                    }
+                    record
+                }
             });
         }
         *ended |= reader.ended();
@@ -189,6 +199,19 @@ impl RowDecoder {
             (broken.text, row, broken.offset, self.copy),
         )
     }
+}
+
+/// Whether the garbage collector looks into an object.
+fn is_tracked(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: the pointer is that of a live object, and the thread is attached to the interpreter.
+    unsafe { ffi::PyObject_GC_IsTracked(object.as_ptr()) != 0 }
+}
+
+/// Spares the garbage collector an object that cannot be part of a cycle: all it holds are objects without references. Many rows would
+/// otherwise set it off again and again.
+fn untrack(object: &Bound<'_, PyAny>) {
+    // SAFETY: the pointer is that of a live object of a type with garbage collection, a tuple or a record.
+    unsafe { ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) }
 }
 
 #[cold]
