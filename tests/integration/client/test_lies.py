@@ -14,7 +14,7 @@ from tests.support.postgres import Cluster
 
 LOGGED_IN = b"R\0\0\0\x08\0\0\0\0" + b"K\0\0\0\x0c\0\0\0\1\0\0\0\2" + b"Z\0\0\0\5I"
 DESCRIBED = (
-    b"1\0\0\0\4t\0\0\0\6\0\0" + b"T\0\0\0\x1b\0\1n\0" + bytes(6) + b"\0\0\0\x17\0\4\xff\xff\xff\xff\0\1Z\0\0\0\5I"
+    b"1\0\0\0\4t\0\0\0\6\0\0" + b"T\0\0\0\x1a\0\1n\0" + bytes(6) + b"\0\0\0\x17\0\4\xff\xff\xff\xff\0\1Z\0\0\0\5I"
 )
 ROW = b"D\0\0\0\x0e\0\1\0\0\0\4\0\0\0\7"
 END = b"C\0\0\0\x0dSELECT 1\0"
@@ -63,8 +63,8 @@ async def _ask(port: int) -> list[Any]:
     try:
         return await conn.fetch("select 7")
     finally:
+        await asyncio.sleep(0.02)
         with pytest.raises(pg.ConnectionLost):
-            await asyncio.sleep(0.02)
             await conn.fetch("select 7")
         assert conn.is_closed()
 
@@ -72,11 +72,8 @@ async def _ask(port: int) -> list[Any]:
 @pytest.mark.parametrize("answer", LIES.values(), ids=LIES.keys())
 async def test_lies(answer: bytes) -> None:
     async with _liar(answer) as port:
-        if answer.endswith(READY + END):
-            assert await asyncio.wait_for(_ask(port), 10) == [(7,)]
-        else:
-            with pytest.raises((pg.RemoteProtocolError, pg.ConnectionLost)):
-                await asyncio.wait_for(_ask(port), 10)
+        with pytest.raises((pg.RemoteProtocolError, pg.ConnectionLost)):
+            await asyncio.wait_for(_ask(port), 10)
 
 
 async def test_cut_at_any_byte() -> None:
