@@ -22,6 +22,7 @@ def _python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 NAMES = {
     "IMPLEMENTATION",
+    "ArrowDecoder",
     "BackendConnection",
     "Column",
     "ConnectionClosed",
@@ -45,6 +46,7 @@ NAMES = {
     "Server",
     "Session",
     "__version__",
+    "arrow",
     "frames",
     "messages",
     "serve",

@@ -6,9 +6,10 @@ nor ssl.
 
 from typing import TYPE_CHECKING, Any
 
-from . import frames, messages, oids
+from . import arrow, frames, messages, oids
 from ._impl import IMPLEMENTATION
 from ._version import __version__
+from .arrow import ArrowDecoder
 from .connection import BackendConnection, ConnectionClosed, DirectTLS, FrontendConnection
 from .engines.base import Column, Description
 from .engines.python import PythonEngine
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IMPLEMENTATION",
+    "ArrowDecoder",
     "BackendConnection",
     "Column",
     "ConnectFailed",
@@ -51,6 +53,7 @@ __all__ = [
     "Server",
     "Session",
     "__version__",
+    "arrow",
     "connect",
     "create_pool",
     "frames",

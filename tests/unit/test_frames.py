@@ -259,6 +259,7 @@ def test_rows_come_decoded_with_the_frames(core: Any) -> None:
     data = b"2\0\0\0\4" + row + row + notice + row + end + row
     expected = [("2", b""), ("D", [(7,), (7,)]), ("N", b"\0"), ("D", [(7,)]), ("C", b"SELECT 2\0"), ("D", row[5:])]
     assert core.FrameDecoder().feed_rows(data, rows) == expected
+    assert core.FrameDecoder(joined_tags="D").feed_rows(data, rows) == expected
     assert [body for tag, body in core.FrameDecoder().feed_rows(data) if tag == "D"] == [row[5:]] * 4
     decoder, found = core.FrameDecoder(), []
     for place in range(len(data) - len(row)):
@@ -266,7 +267,7 @@ def test_rows_come_decoded_with_the_frames(core: Any) -> None:
     assert [value for _, body in found if isinstance(body, list) for value in body] == [(7,)] * 3
     (first, error), after = core.FrameDecoder().feed_rows(row + bad + row + end, rows)
     assert (first, after) == ("D", ("C", b"SELECT 2\0"))
-    assert type(error).__name__ == "InvalidBinaryRepresentation"
+    assert type(error).__name__ == "ProtocolViolation"
     with pytest.raises(FrameError) as caught:
         core.FrameDecoder().feed_rows(row + b"D\0\0\0\3", rows)
     assert caught.value.frames == (("D", [(7,)]),)

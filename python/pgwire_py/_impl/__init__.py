@@ -31,7 +31,10 @@ IMPLEMENTATION, core = _choose()
 
 if TYPE_CHECKING:
     from .pure import (
+        ArrowBatch,
+        ArrowDecoder,
         ArrowEncoder,
+        ArrowStream,
         BackendDecoder,
         CopyDecoder,
         CopyEncoder,
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
         Responder,
         RowDecoder,
         RowEncoder,
+        TextStyle,
         arrow_columns,
         decode_replication,
         decode_values,
@@ -66,9 +70,13 @@ else:
     Responder = core.Responder
     BackendDecoder = core.BackendDecoder
     RowEncoder = core.RowEncoder
+    TextStyle = core.TextStyle
     RowDecoder = core.RowDecoder
     Record = core.Record
     ArrowEncoder = core.ArrowEncoder
+    ArrowDecoder = core.ArrowDecoder
+    ArrowBatch = core.ArrowBatch
+    ArrowStream = core.ArrowStream
     CopyEncoder = core.CopyEncoder
     CopyDecoder = core.CopyDecoder
     encode_message = core.encode_message
@@ -90,7 +98,10 @@ else:
 
 __all__ = [
     "IMPLEMENTATION",
+    "ArrowBatch",
+    "ArrowDecoder",
     "ArrowEncoder",
+    "ArrowStream",
     "BackendDecoder",
     "CopyDecoder",
     "CopyEncoder",
@@ -101,6 +112,7 @@ __all__ = [
     "Responder",
     "RowDecoder",
     "RowEncoder",
+    "TextStyle",
     "arrow_columns",
     "decode_replication",
     "decode_values",

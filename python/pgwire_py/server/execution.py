@@ -9,17 +9,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import oids
 from ..catalog import Catalog
-from ..engines.base import Description, Engine, EngineResult, EngineSession, SessionContext, declared_types
+from ..engines.base import Description, Engine, EngineResult, EngineSession, declared_types
 from ..engines.python import PythonEngine
-from ..errors import PostgresError, QueryCanceled, changed_result_type
+from ..errors import FeatureNotSupported, PostgresError, QueryCanceled, changed_result_type
+from .coding import Coding
 from .handler import Query, Result
 from .plans import Plan
 from .results import CHUNK, Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of, types_of
 from .workers import Worker
+
+if TYPE_CHECKING:
+    from .session import Session
 
 __all__ = ["EngineExecution", "Execution", "FunctionExecution"]
 
@@ -41,6 +45,7 @@ class Execution:
         savepoints: savepoint, release and rollback_to work.
         on_loop: statements run on the event loop, not on the thread.
         is_plain: all there is to a statement is one call of a coroutine function.
+        snapshots: what is written later does not show in a result that is open, or nobody can say.
         cancelled: what runs on the thread, or is about to, is to end with 57014; reset by who starts the next statement.
         begun: what the next call of execute returns: its statement was begun ahead (``short.py``).
     """
@@ -49,9 +54,11 @@ class Execution:
     savepoints = True
     on_loop = False
     is_plain = False
+    snapshots = True
 
-    def __init__(self, context: SessionContext, catalog: Catalog, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, context: Session, catalog: Catalog, loop: asyncio.AbstractEventLoop) -> None:
         self._context = context
+        self._settings = context.settings
         self._catalog = catalog
         self._loop = loop
         self._worker = Worker(loop, f"pgwire-session-{context.process_id}")
@@ -88,6 +95,12 @@ class Execution:
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         """Call a transaction method of the engine's session: begin, commit, rollback, savepoint, release, rollback_to."""
+
+    async def call_function(
+        self, oid: int, arguments: Sequence[bytes | None], formats: Sequence[int], result_format: int
+    ) -> bytes | None:
+        """Answer FunctionCall (Protocol 55.2.4): an engine's functions have no OIDs to call them by."""
+        raise FeatureNotSupported("the function call protocol is not supported")
 
     def cancel(self) -> None:
         """Interrupt what runs on the thread, if anything does."""
@@ -152,7 +165,7 @@ class Execution:
 
         def work() -> Source:
             result = target.execute(plan.statement, parameters, description)
-            source = _engine_source(result, description, formats)
+            source = _engine_source(result, description, formats, self._settings.coding)
             if source.shape is None:
                 return source
             return _ThreadSource(self, target, source, _read_ahead(source, max_rows))
@@ -173,12 +186,11 @@ class Execution:
 class EngineExecution(Execution):
     """Runs statements in a blocking engine."""
 
-    def __init__(
-        self, context: SessionContext, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: Engine
-    ) -> None:
+    def __init__(self, context: Session, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: Engine) -> None:
         super().__init__(context, catalog, loop)
         self.transactions = engine.capabilities.transactions
         self.savepoints = engine.capabilities.savepoints
+        self.snapshots = engine.capabilities.snapshots
         self._engine = engine
         self._session: EngineSession | None = None
 
@@ -216,7 +228,9 @@ class FunctionExecution(Execution):
         function: what answers.
     """
 
-    def __init__(self, context: Any, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: PythonEngine) -> None:
+    def __init__(
+        self, context: Session, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: PythonEngine
+    ) -> None:
         super().__init__(context, catalog, loop)
         self._engine = engine
         self.function = engine.function
@@ -230,10 +244,10 @@ class FunctionExecution(Execution):
         if plan.catalogue:
             return await super().describe(plan, declared)
         types = tuple(oid or oids.TEXT for oid in declared_types(declared, plan.parameters))
-        query = Query(plan.text, (None,) * plan.parameters, types, self._context, True)  # type: ignore[arg-type]
+        query = Query(plan.text, (None,) * plan.parameters, types, self._context, True)
         if self._engine.describe is None:
             result = await self._call(self.function, query)
-            source = source_of(result, (), plan)
+            source = source_of(result, (), plan, self._settings.coding)
             columns = None if source.shape is None else source.shape.columns
             source.close()
             return Description(types, columns)
@@ -256,19 +270,29 @@ class FunctionExecution(Execution):
             begun, self.begun = self.begun, None
             return begun
         types = () if description is None else description.parameter_types
-        query = Query(plan.text, parameters, types, self._context)  # type: ignore[arg-type]
+        query = Query(plan.text, parameters, types, self._context)
         if self.on_loop:
             outcome: Awaitable[Source | Result] = self.function(query)
             return outcome
         return self._on_thread(query, formats, plan)
 
     async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan) -> Source:
-        source = source_of(await self._call(self.function, query), formats, plan)
+        result = await self._call(self.function, query)
+        source = source_of(result, formats, plan, self._settings.coding)
         return source if source.shape is None else _ThreadSource(self, None, source, [])
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         if self._engine.transaction is not None:
             await self._call(self._engine.transaction, self._context, action, *args)
+
+    async def call_function(
+        self, oid: int, arguments: Sequence[bytes | None], formats: Sequence[int], result_format: int
+    ) -> bytes | None:
+        function = self._engine.function_call
+        if function is None:
+            return await super().call_function(oid, arguments, formats, result_format)
+        value: bytes | None = await self._call(function, self._context, oid, arguments, formats, result_format)
+        return value
 
     async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         if inspect.iscoroutinefunction(function) or (function is self.function and self.on_loop):
@@ -387,11 +411,13 @@ def _read_ahead(source: Source, max_rows: int) -> list[Chunk]:
             return chunks
 
 
-def _engine_source(result: EngineResult, description: Description | None, formats: tuple[int, ...]) -> Source:
+def _engine_source(
+    result: EngineResult, description: Description | None, formats: tuple[int, ...], coding: Coding
+) -> Source:
     described = None if description is None else description.columns
     if result.arrow is not None:
         try:
-            source = arrow_source(result.arrow, formats, described or result.columns)
+            source = arrow_source(result.arrow, formats, described or result.columns, coding)
         except PostgresError as error:
             result.close()
             raise _explained(result, error) from error
@@ -401,4 +427,4 @@ def _engine_source(result: EngineResult, description: Description | None, format
     if described is not None and types_of(described) != types_of(result.columns):
         result.close()
         raise changed_result_type()
-    return _FetchSource(shape_of(tuple(result.columns), formats), result)
+    return _FetchSource(shape_of(tuple(result.columns), formats, coding), result)

@@ -9,6 +9,8 @@ from .._impl import split_statements
 from ..catalog import Catalog
 from ..sql import Statement
 from . import commands
+from .coding import Coding
+from .session_commands import Prepare
 from .tags import changes_schema
 
 __all__ = ["Plan", "PlanCache"]
@@ -39,12 +41,14 @@ class Plan:
         reads: whether it is neither a command nor a change of data or schema.
         short: whether it reads, its tag is ``SELECT n`` and the catalogue does not answer it.
         shapes: the Shape its result had last time, by format codes.
-        parameters: the highest ``$n`` in it.
+        parameters: the highest ``$n`` in it; 0 for PREPARE, whose body has parameters of its own.
+        coding: the coding of the shapes: that of the sessions that ask for the plan.
     """
 
     __slots__ = (
         "catalogue",
         "changes_schema",
+        "coding",
         "command",
         "parameters",
         "reads",
@@ -56,7 +60,8 @@ class Plan:
         "writes",
     )
 
-    def __init__(self, statement: Statement, catalog: Catalog) -> None:
+    def __init__(self, statement: Statement, catalog: Catalog, coding: Coding | None = None) -> None:
+        self.coding = coding
         self.statement = statement
         self.text = statement.text
         self.command = commands.parse(statement)
@@ -71,14 +76,17 @@ class Plan:
         )
         self.reads = self.command is None and not self.writes and not self.changes_schema
         self.shapes: dict[tuple[int, ...], Any] = {}
-        self.parameters = max((number for number, _, _ in statement.parameters), default=0)
+        self.parameters = 0
+        if statement.parameters and not isinstance(self.command, Prepare):
+            self.parameters = max(number for number, _, _ in statement.parameters)
         self.short = self.reads and self.selects and not self.catalogue
 
 
 class PlanCache:
-    """Query text → its plans, for all sessions of a server; when it is full, the oldest quarter is forgotten."""
+    """Query text → its plans, for all sessions of a server that have the same coding; when it is full, the oldest quarter is forgotten."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, coding: Coding) -> None:
+        self.coding = coding
         self._catalog = catalog
         self._plans: dict[str, tuple[Plan, ...]] = {}
         self.single: dict[str, Plan] = {}
@@ -93,7 +101,7 @@ class PlanCache:
         plans = self._plans.get(sql)
         if plans is not None:
             return plans
-        plans = tuple(Plan(statement, self._catalog) for statement in split_statements(sql))
+        plans = tuple(Plan(statement, self._catalog, self.coding) for statement in split_statements(sql))
         if len(sql) <= MAX_TEXT and len(plans) <= MAX_STATEMENTS:
             if len(self._plans) >= MAX_PLANS:
                 for oldest in list(islice(self._plans, MAX_PLANS // 4)):

@@ -24,7 +24,7 @@ async def simple_query(session: Session, message: m.Query) -> None:
         session.statements.pop("", None)
     if session.portals:
         session.drop_portal("")
-    plans = session.server.plans(message.query)
+    plans = session.plans(message.query)
     if not plans:
         session.connection.send_encoded(EMPTY_QUERY)
     for plan in plans:
@@ -60,7 +60,7 @@ async def _check_syntax(session: Session, plans: tuple[Plan, ...]) -> None:
 
 async def _send(session: Session, plan: Plan, outcome: Source | Result) -> bytes:
     """Send what one statement returned; its CommandComplete comes back, for it waits until an implicit transaction is committed."""
-    source = outcome if isinstance(outcome, Source) else source_of(outcome, (), plan)
+    source = outcome if isinstance(outcome, Source) else source_of(outcome, (), plan, session.settings.coding)
     send = session.connection.send_encoded
     rows = 0
     try:

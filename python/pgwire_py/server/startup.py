@@ -16,9 +16,11 @@ from ..errors import (
     TooManyConnections,
     postgres_error,
 )
+from ..events import DirectTLS
 from .authentication import ClientLeft, authenticate
 from .session import Session
 from .settings import Settings
+from .tls import ALPN
 
 if TYPE_CHECKING:
     from .protocol import ServerProtocol
@@ -116,7 +118,11 @@ async def _startup_message(protocol: ServerProtocol, first: Any) -> m.StartupMes
         if type(event) in asked:
             raise FeatureNotSupported(f"{type(event).__name__} was already answered on this connection")
         asked.add(type(event))
-        if isinstance(event, m.SSLRequest) and protocol.server.ssl_context is not None and not protocol.encrypted:
+        if isinstance(event, DirectTLS) and protocol.server.tls is not None:
+            tls = await protocol.start_tls(event.data)
+            if tls.selected_alpn_protocol() != ALPN:  # Protocol 55.2.10: the client must mean PostgreSQL
+                raise ClientLeft("direct TLS without the ALPN protocol postgresql")
+        elif isinstance(event, m.SSLRequest) and protocol.server.tls is not None and protocol.tls is None:
             if connection.buffered or connection.pending:
                 raise ProtocolViolation(
                     "received unencrypted data after SSL request",
@@ -167,7 +173,10 @@ def _start_values(protocol: ServerProtocol, parameters: dict[str, str], user: st
     for name, value in parameters.items():
         if name not in _NOT_PARAMETERS and not name.startswith("_pq_."):
             settings.set(name, value)
-    statuses = b"".join([encode_message(m.ParameterStatus(name, value)) for name, value in settings.reported()])
+    message = settings.coding.message
+    statuses = b"".join(
+        [message(encode_message(m.ParameterStatus(name, value))) for name, value in settings.reported()]
+    )
     known = settings.start_values(), statuses
     if any(name.startswith("_pq_.") for name in parameters):
         return known

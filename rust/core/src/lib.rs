@@ -5,13 +5,16 @@
 #![forbid(unsafe_code)]
 
 pub mod arrow;
+pub mod arrow_decoder;
 pub mod builder;
 pub mod copy;
 pub mod frames;
 pub mod framing;
+pub mod gathered;
 pub mod lexer;
 pub mod md5;
 pub mod messages;
+mod nul;
 pub mod replication;
 pub mod row_reader;
 pub mod rows;

@@ -32,7 +32,7 @@ pub struct RowReader<'a> {
     last: bool,
 }
 
-const CUT: &str = "the data ends within a row";
+pub const CUT: &str = "the data ends within a row";
 
 impl<'a> RowReader<'a> {
     pub fn new(data: &'a [u8], layout: Layout) -> Self {
@@ -44,6 +44,16 @@ impl<'a> RowReader<'a> {
             end: data.len(),
             last: false,
         }
+    }
+
+    /// Where the row that was begun last begins.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
+    /// How far the buffer was read.
+    pub fn position(&self) -> usize {
+        self.at
     }
 
     /// Whether COPY's trailer was in the buffer.
@@ -170,123 +180,9 @@ impl<'a> RowReader<'a> {
     }
 }
 
-/// Most bytes that `numeric_text` writes.
-pub const NUMERIC_TEXT: usize = 80;
-
-/// The text of a numeric in binary format, for the usual ones: at most eight digits of base 10,000, near the point. None for every other,
-/// which `types::numeric` reads; what is written here is what that would write.
-#[inline]
-pub fn numeric_text<'b>(bytes: &[u8], out: &'b mut [u8; NUMERIC_TEXT]) -> Option<&'b str> {
-    let (head, digits) = bytes.split_first_chunk::<8>()?;
-    let word = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
-    let (count, weight, sign, scale) = (word(0), word(2) as i16, word(4), word(6));
-    let negative = sign == 0x4000;
-    let places = usize::from(scale).div_ceil(4);
-    // Digits beyond the scale, zeros at an end and other rarities are left to the careful reader.
-    if count == 0
-        || count > 8
-        || digits.len() != usize::from(count) * 2
-        || !(sign == 0 || negative)
-        || !(-1..=7).contains(&weight)
-        || scale > 32
-        || i32::from(count) > i32::from(weight) + 1 + places as i32
-    {
-        return None;
-    }
-    let mut group = [0u16; 8];
-    for (digit, pair) in group.iter_mut().zip(digits.chunks_exact(2)) {
-        *digit = u16::from_be_bytes([pair[0], pair[1]]);
-        if *digit > 9999 {
-            return None;
-        }
-    }
-    let last = group[usize::from(count) - 1];
-    let spare = places * 4 - usize::from(scale);
-    let reaches_end = i32::from(count) == i32::from(weight) + 1 + places as i32;
-    if group[0] == 0
-        || last == 0
-        || (reaches_end && spare > 0 && last % 10u16.pow(spare as u32) != 0)
-    {
-        return None;
-    }
-    let mut at = 0;
-    let mut push = |byte: u8| {
-        out[at] = byte;
-        at += 1;
-    };
-    if negative {
-        push(b'-');
-    }
-    let whole = (i32::from(weight) + 1) as usize;
-    if whole == 0 {
-        push(b'0');
-    }
-    for (place, digit) in (0..whole).map(|place| (place, group[place])) {
-        let four = four(digit);
-        let skipped = if place == 0 {
-            four.iter()
-                .take(3)
-                .take_while(|byte| **byte == b'0')
-                .count()
-        } else {
-            0
-        };
-        four[skipped..].iter().for_each(|byte| push(*byte));
-    }
-    if scale > 0 {
-        push(b'.');
-        for place in 0..places {
-            let left = usize::from(scale) - place * 4;
-            let digit = group.get(whole + place).copied().unwrap_or(0);
-            four(digit)[..left.min(4)]
-                .iter()
-                .for_each(|byte| push(*byte));
-        }
-    }
-    std::str::from_utf8(&out[..at]).ok()
-}
-
-fn four(digit: u16) -> [u8; 4] {
-    [digit / 1000, digit / 100 % 10, digit / 10 % 10, digit % 10].map(|value| b'0' + value as u8)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::Numeric;
-
-    #[test]
-    fn short_numerics_read_as_the_careful_reader_reads_them() {
-        let words = [0u16, 1, 9, 10, 1000, 5000, 9999];
-        let mut read = 0;
-        for sign in [0u16, 0x4000] {
-            for weight in [-2i16, -1, 0, 1, 3] {
-                for scale in 0..10u16 {
-                    for first in words {
-                        for second in words {
-                            for count in 1..=2u16 {
-                                let all = [count, weight as u16, sign, scale, first, second];
-                                let bytes: Vec<u8> = all[..4 + usize::from(count)]
-                                    .iter()
-                                    .flat_map(|word| word.to_be_bytes())
-                                    .collect();
-                                let mut buffer = [0; NUMERIC_TEXT];
-                                if let Some(text) = numeric_text(&bytes, &mut buffer) {
-                                    let mut careful = Vec::new();
-                                    Numeric::from_binary(&bytes)
-                                        .unwrap()
-                                        .write_text(&mut careful);
-                                    assert_eq!(text.as_bytes(), careful, "{all:?}");
-                                    read += 1;
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        assert!(read > 500, "{read}");
-    }
 
     #[test]
     fn rows_are_cut_into_fields() {

@@ -1,7 +1,9 @@
 //! `pgwire_py._native`: one file for each thing exposed; no protocol knowledge here.
 use pyo3::prelude::*;
 
+mod arguments;
 mod arrow;
+mod arrow_decoder;
 mod auth;
 mod backend_decoder;
 mod buffers;
@@ -9,8 +11,10 @@ mod builder;
 mod copy;
 mod decoder;
 mod extract;
+mod field;
 mod frames;
 mod lexer;
+mod make;
 #[macro_use]
 mod message;
 mod record;
@@ -21,6 +25,7 @@ mod rows;
 mod shape;
 mod statement;
 mod structured;
+mod text_style;
 mod values;
 
 #[pymodule]
@@ -32,8 +37,12 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<rows::RowEncoder>()?;
     module.add_class::<row_decoder::RowDecoder>()?;
     module.add_class::<record::Record>()?;
+    module.add_class::<text_style::TextStyle>()?;
     module.add_class::<responder::Responder>()?;
     module.add_class::<arrow::ArrowEncoder>()?;
+    module.add_class::<arrow_decoder::ArrowDecoder>()?;
+    module.add_class::<arrow_decoder::ArrowBatch>()?;
+    module.add_class::<arrow_decoder::ArrowStream>()?;
     module.add_class::<copy::CopyEncoder>()?;
     module.add_class::<copy::CopyDecoder>()?;
     module.add_function(wrap_pyfunction!(message::encode_message, module)?)?;

@@ -1,15 +1,16 @@
 //! `RowDecoder`: DataRow messages (Protocol 55.7) or tuples of binary COPY → Python rows, a batch in one call.
-use pgwire_py_core::row_reader::{Broken, Layout, NUMERIC_TEXT, RowReader, numeric_text};
+use pgwire_py_core::row_reader::{Broken, Layout, RowReader};
 use pgwire_py_core::rows;
+use pgwire_py_core::types::short_numeric::{NUMERIC_TEXT, numeric_text};
 use pgwire_py_core::types::{Kind, PgType, datetime};
 use pyo3::buffer::PyBuffer;
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyBytes, PyDate, PyDateTime, PyFloat, PyList, PyMemoryView, PyTuple, PyTzInfo,
+    PyBool, PyBytes, PyDate, PyDateTime, PyFloat, PyList, PyMemoryView, PyTuple, PyType, PyTzInfo,
 };
 
 use crate::extract::{Fail, decimal_type, postgres_error, row_failure};
+use crate::make;
 use crate::record::{Names, Record};
 use crate::rows::{is_copy, names_of};
 use crate::values::{clock, object};
@@ -25,7 +26,7 @@ struct Column {
 pub struct Session<'a, 'py> {
     pub py: Python<'py>,
     utc: Borrowed<'a, 'py, PyTzInfo>,
-    decimal: &'a Bound<'py, PyAny>,
+    decimal: &'a Bound<'py, PyType>,
 }
 
 /// See `pgwire_py._impl.interface.RowDecoder`.
@@ -147,7 +148,6 @@ impl RowDecoder {
         ended: &mut bool,
     ) -> PyResult<()> {
         let py = session.py;
-        let mut values = Vec::with_capacity(self.columns.len());
         let mut reader = RowReader::new(data, layout);
         if *ended && !data.is_empty() {
             let text = format!("{} bytes are left over", data.len());
@@ -157,6 +157,7 @@ impl RowDecoder {
             .begin(self.columns.len())
             .map_err(|broken| self.broken(py, found.len(), broken))?
         {
+            let mut values = make::Row::new(py, self.columns.len())?;
             for (number, column) in self.columns.iter().enumerate() {
                 let field = reader
                     .field()
@@ -171,17 +172,13 @@ impl RowDecoder {
             reader
                 .finish()
                 .map_err(|broken| self.broken(py, found.len(), broken))?;
-            let plain = values.iter().all(|value| !is_tracked(value));
-            let row = PyTuple::new(py, values.drain(..))?;
-            if plain {
-                untrack(&row);
-            }
+            let (row, containers) = values.finish();
             found.push(match &self.names {
                 None => row.into_any(),
                 Some(names) => {
                     let record = Record::make(names, row)?.into_bound(py).into_any();
-                    if plain {
-                        untrack(&record);
+                    if !containers {
+                        make::untrack(&record);
                     }
                     record
                 }
@@ -199,19 +196,6 @@ impl RowDecoder {
             (broken.text, row, broken.offset, self.copy),
         )
     }
-}
-
-/// Whether the garbage collector looks into an object.
-fn is_tracked(object: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: the pointer is that of a live object, and the thread is attached to the interpreter.
-    unsafe { ffi::PyObject_GC_IsTracked(object.as_ptr()) != 0 }
-}
-
-/// Spares the garbage collector an object that cannot be part of a cycle: all it holds are objects without references. Many rows would
-/// otherwise set it off again and again.
-fn untrack(object: &Bound<'_, PyAny>) {
-    // SAFETY: the pointer is that of a live object of a type with garbage collection, a tuple or a record.
-    unsafe { ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) }
 }
 
 #[cold]
@@ -240,7 +224,7 @@ where
         Ok(Session {
             py,
             utc: PyTzInfo::utc(py)?,
-            decimal: decimal_type(py)?.as_any(),
+            decimal: decimal_type(py)?,
         })
     }
 }
@@ -282,13 +266,9 @@ impl<'py> Session<'_, 'py> {
                 [byte @ 0..=1] => Some(PyBool::new(py, *byte == 1).to_owned().into_any()),
                 _ => None,
             },
-            Kind::Text | Kind::Name | Kind::Json => self.text(bytes),
-            Kind::Jsonb => match bytes {
-                [1, rest @ ..] => self.text(rest),
-                _ => None,
-            },
+            Kind::Text | Kind::Name => make::text(py, bytes),
             Kind::Char => match bytes {
-                [1..=0x7f] => self.text(bytes),
+                [1..=0x7f] => make::text(py, bytes),
                 _ => None,
             },
             Kind::Oid | Kind::Xid | Kind::Cid => match <[u8; 4]>::try_from(bytes) {
@@ -314,32 +294,12 @@ impl<'py> Session<'_, 'py> {
             Kind::Numeric => {
                 let mut buffer = [0; NUMERIC_TEXT];
                 match numeric_text(bytes, &mut buffer) {
-                    Some(text) => Some(self.decimal.call1((text,))?),
+                    Some(text) => Some(make::of_text(self.decimal, text)?),
                     None => None,
                 }
             }
             _ => None,
         })
-    }
-
-    #[inline]
-    fn text(&self, bytes: &[u8]) -> Option<Bound<'py, PyAny>> {
-        if bytes.contains(&0) {
-            return None;
-        }
-        // SAFETY: the pointer and the length are those of a slice, whose length fits isize; the result is a new reference, or null with
-        // an error set.
-        let made = unsafe {
-            let pointer = bytes.as_ptr().cast();
-            let length = bytes.len() as ffi::Py_ssize_t;
-            let made = ffi::PyUnicode_DecodeUTF8(pointer, length, std::ptr::null());
-            Bound::from_owned_ptr_or_opt(self.py, made)
-        };
-        if made.is_none() {
-            // Said again, in PostgreSQL's words, by whoever reads it with care.
-            drop(PyErr::take(self.py));
-        }
-        made
     }
 
     #[inline]

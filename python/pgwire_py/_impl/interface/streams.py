@@ -80,6 +80,8 @@ class FrameDecoder(Protocol):
             authentication: raise it behind that.
         tag_limits: the same for single tags (a dict of one-character texts), on top of ``max_message_length``; 0 refuses the tag.
         only_listed_tags: refuse the tags that ``tag_limits`` does not name; by default every tag is accepted.
+        joined_tags: tags whose messages are not worth a frame each, such as ``"D"`` for rows: those that follow each other within one
+            feed are one frame, whose body is the whole messages, tags and lengths included, as RowDecoder and ArrowDecoder take them.
 
     A length field counts itself, not the tag. Lengths are 0 to 2³¹-1.
 
@@ -123,7 +125,7 @@ class FrameDecoder(Protocol):
 
         The DataRows of the first result, up to a ``C``, ``s``, ``I``, ``E``, ``T`` or ``Z``, are decoded by ``rows``: those that stand one
         behind the other come as one ``("D", list of rows)``, or as ``("D", exception)`` where one of them cannot be decoded. Without
-        ``rows``, and behind the first result, they are bodies like the others.
+        ``rows``, and behind the first result, they are bodies like the others; ``joined_tags`` does not matter here.
 
         Raises:
             FrameError: as by :meth:`feed`; its ``frames`` are of this form.

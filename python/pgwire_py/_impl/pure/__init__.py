@@ -2,6 +2,9 @@
 
 from .arrow import ArrowEncoder as ArrowEncoder
 from .arrow import arrow_columns as arrow_columns
+from .arrow_decoder import ArrowBatch as ArrowBatch
+from .arrow_decoder import ArrowDecoder as ArrowDecoder
+from .arrow_decoder import ArrowStream as ArrowStream
 from .builder import MessageBuilder as MessageBuilder
 from .copy import CopyDecoder as CopyDecoder
 from .copy import CopyEncoder as CopyEncoder
@@ -25,5 +28,6 @@ from .scram import scram_client_proof as scram_client_proof
 from .scram import scram_keys as scram_keys
 from .scram import scram_salted_password as scram_salted_password
 from .scram import scram_server_signature as scram_server_signature
+from .types import TextStyle as TextStyle
 from .values import decode_values as decode_values
 from .values import encode_value as encode_value
