@@ -100,6 +100,31 @@ def test_the_client_is_imported_when_it_is_used() -> None:
     assert result.stdout.splitlines() == ["[]", "['asyncio', 'pgwire_py.client']"], result.stderr
 
 
+@pytest.mark.parametrize(
+    ("use", "unwanted"),
+    [
+        ("pgwire_py", "messages arrow connection state engines.base types values client server catalog cli"),
+        (
+            "pgwire_py.connect",
+            "server catalog cli engines.base connection.backend auth.rules types.composites client.pool",
+        ),
+    ],
+)
+def test_what_is_not_used_is_not_imported(use: str, unwanted: str) -> None:
+    """Importing takes time: of the standard library's slow modules and the optional dependencies none comes unasked, nor the pure core
+    beside the native one."""
+    slow = "sqlglot duckdb uvloop click zoneinfo sqlite3 decimal uuid getpass ctypes platform json csv"
+    if use == "pgwire_py":
+        slow += " asyncio ssl socket hashlib"
+    names = [
+        *slow.split(),
+        *(f"pgwire_py.{name}" for name in f"{unwanted} _impl.pure.everything _impl.pure.types.kinds".split()),
+    ]
+    code = f"import sys, pgwire_py; {use}; print([name for name in {names} if name in sys.modules])"
+    result = _python(code, PGWIRE_PY_IMPL="native")
+    assert result.stdout.strip() == "[]", result.stderr
+
+
 def test_types_of_the_public_names(tmp_path: Path) -> None:
     """A program that uses them passes a strict type check, and a wrong name does not."""
     user = tmp_path / "user.py"

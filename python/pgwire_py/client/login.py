@@ -7,17 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from .. import auth
 from .. import messages as m
-from ..auth import (
-    SCRAM_SHA_256_PLUS,
-    ScramClient,
-    ScramClientFinal,
-    ScramClientFirst,
-    choose_mechanism,
-    md5_password,
-    md5_response,
-    new_nonce,
-)
 from ..connection import ConnectionClosed, FrontendConnection
 from ..errors import PostgresError, RemoteProtocolError
 from .answers import error_of
@@ -56,8 +47,8 @@ class Login:
         self._binding = None if settings["channel_binding"] == "disable" else binding
         self._require_binding = settings["channel_binding"] == "require"
         self._allowed = _allowed(settings["require_auth"])
-        self._first: ScramClientFirst | None = None
-        self._final: ScramClientFinal | None = None
+        self._first: auth.ScramClientFirst | None = None
+        self._final: auth.ScramClientFinal | None = None
         self._method = "none"
         self._proved = False
         connection.send(m.StartupMessage(settings.versions[1], settings.startup_parameters()))
@@ -124,17 +115,19 @@ class Login:
         if isinstance(event, m.AuthenticationCleartextPassword):
             self.connection.send(m.PasswordMessage(_encoded(self._needed_password())))
         elif isinstance(event, m.AuthenticationMD5Password):
-            stored = md5_password(self._needed_password(), self._settings.user)
-            self.connection.send(m.PasswordMessage(md5_response(stored, event.salt)))
+            stored = auth.md5_password(self._needed_password(), self._settings.user)
+            self.connection.send(m.PasswordMessage(auth.md5_response(stored, event.salt)))
         else:
             raise InterfaceError(f"the server asks for authentication by {method}, which this client does not have")
         self._method = method
 
     def _begin_scram(self, event: m.AuthenticationSASL) -> None:
-        mechanism = choose_mechanism(event.mechanisms, self._binding, require=self._require_binding)
+        mechanism = auth.choose_mechanism(event.mechanisms, self._binding, require=self._require_binding)
         # Plain SCRAM with binding data tells the server that -PLUS was not on the list that came.
-        binding = self._binding if mechanism == SCRAM_SHA_256_PLUS or self._binding else None
-        client = ScramClient(self._needed_password(), new_nonce(), mechanism=mechanism, channel_binding=binding)
+        binding = self._binding if mechanism == auth.SCRAM_SHA_256_PLUS or self._binding else None
+        client = auth.ScramClient(
+            self._needed_password(), auth.new_nonce(), mechanism=mechanism, channel_binding=binding
+        )
         first, self._first = client.first()
         self._method = "scram-sha-256"
         self.connection.send(m.SASLInitialResponse(mechanism, first))

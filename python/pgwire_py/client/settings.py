@@ -5,7 +5,6 @@ What is said earlier in this order wins (PostgreSQL 34.1.2, 34.15, 34.16, 34.17)
 
 from __future__ import annotations
 
-import getpass
 import os
 import stat
 import sys
@@ -189,6 +188,8 @@ def _number(text: str, name: str) -> int:
 
 
 def _login_name() -> str:
+    import getpass
+
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
