@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import pgwire_py
-from pgwire_py import messages, oids, server
+from pgwire_py import client, messages, oids, server
 from tests.support import IMPLEMENTATIONS
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +50,13 @@ NAMES = {
     "frames",
     "messages",
     "serve",
+    "ConnectFailed",
+    "Connection",
+    "ConnectionLost",
+    "InterfaceError",
+    "Pool",
+    "connect",
+    "create_pool",
 }
 
 
@@ -76,10 +83,46 @@ def test_names_of_the_server_are_the_servers() -> None:
         pgwire_py.nothing  # noqa: B018
 
 
+def test_names_of_the_client_are_the_clients() -> None:
+    for name in ("ConnectFailed", "Connection", "ConnectionLost", "InterfaceError", "Pool", "connect", "create_pool"):
+        assert getattr(pgwire_py, name) is getattr(client, name)
+
+
 def test_the_server_is_imported_when_it_is_used() -> None:
     loaded = "[name for name in ('asyncio', 'ssl', 'pgwire_py.server') if name in sys.modules]"
     result = _python(f"import sys, pgwire_py; print({loaded}); pgwire_py.Server; print({loaded})")
     assert result.stdout.splitlines() == ["[]", "['asyncio', 'ssl', 'pgwire_py.server']"], result.stderr
+
+
+def test_the_client_is_imported_when_it_is_used() -> None:
+    loaded = "[name for name in ('asyncio', 'pgwire_py.client', 'pgwire_py.server') if name in sys.modules]"
+    result = _python(f"import sys, pgwire_py; print({loaded}); pgwire_py.connect; print({loaded})")
+    assert result.stdout.splitlines() == ["[]", "['asyncio', 'pgwire_py.client']"], result.stderr
+
+
+@pytest.mark.parametrize(
+    ("use", "unwanted"),
+    [
+        ("pgwire_py", "messages arrow connection state engines.base types values client server catalog cli"),
+        (
+            "pgwire_py.connect",
+            "server catalog cli engines.base connection.backend auth.rules types.composites client.pool",
+        ),
+    ],
+)
+def test_what_is_not_used_is_not_imported(use: str, unwanted: str) -> None:
+    """Importing takes time: of the standard library's slow modules and the optional dependencies none comes unasked, nor the pure core
+    beside the native one."""
+    slow = "sqlglot duckdb uvloop click zoneinfo sqlite3 decimal uuid getpass ctypes platform json csv"
+    if use == "pgwire_py":
+        slow += " asyncio ssl socket hashlib"
+    names = [
+        *slow.split(),
+        *(f"pgwire_py.{name}" for name in f"{unwanted} _impl.pure.everything _impl.pure.types.kinds".split()),
+    ]
+    code = f"import sys, pgwire_py; {use}; print([name for name in {names} if name in sys.modules])"
+    result = _python(code, PGWIRE_PY_IMPL="native")
+    assert result.stdout.strip() == "[]", result.stderr
 
 
 def test_types_of_the_public_names(tmp_path: Path) -> None:

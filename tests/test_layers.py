@@ -12,11 +12,12 @@ PACKAGE = Path(pgwire_py.__file__).parent
 ROOT = Path(__file__).parents[1]
 
 LAYERS = (
-    {"_version", "_type_table", "type_info", "errors", "enums", "oids", "sql", "values"},
+    {"_lazy", "_version", "_type_table", "type_info", "errors", "enums", "oids", "sql", "values"},
     {"messages"},
     {"_impl"},
     {"auth", "copy", "events", "frames", "rows", "arrow", "state", "types", "wire"},
     {"connection"},
+    {"client"},
     {"testing"},
     {"engines.base"},
     {"engines", "catalog"},

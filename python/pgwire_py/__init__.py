@@ -1,39 +1,62 @@
 """The PostgreSQL wire protocol for Python, both ends of it, at native speed.
 
-The server's names are imported when they are first used (PEP 562): the bytes and protocol layers need neither asyncio nor ssl.
+All but the errors and the OIDs is imported when it is first used (PEP 562): the bytes and protocol layers need neither asyncio nor ssl.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from . import arrow, frames, messages, oids
+from . import oids
 from ._impl import IMPLEMENTATION
+from ._lazy import lazy, places
 from ._version import __version__
-from .arrow import ArrowDecoder
-from .connection import BackendConnection, ConnectionClosed, DirectTLS, FrontendConnection
-from .engines.base import Column, Description
-from .engines.python import PythonEngine
 from .errors import FrameError, LocalProtocolError, PgWireError, PostgresError, ProtocolError, RemoteProtocolError
-from .frames import FrameDecoder, MessageBuilder
 from .oids import *
-from .rows import Record, RowDecoder, RowEncoder
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # where types are checked, a name that does not exist stays an error
+    from . import arrow, frames, messages
+    from .arrow import ArrowDecoder
+    from .client import ConnectFailed, Connection, ConnectionLost, InterfaceError, Pool, connect, create_pool
+    from .connection import BackendConnection, ConnectionClosed, DirectTLS, FrontendConnection
+    from .engines.base import Column, Description
+    from .engines.python import PythonEngine
+    from .frames import FrameDecoder, MessageBuilder
+    from .rows import Record, RowDecoder, RowEncoder
     from .server import Query, Result, Server, Session, serve
+else:
+    _PLACES = places(
+        {
+            ".arrow": "arrow ArrowDecoder",
+            ".client": "ConnectFailed Connection ConnectionLost InterfaceError Pool connect create_pool",
+            ".connection": "BackendConnection ConnectionClosed DirectTLS FrontendConnection",
+            ".engines.base": "Column Description",
+            ".engines.python": "PythonEngine",
+            ".frames": "frames FrameDecoder MessageBuilder",
+            ".messages": "messages",
+            ".rows": "Record RowDecoder RowEncoder",
+            ".server": "Query Result Server Session serve",
+        }
+    )
+    __getattr__, __dir__ = lazy(__name__, _PLACES)
 
 __all__ = [
     "IMPLEMENTATION",
     "ArrowDecoder",
     "BackendConnection",
     "Column",
+    "ConnectFailed",
+    "Connection",
     "ConnectionClosed",
+    "ConnectionLost",
     "Description",
     "DirectTLS",
     "FrameDecoder",
     "FrameError",
     "FrontendConnection",
+    "InterfaceError",
     "LocalProtocolError",
     "MessageBuilder",
     "PgWireError",
+    "Pool",
     "PostgresError",
     "ProtocolError",
     "PythonEngine",
@@ -47,22 +70,10 @@ __all__ = [
     "Session",
     "__version__",
     "arrow",
+    "connect",
+    "create_pool",
     "frames",
     "messages",
     "serve",
 ]
 __all__ += oids.__all__
-
-
-if not TYPE_CHECKING:  # where types are checked, a name that does not exist stays an error
-
-    def __getattr__(name: str) -> Any:
-        if name not in ("Query", "Result", "Server", "Session", "serve"):
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from . import server
-
-        value = globals()[name] = getattr(server, name)
-        return value
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})

@@ -249,3 +249,25 @@ def test_hostile_bytes_raise_nothing_else(data: bytes, startup: bool, size: int)
             for start in range(0, len(data), size):
                 decoder.feed(data[start : start + size])
         assert decoder.buffered <= len(data)
+
+
+def test_rows_come_decoded_with_the_frames(core: Any) -> None:
+    """The first result's DataRows come as rows, in any chunking; what is behind its end comes as it is."""
+    row, bad = b"D\0\0\0\x0e\0\1\0\0\0\4\0\0\0\7", b"D\0\0\0\x0c\0\1\0\0\0\2\0\7"
+    end, notice = b"C\0\0\0\x0dSELECT 2\0", b"N\0\0\0\5\0"
+    rows = core.RowDecoder([23], [1], ["n"])
+    data = b"2\0\0\0\4" + row + row + notice + row + end + row
+    expected = [("2", b""), ("D", [(7,), (7,)]), ("N", b"\0"), ("D", [(7,)]), ("C", b"SELECT 2\0"), ("D", row[5:])]
+    assert core.FrameDecoder().feed_rows(data, rows) == expected
+    assert core.FrameDecoder(joined_tags="D").feed_rows(data, rows) == expected
+    assert [body for tag, body in core.FrameDecoder().feed_rows(data) if tag == "D"] == [row[5:]] * 4
+    decoder, found = core.FrameDecoder(), []
+    for place in range(len(data) - len(row)):
+        found += decoder.feed_rows(data[place : place + 1], rows)
+    assert [value for _, body in found if isinstance(body, list) for value in body] == [(7,)] * 3
+    (first, error), after = core.FrameDecoder().feed_rows(row + bad + row + end, rows)
+    assert (first, after) == ("D", ("C", b"SELECT 2\0"))
+    assert type(error).__name__ == "ProtocolViolation"
+    with pytest.raises(FrameError) as caught:
+        core.FrameDecoder().feed_rows(row + b"D\0\0\0\3", rows)
+    assert caught.value.frames == (("D", [(7,)]),)

@@ -35,9 +35,13 @@ class PostgresError(PgWireError):
         **fields: any of ``detail``, ``hint``, ``position`` (1-based, in characters), ``internal_position``, ``internal_query``,
             ``where``, ``schema_name``, ``table_name``, ``column_name``, ``data_type_name``, ``constraint_name``,
             ``file``, ``line``, ``routine``.
+
+    Attributes:
+        statement: the statement that a client of this package was told it about; None elsewhere.
     """
 
     default_sqlstate: ClassVar[str] = "XX000"
+    statement: str | None = None
 
     def __init__(self, message: str, *, sqlstate: str | None = None, severity: str = "ERROR", **fields: Any) -> None:
         unknown = fields.keys() - FIELD_CODES.keys()

@@ -11,8 +11,6 @@ from .._impl.value_errors import decode_failure, encode_failure
 from ..errors import postgres_error
 from ..oids import ELEMENT_OF, TYPES
 from .codec import BINARY, FORMATS, TEXT, Alias, Codec, UserCodec, check_depth
-from .composites import ArrayCodec, CompositeCodec, EnumCodec, MultirangeCodec, RangeCodec
-from .extensions import EXTENSIONS
 from .rows import EncodesRows, RowConverter
 
 _BYTEA, _TEXT = 17, 25
@@ -65,10 +63,12 @@ class TypeRegistry:
         self._names[oid] = name
         self._oids[name] = oid
         if array_oid:
-            self._types[array_oid] = ArrayCodec(oid)
+            self._types[array_oid] = _array(oid)
 
     def register_enum(self, name: str, oid: int, labels: Iterable[str] | None = None, *, array_oid: int = 0) -> None:
         """An enum type: its values are ``str``. Labels, if given, are checked; without, values pass as text at native speed."""
+        from .composites import EnumCodec
+
         self.add_type(name, oid, array_oid=array_oid)
         self._types[oid] = Alias(_TEXT) if labels is None else EnumCodec(name, frozenset(labels))
 
@@ -85,6 +85,8 @@ class TypeRegistry:
 
         Tuples, lists and mappings by column name are encoded; decoded are named tuples (:func:`record_class`).
         """
+        from .composites import CompositeCodec
+
         found = tuple((field, self._oid(type)) for field, type in fields)
         self.add_type(name, oid, array_oid=array_oid)
         self._types[oid] = CompositeCodec(name, found)
@@ -103,6 +105,8 @@ class TypeRegistry:
 
         The type's canonical form, if it has one, is PostgreSQL's business: ranges are sent as they are.
         """
+        from .composites import MultirangeCodec, RangeCodec
+
         codec = RangeCodec(name, self._oid(subtype))
         self.add_type(name, oid, array_oid=array_oid)
         self._types[oid] = codec
@@ -174,7 +178,7 @@ class TypeRegistry:
             if found is None:
                 # Arrays of a built-in type that got another codec are read and written with it too.
                 element = ELEMENT_OF.get(oid)
-                return oid if element is None or self._resolve(element) == element else ArrayCodec(element)
+                return oid if element is None or self._resolve(element) == element else _array(element)
             if not isinstance(found, Alias):
                 return found
             oid = found.oid
@@ -186,6 +190,8 @@ class TypeRegistry:
         if found is None and self.parent is not None:
             return self.parent._find(oid, name)
         if found is None and name is not None and oid not in TYPES:
+            from .extensions import EXTENSIONS
+
             return EXTENSIONS.get(name)
         return found
 
@@ -303,6 +309,13 @@ MAX_ALIASES = 64
 """Domains over domains that are followed."""
 
 _BUILT_IN = {info.name: info.oid for info in TYPES.values()}
+
+
+def _array(element: int) -> Codec:
+    """Most connections meet no such type: its codecs are imported with the first."""
+    from .composites import ArrayCodec
+
+    return ArrayCodec(element)
 
 
 def _check_format(format: int) -> None:

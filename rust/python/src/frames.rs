@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyMemoryView, PySlice, PyStrin
 use crate::arguments::Given;
 use crate::buffers;
 use crate::message::local_error;
+use crate::row_decoder::{RowDecoder, Session};
 
 /// See `pgwire_py._impl.interface.FrameDecoder`.
 #[pyclass(module = "pgwire_py._native")]
@@ -149,6 +150,82 @@ impl FrameDecoder {
                 }
             }
         }
+    }
+
+    #[pyo3(signature = (data, rows = None))]
+    fn feed_rows<'py>(
+        &mut self,
+        data: &Bound<'py, PyBytes>,
+        rows: Option<&Bound<'py, RowDecoder>>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let py = data.py();
+        let mut run = Run {
+            decoder: rows.map(Bound::get),
+            session: Session::new(py)?,
+            made: Vec::new(),
+            broken: None,
+            found: PyList::empty(py),
+        };
+        let mut position = 0;
+        loop {
+            match self.inner.next(data.as_bytes(), &mut position) {
+                Ok(Some(frame)) => run.take(frame.tag, frame.body.as_slice())?,
+                Ok(None) => {
+                    run.end()?;
+                    return Ok(run.found);
+                }
+                Err(error) => {
+                    run.end()?;
+                    return Err(frame_error(&error, run.found)?);
+                }
+            }
+        }
+    }
+}
+
+/// The rows of DataRows that stand one behind the other, and the frames before them.
+struct Run<'a, 'py> {
+    /// None behind the end of the result it belongs to.
+    decoder: Option<&'a RowDecoder>,
+    session: Session<'a, 'py>,
+    made: Vec<Bound<'py, PyAny>>,
+    broken: Option<PyErr>,
+    found: Bound<'py, PyList>,
+}
+
+impl Run<'_, '_> {
+    fn take(&mut self, letter: Option<u8>, body: &[u8]) -> PyResult<()> {
+        let py = self.session.py;
+        if let (Some(b'D'), Some(decoder)) = (letter, self.decoder) {
+            if self.broken.is_none()
+                && let Err(error) = decoder.body(&self.session, body, &mut self.made)
+            {
+                self.broken = Some(error);
+            }
+            return Ok(());
+        }
+        self.end()?;
+        if matches!(letter, Some(b'C' | b's' | b'I' | b'E' | b'T' | b'Z')) {
+            self.decoder = None;
+        }
+        self.found
+            .append((tag(py, letter)?, PyBytes::new(py, body)))
+    }
+
+    /// What was made of the DataRows so far.
+    fn end(&mut self) -> PyResult<()> {
+        let py = self.session.py;
+        if let Some(error) = self.broken.take() {
+            self.made.clear();
+            return self
+                .found
+                .append((tag(py, Some(b'D'))?, error.into_value(py)));
+        }
+        if self.made.is_empty() {
+            return Ok(());
+        }
+        let rows = PyList::new(py, self.made.drain(..))?;
+        self.found.append((tag(py, Some(b'D'))?, rows))
     }
 }
 

@@ -23,8 +23,8 @@ struct Column {
 }
 
 /// What every value of a call may need, looked up once.
-struct Session<'a, 'py> {
-    py: Python<'py>,
+pub struct Session<'a, 'py> {
+    pub py: Python<'py>,
     utc: Borrowed<'a, 'py, PyTzInfo>,
     decimal: &'a Bound<'py, PyType>,
 }
@@ -69,11 +69,7 @@ impl RowDecoder {
 
     fn decode<'py>(&self, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
         let py = data.py();
-        let session = Session {
-            py,
-            utc: PyTzInfo::utc(py)?,
-            decimal: decimal_type(py)?,
-        };
+        let session = Session::new(py)?;
         let mut found = Vec::new();
         let mut copied = Vec::new();
         let whole = if self.copy {
@@ -104,6 +100,17 @@ impl RowDecoder {
 }
 
 impl RowDecoder {
+    /// Adds the row of one body of DataRow.
+    #[inline]
+    pub fn body<'py>(
+        &self,
+        session: &Session<'_, 'py>,
+        body: &[u8],
+        found: &mut Vec<Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        self.rows(session, body, Layout::Body, found, &mut false)
+    }
+
     /// The rows of one buffer. Only `bytes` are read where they lie: anything else could change while Python code runs.
     fn buffer<'py>(
         &self,
@@ -209,6 +216,19 @@ const LAST: i64 = 252_455_615_999_999_999;
 const FIRST_DAY: i32 = -730_119;
 const LAST_DAY: i32 = 2_921_939;
 
+impl<'a, 'py> Session<'a, 'py>
+where
+    'py: 'a,
+{
+    pub fn new(py: Python<'py>) -> PyResult<Self> {
+        Ok(Session {
+            py,
+            utc: PyTzInfo::utc(py)?,
+            decimal: decimal_type(py)?,
+        })
+    }
+}
+
 impl<'py> Session<'_, 'py> {
     /// The Python object of a field: the usual values directly, everything else, and whatever is wrong, by way of a value.
     #[inline]
@@ -246,7 +266,22 @@ impl<'py> Session<'_, 'py> {
                 [byte @ 0..=1] => Some(PyBool::new(py, *byte == 1).to_owned().into_any()),
                 _ => None,
             },
-            Kind::Text => make::text(py, bytes),
+            Kind::Text | Kind::Name => make::text(py, bytes),
+            Kind::Char => match bytes {
+                [1..=0x7f] => make::text(py, bytes),
+                _ => None,
+            },
+            Kind::Oid | Kind::Xid | Kind::Cid => match <[u8; 4]>::try_from(bytes) {
+                Ok(bytes) => Some(u32::from_be_bytes(bytes).into_pyobject(py)?.into_any()),
+                Err(_) => None,
+            },
+            Kind::Float4 => match <[u8; 4]>::try_from(bytes) {
+                Ok(bytes) => {
+                    Some(PyFloat::new(py, f64::from(f32::from_be_bytes(bytes))).into_any())
+                }
+                Err(_) => None,
+            },
+            Kind::Bytea => Some(PyBytes::new(py, bytes).into_any()),
             Kind::Date => match <[u8; 4]>::try_from(bytes).map(i32::from_be_bytes) {
                 Ok(days @ FIRST_DAY..=LAST_DAY) => {
                     let (year, month, day) = datetime::civil_from_days(i64::from(days));

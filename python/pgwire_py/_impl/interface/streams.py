@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from .rows import RowDecoder
 
 __all__ = ["BackendDecoder", "Buffer", "FrameDecoder", "FrontendDecoder", "MessageBuilder"]
 
@@ -115,6 +118,17 @@ class FrameDecoder(Protocol):
         Raises:
             FrameError: the stream cannot be followed: a length out of bounds, a tag that is refused, or data where none may be. It holds
                 the frames completed before the fault; every later feed raises it again, without frames.
+        """
+
+    def feed_rows(self, data: bytes, rows: RowDecoder | None = None) -> list[tuple[str, Any]]:
+        """As :meth:`feed` for what a backend sends, in one step with the rows: bodies are ``bytes``.
+
+        The DataRows of the first result, up to a ``C``, ``s``, ``I``, ``E``, ``T`` or ``Z``, are decoded by ``rows``: those that stand one
+        behind the other come as one ``("D", list of rows)``, or as ``("D", exception)`` where one of them cannot be decoded. Without
+        ``rows``, and behind the first result, they are bodies like the others; ``joined_tags`` does not matter here.
+
+        Raises:
+            FrameError: as by :meth:`feed`; its ``frames`` are of this form.
         """
 
 

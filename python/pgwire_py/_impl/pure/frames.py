@@ -6,10 +6,11 @@ memory that grows with what has come and not with what a length announces. Lengt
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from ...errors import FrameError, LocalProtocolError
 from ..interface import Buffer
+from .row_decoder import RowDecoder
 from .wire import MAX_LENGTH, UINT32
 
 MAX_STARTUP_LENGTH: Final = 10_000
@@ -20,6 +21,21 @@ MAX_MESSAGE_LENGTH: Final = 65_535
 
 _REQUEST_VERSION: Final = b"\x04\xd2"
 """Major version of the packets that ask for something else than a session: SSLRequest, GSSENCRequest, CancelRequest."""
+
+
+_RESULT_ENDS = frozenset("CsIETZ")
+"""Behind these the rows of another result begin."""
+
+
+def _end_run(found: list[tuple[str, Any]], run: list[memoryview], rows: RowDecoder | None) -> None:
+    """What DataRows one behind the other are: their rows, or what is wrong with one of them."""
+    if not run or rows is None:
+        return
+    try:
+        found.append(("D", rows.decode(run)))
+    except Exception as error:
+        found.append(("D", error))
+    run.clear()
 
 
 class FrameDecoder:
@@ -122,6 +138,31 @@ class FrameDecoder:
                 return frames
         message, tag = self._failed
         raise FrameError(message, fatal=True, tag=tag, frames=tuple(frames))
+
+    def feed_rows(self, data: bytes, rows: RowDecoder | None = None) -> list[tuple[str, Any]]:
+        """Frames with their bodies as bytes, DataRows as rows; see the interface."""
+        fault = None
+        joined, self._joined = self._joined, frozenset()
+        try:
+            frames: Any = self.feed(data)
+        except FrameError as error:
+            fault, frames = error, error.frames
+        finally:
+            self._joined = joined
+        found: list[tuple[str, Any]] = []
+        run: list[memoryview] = []
+        for tag, body in frames:
+            if tag == "D" and rows is not None:
+                run.append(body)
+                continue
+            _end_run(found, run, rows)
+            if tag in _RESULT_ENDS:
+                rows = None
+            found.append((tag, bytes(body)))
+        _end_run(found, run, rows)
+        if fault is not None:
+            raise FrameError(str(fault), fatal=True, tag=fault.tag, frames=tuple(found))
+        return found
 
     def _feed(self, stream: bytes, frames: list[tuple[str, memoryview]]) -> None:
         view, position, size = memoryview(stream), 0, len(stream)

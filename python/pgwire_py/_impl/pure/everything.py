@@ -1,0 +1,54 @@
+"""Every name of the pure core, in one module."""
+
+from .arrow import ArrowEncoder, arrow_columns
+from .arrow_decoder import ArrowBatch, ArrowDecoder, ArrowStream
+from .builder import MessageBuilder
+from .copy import CopyDecoder, CopyEncoder
+from .frames import FrameDecoder
+from .framing import BackendDecoder, FrontendDecoder
+from .lexer import split_statements, tokenize
+from .md5 import md5_password, md5_response
+from .messages import encode_message
+from .record import Record
+from .replication import decode_replication, encode_replication
+from .responder import Responder
+from .row_decoder import RowDecoder
+from .rows import RowEncoder
+from .saslprep import prepare_password
+from .scram import scram_check_proof, scram_client_proof, scram_keys, scram_salted_password, scram_server_signature
+from .types import TextStyle
+from .values import decode_values, encode_value
+
+__all__ = [
+    "ArrowBatch",
+    "ArrowDecoder",
+    "ArrowEncoder",
+    "ArrowStream",
+    "BackendDecoder",
+    "CopyDecoder",
+    "CopyEncoder",
+    "FrameDecoder",
+    "FrontendDecoder",
+    "MessageBuilder",
+    "Record",
+    "Responder",
+    "RowDecoder",
+    "RowEncoder",
+    "TextStyle",
+    "arrow_columns",
+    "decode_replication",
+    "decode_values",
+    "encode_message",
+    "encode_replication",
+    "encode_value",
+    "md5_password",
+    "md5_response",
+    "prepare_password",
+    "scram_check_proof",
+    "scram_client_proof",
+    "scram_keys",
+    "scram_salted_password",
+    "scram_server_signature",
+    "split_statements",
+    "tokenize",
+]

@@ -1,0 +1,293 @@
+"""What every operation of a connection goes through: plans and their cache, one exchange at a time, cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+from .._impl import MessageBuilder
+from ..errors import PgWireError
+from ..types import TypeRegistry
+from .connecting import Wired, send_cancel
+from .errors import ConnectionLost
+from .exchange import SYNC, Exchange, Result, RowSource, RunExchange, is_stale_plan, one_at_a_time
+from .introspection import Introspection
+from .plan import Plan
+from .protocol import Wire
+
+__all__ = ["Core"]
+
+T = TypeVar("T")
+
+DRAIN_TIMEOUT: Final = 30.0
+"""Seconds that a cancelled statement may take to end, before the connection is given up."""
+
+_FORGET_STATEMENTS: Final = frozenset({b"DISCARD ALL", b"DEALLOCATE ALL", b"DISCARD PLANS"})
+_FORGET_TYPES: Final = frozenset({b"DROP TYPE", b"ALTER TYPE", b"DROP DOMAIN", b"DROP EXTENSION", b"DROP SCHEMA"})
+
+
+class Core:
+    """The machinery of a connection.
+
+    Args:
+        wired: the connection, logged in.
+        cache_size: plans kept; 0: no named prepared statements at all, as for PgBouncer in transaction mode.
+        max_cacheable: longest text of a statement that is kept, in characters; 0 is no limit.
+        command_timeout: seconds for an operation that has no timeout of its own.
+        registry: codecs; what is set on this connection lies over them.
+    """
+
+    def __init__(
+        self,
+        wired: Wired,
+        *,
+        cache_size: int = 100,
+        max_cacheable: int = 15 * 1024,
+        command_timeout: float | None = None,
+        registry: TypeRegistry | None = None,
+    ) -> None:
+        self.wired = wired
+        self.wire: Wire = wired.wire
+        self.loop = wired.wire.loop
+        self.types = TypeRegistry(registry)
+        self.command_timeout = command_timeout
+        self._cache_size = cache_size
+        self._max_cacheable = max_cacheable
+        self._plans: OrderedDict[str, Plan] = OrderedDict()
+        self._garbage: list[str] = []
+        self._count = 0
+        self._introspection = Introspection(self.types)
+        self._drainer: asyncio.Task[None] | None = None
+
+    # -- one exchange ------------------------------------------------------------------------------------------------
+
+    async def ready(self) -> None:
+        """Wait for the end of a batch that was given up; then the connection is free, or this raises."""
+        while self.wire.drained is not None:
+            await asyncio.shield(self.wire.drained)
+        if self.wire.exchange is not None:
+            raise one_at_a_time()
+        if self.wire.failure is not None:
+            raise self.wire.lost()
+
+    async def exchange(
+        self,
+        script: str,
+        data: bytes,
+        decode: RowSource | None = None,
+        statement: str | None = None,
+        decoders: Sequence[RowSource | None] | None = None,
+    ) -> Exchange:
+        """Send a batch and wait for all its answers; errors are in what comes back."""
+        exchange = self.begin(script, data, decode, statement, decoders)
+        await self.wait(exchange)
+        return exchange
+
+    def begin(
+        self,
+        script: str,
+        data: bytes,
+        decode: RowSource | None = None,
+        statement: str | None = None,
+        decoders: Sequence[RowSource | None] | None = None,
+    ) -> Exchange:
+        """Send a batch, behind :meth:`ready`; closes of statements that nobody needs any more go along."""
+        if self._garbage:
+            builder = MessageBuilder()
+            for name in self._garbage:
+                builder.close_statement(name)
+            script = "3" * len(self._garbage) + script
+            data = builder.take() + data
+            self._garbage.clear()
+        exchange = Exchange(script, self.loop.create_future(), decode, statement, decoders)
+        self.wire.begin(exchange, data)
+        return exchange
+
+    async def wait(self, exchange: Exchange) -> None:
+        """Wait for what was sent; whoever is cancelled here leaves a connection that can be used."""
+        try:
+            await exchange.waiter
+        except BaseException:
+            self.abandon(exchange)
+            raise
+
+    def abandon(self, exchange: Exchange) -> None:
+        """Nobody waits for the answers any more: ask the server to stop, and see the batch to its end."""
+        if exchange.done or self.wire.exchange is not exchange or self.wire.drained is not None:
+            return
+        self.wire.write(exchange.closing())
+        exchange.waiter = self.loop.create_future()
+        self.wire.drained = self.loop.create_future()
+        self._drainer = self.loop.create_task(self._drain(exchange))
+
+    async def _drain(self, exchange: Exchange) -> None:
+        """Both must have happened before another statement is sent: the CancelRequest is over, and the batch is answered."""
+        wire = self.wire
+        try:
+            with suppress(OSError, PgWireError, asyncio.TimeoutError):  # unsent: then the statement runs to its end
+                await send_cancel(self.wired)
+            if not exchange.done:
+                await asyncio.wait_for(exchange.waiter, DRAIN_TIMEOUT)
+        except asyncio.TimeoutError:
+            wire.fail(ConnectionLost(f"a cancelled statement did not end within {DRAIN_TIMEOUT:g} seconds"))
+        except BaseException:
+            wire.fail(ConnectionLost("a cancelled statement was not waited for"))
+            raise
+        finally:
+            drained, wire.drained = wire.drained, None
+            if drained is not None and not drained.done():
+                drained.set_result(None)
+
+    async def within(self, work: Awaitable[T], timeout: float | None) -> T:
+        """``work``, within so many seconds; None is the connection's ``command_timeout``."""
+        limit = self.command_timeout if timeout is None else timeout
+        return await work if limit is None else await asyncio.wait_for(work, limit)
+
+    # -- plans -------------------------------------------------------------------------------------------------------
+
+    async def plan(self, query: str) -> Plan:
+        """The plan of a statement, kept or made."""
+        plan = self._plans.get(query)
+        if plan is not None:
+            self._plans.move_to_end(query)
+            return plan
+        await self.ready()
+        plan = await self.prepare(query, self.new_name(query))
+        self.keep(plan)
+        return plan
+
+    def kept(self, query: str) -> Plan | None:
+        """The plan of a statement if there is one."""
+        plan = self._plans.get(query)
+        if plan is not None:
+            self._plans.move_to_end(query)
+        return plan
+
+    def new_name(self, query: str) -> str:
+        """A name for a statement that no other has; empty where named statements are not wanted."""
+        if self._cache_size == 0:
+            return ""
+        self._count += 1
+        return f"__pgwire_{self._count:x}"
+
+    async def prepare(self, query: str, name: str) -> Plan:
+        """Have the server parse and describe a statement, under a name or, with an empty one, without.
+
+        Raises:
+            PostgresError: it is refused.
+        """
+        data = MessageBuilder().parse(name, query).describe_statement(name).sync().take()
+        exchange = await self.exchange("1tTZ", data, statement=query)
+        if exchange.error is not None:
+            raise exchange.error
+        return await self.described(name, query, exchange.described[-1])
+
+    async def described(self, name: str, query: str, description: tuple[Any, Any]) -> Plan:
+        """The plan of a description; types that are not known are looked up."""
+        types, fields = description
+        oids = {*types, *(field.type_oid for field in fields or ())}
+        unknown = self._introspection.unknown(oids)
+        if unknown:
+            await self._introspection.look_up(self, unknown)
+        return Plan(name, query, types, fields, self.types)
+
+    def keep(self, plan: Plan) -> None:
+        """Put a plan into the cache; one that falls out is closed with the next batch."""
+        if self._max_cacheable and len(plan.query) > self._max_cacheable:
+            if plan.name:
+                self._garbage.append(plan.name)  # closed behind its one run: the name is parsed for nobody else
+            return
+        self._plans[plan.query] = plan
+        if len(self._plans) > max(self._cache_size, 100 if self._cache_size == 0 else 1):
+            _, old = self._plans.popitem(last=False)
+            if old.name:
+                self._garbage.append(old.name)
+
+    def drop(self, plan: Plan) -> None:
+        """Take a plan out of the cache and have it closed."""
+        if self._plans.get(plan.query) is plan:
+            del self._plans[plan.query]
+        if plan.name:
+            self._garbage.append(plan.name)
+
+    def forget_plans(self, close: bool = True) -> None:
+        """Empty the cache; ``close`` unless the server has forgotten the statements itself."""
+        if close:
+            self._garbage += [plan.name for plan in self._plans.values() if plan.name]
+        else:
+            self._garbage.clear()
+        self._plans.clear()
+
+    def noticed(self, tag: bytes) -> None:
+        """A command was carried out after which what is kept may be wrong."""
+        if tag in _FORGET_STATEMENTS:
+            self.forget_plans(close=False)
+        elif tag in _FORGET_TYPES:
+            self._introspection.forget()
+            self.forget_plans()
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    async def run(self, query: str, arguments: Sequence[object], limit: int = 0) -> Result:
+        """Run a statement by its plan; the rows and the command tag.
+
+        A plan that does not hold any more (0A000, 26000) is made anew, once, where no transaction has failed by it.
+        """
+        wire = self.wire
+        again = True
+        while True:
+            if wire.drained is not None:
+                await self.ready()
+            plan = self._plans.get(query)
+            if plan is None:
+                plan = await self.plan(query)
+            else:
+                self._plans.move_to_end(query)
+            if plan.name and not self._garbage:  # the usual way, short
+                exchange: Exchange = RunExchange(self.loop.create_future(), plan.decode, query)
+                wire.begin(exchange, plan.run(arguments, limit) + SYNC)
+                try:
+                    await exchange.waiter
+                except BaseException:
+                    self.abandon(exchange)
+                    raise
+            else:
+                exchange = await self.run_plan(plan, arguments, limit)
+            error = exchange.error
+            if error is None:
+                result: Any = exchange.results[-1]
+                if plan.fields is None:
+                    self.noticed(result[1])
+                return result  # type: ignore[no-any-return]
+            if not is_stale_plan(error) or not plan.name:
+                raise error
+            self.drop(plan)
+            if not again or wire.status != "I":
+                raise error
+            again = False
+
+    async def run_plan(self, plan: Plan, arguments: Sequence[object], limit: int = 0) -> Exchange:
+        """One run of a plan; errors are in what comes back."""
+        data = plan.run(arguments, limit)
+        late = plan.name in self._garbage  # kept by nobody: closed behind this run, not in front of it
+        if late:
+            self._garbage.remove(plan.name)
+        exchange = self.begin(plan.script + "Z", data + SYNC, plan.decode, plan.query)
+        if late:
+            self._garbage.append(plan.name)
+        if not plan.name:
+            exchange.on_fields = lambda fields: self._source(plan, fields)
+        await self.wait(exchange)
+        return exchange
+
+    def _source(self, plan: Plan, fields: Any) -> RowSource:
+        """What reads the rows of a nameless statement, whose columns may have changed since it was described."""
+        if plan.same_columns(fields) and plan.decode is not None:
+            return plan.decode
+        self._plans.pop(plan.query, None)
+        from .rows import row_source
+
+        return row_source(self.types, fields, [field.format for field in fields])

@@ -1,0 +1,145 @@
+"""LISTEN and NOTIFY: callbacks, and async iterators over a bounded queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .. import messages as m
+from .errors import ConnectionLost, InterfaceError
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+__all__ = ["Listeners", "Notification", "Notifications"]
+
+
+class Notification(NamedTuple):
+    """What NOTIFY sent: the backend's process id, the channel, the payload."""
+
+    process_id: int
+    channel: str
+    payload: str
+
+
+Callback = Callable[[Any, int, str, str], object]
+
+
+class Listeners:
+    """Who wants to know of which channel."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._callbacks: dict[str, list[Callback]] = {}
+        self._iterators: list[Notifications] = []
+
+    async def add(self, channel: str, callback: Callback) -> None:
+        """LISTEN where nobody does yet."""
+        first = channel not in self._callbacks
+        self._callbacks.setdefault(channel, []).append(callback)
+        if first:
+            try:
+                await self._connection.execute(f"listen {quoted(channel)}")
+            except BaseException:
+                self._callbacks.pop(channel, None)
+                raise
+
+    async def remove(self, channel: str, callback: Callback) -> None:
+        """UNLISTEN where nobody does any more."""
+        callbacks = self._callbacks.get(channel, [])
+        if callback in callbacks:
+            callbacks.remove(callback)
+            if not callbacks:
+                del self._callbacks[channel]
+                if not self._connection.is_closed():
+                    await self._connection.execute(f"unlisten {quoted(channel)}")
+
+    def clear(self) -> None:
+        """Nobody listens any more."""
+        self._callbacks.clear()
+
+    def received(self, message: m.NotificationResponse) -> None:
+        """Tell everybody."""
+        loop = self._connection._core.loop
+        for callback in tuple(self._callbacks.get(message.channel, ())):
+            loop.call_soon(callback, self._connection, message.process_id, message.channel, message.payload)
+
+    def closed(self) -> None:
+        """The connection is closed: iterations end."""
+        for iterator in tuple(self._iterators):
+            iterator.end()
+
+
+class Notifications:
+    """Notifications of some channels, one by one; made by :meth:`Connection.notifications`."""
+
+    def __init__(self, connection: Connection, channels: tuple[str, ...], maximum: int) -> None:
+        if not channels or maximum < 1:
+            raise ValueError("at least one channel, and room for one notification")
+        self._connection = connection
+        self._channels = channels
+        self._maximum = maximum
+        self._queue: deque[Notification] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._overrun = False
+        self._ended = False
+
+    def _received(self, _: object, process_id: int, channel: str, payload: str) -> None:
+        if len(self._queue) < self._maximum:
+            self._queue.append(Notification(process_id, channel, payload))
+        else:
+            self._overrun = True
+        self._wake()
+
+    def end(self) -> None:
+        """No more will come."""
+        self._ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def __aenter__(self) -> Notifications:
+        listeners = self._connection._listeners
+        for channel in self._channels:
+            await listeners.add(channel, self._received)
+        listeners._iterators.append(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        listeners = self._connection._listeners
+        if self in listeners._iterators:
+            listeners._iterators.remove(self)
+        for channel in self._channels:
+            await listeners.remove(channel, self._received)
+
+    def __aiter__(self) -> Notifications:
+        return self
+
+    async def __anext__(self) -> Notification:
+        """The next one.
+
+        Raises:
+            InterfaceError: more came than may wait: some are lost.
+            ConnectionLost: the connection is closed.
+        """
+        while not self._queue:
+            if self._overrun:
+                raise InterfaceError(f"more than {self._maximum} notifications waited: some are lost")
+            if self._ended:
+                raise ConnectionLost("the connection is closed")
+            self._waiter = self._connection._core.loop.create_future()
+            await self._waiter
+        return self._queue.popleft()
+
+
+def quoted(name: str) -> str:
+    """A name as SQL writes it (PostgreSQL 4.1.1)."""
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'

@@ -1,0 +1,186 @@
+"""The connection's end on the event loop: one native call for each buffer that comes, one write for each batch that goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from .. import messages as m
+from .._impl import FrameDecoder
+from ..connection.limits import MAX_ANSWER_LENGTH_AT_START, MAX_MESSAGE_LENGTH
+from ..errors import FrameError, PgWireError, PostgresError, RemoteProtocolError
+from .answers import decode_frame, error_of
+from .errors import ConnectionLost
+from .exchange import Exchange, Frame, one_at_a_time
+
+__all__ = ["Wire", "new_decoder"]
+
+_LONG: Final = "TDdENAVt"
+"""Tags that may be long (Protocol 55.7; libpq's VALID_LONG_MESSAGE_TYPE)."""
+_SHORT: Final = "RKSvZCI123nsGHWcx"
+
+
+def new_decoder() -> FrameDecoder:
+    """For what a server sends; short messages before the login is done."""
+    limits = dict.fromkeys(_SHORT, MAX_ANSWER_LENGTH_AT_START) | dict.fromkeys(_LONG, MAX_MESSAGE_LENGTH)
+    return FrameDecoder(max_message_length=MAX_ANSWER_LENGTH_AT_START, tag_limits=limits, only_listed_tags=True)
+
+
+class Wire(asyncio.Protocol):
+    """A connection behind its login.
+
+    Args:
+        loop: the event loop it lives on.
+        decoder: what cut the login's frames; it may hold the beginning of a message.
+        parameters: the run-time parameters so far.
+
+    Attributes:
+        exchange: the batch in flight.
+        status: the transaction's, as the last ReadyForQuery told.
+        failure: why the connection cannot be used any more.
+        drained: is done when an abandoned batch is over; None without one.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, decoder: FrameDecoder, parameters: dict[str, str]) -> None:
+        decoder.max_message_length = MAX_MESSAGE_LENGTH
+        self.loop = loop
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self.exchange: Exchange | None = None
+        self.status = "I"
+        self.parameters = parameters
+        self.failure: BaseException | None = None
+        self.drained: asyncio.Future[None] | None = None
+        self.closed = loop.create_future()
+        self.on_notice: Callable[[m.NoticeResponse], None] | None = None
+        self.on_notification: Callable[[m.NotificationResponse], None] | None = None
+        self.on_closed: Callable[[], None] | None = None
+        self._send: Callable[[bytes | bytearray], None]
+        self._feed = decoder.feed_rows
+        self._room: asyncio.Future[None] | None = None
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def begin(self, exchange: Exchange, data: bytes | bytearray) -> None:
+        """Send a batch.
+
+        Raises:
+            InterfaceError: another one is in flight.
+            ConnectionLost: the connection is closed.
+        """
+        if self.exchange is not None:
+            raise one_at_a_time()
+        if self.failure is not None:
+            raise self.lost()
+        self.exchange = exchange
+        exchange.written = self._send
+        self._send(data)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send more of the batch in flight."""
+        self.transport.write(data)
+
+    async def room(self) -> None:
+        """Wait until what was written has mostly left."""
+        if self._room is not None:
+            await self._room
+
+    def pause_writing(self) -> None:
+        if self._room is None:
+            self._room = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        room, self._room = self._room, None
+        if room is not None and not room.done():
+            room.set_result(None)
+
+    # -- receiving ---------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self._send = self.transport.write
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self.exchange
+        try:
+            if exchange is None:
+                self.take(self._feed(data))
+                return
+            # What decodes rows natively is given along; codecs in Python get the bodies.
+            exchange.take(self._feed(data, getattr(exchange.decode, "__self__", None)), self._other)
+            if exchange.done:
+                self.status = exchange.status or self.status
+                self.exchange = None
+        except FrameError as error:
+            self.take(list(error.frames))
+            self.fail(error)
+        except PgWireError as error:
+            self.fail(error)
+
+    def take(self, frames: list[Frame]) -> None:
+        """Hand out frames."""
+        exchange = self.exchange
+        try:
+            if exchange is None:
+                for tag, body in frames:
+                    self._other(tag, body)
+                return
+            exchange.take(frames, self._other)
+            if exchange.done:
+                self.status = exchange.status or self.status
+                self.exchange = None
+        except PgWireError as error:
+            self.fail(error)
+
+    def _other(self, tag: str, body: Any) -> None:
+        """What answers no request."""
+        if tag not in "NSAE":
+            raise RemoteProtocolError(f"unexpected message {tag!r} with no request in flight", fatal=True)
+        message = decode_frame(tag, body)
+        if isinstance(message, m.ParameterStatus):
+            self.parameters[message.name] = message.value
+        elif isinstance(message, m.NotificationResponse):
+            if self.on_notification is not None:
+                self.on_notification(message)
+        elif isinstance(message, m.NoticeResponse):
+            if self.on_notice is not None:
+                self.on_notice(message)
+        else:
+            raise error_of(message)
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def fail(self, error: BaseException) -> None:
+        """The connection cannot go on."""
+        if self.failure is None:
+            self.failure = error
+        self.transport.abort()
+        self._end(error)
+
+    def lost(self) -> BaseException:
+        """What an operation on the closed connection raises."""
+        if isinstance(self.failure, ConnectionLost) or self.failure is None:
+            return ConnectionLost(str(self.failure or "the connection is closed"))
+        error = ConnectionLost(f"the connection is closed: {self.failure}")
+        error.__cause__ = self.failure
+        return error
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.failure is None:
+            reason = f": {exc}" if exc is not None else ""
+            self.failure = ConnectionLost(f"the server closed the connection unexpectedly{reason}")
+        self._end(self.failure)
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def _end(self, error: BaseException) -> None:
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            if not (isinstance(exchange.error, PostgresError) and exchange.error.severity in ("FATAL", "PANIC")):
+                exchange.error = error
+            exchange.done = True
+            exchange.finish()
+        self.resume_writing()
+        if self.on_closed is not None:
+            callback, self.on_closed = self.on_closed, None
+            callback()

@@ -1,0 +1,110 @@
+"""The client against PostgreSQL, the installed one and the newest, on asyncio and uvloop, with the native core and the pure one."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+import pgwire_py as pg
+from pgwire_py import client
+from pgwire_py.client import connecting, connection, copying, core, cursor, pipeline, plan, protocol, rows
+from pgwire_py.connection import frontend
+from pgwire_py.types import registry
+from tests.support import IMPLEMENTATIONS, core_module
+from tests.support.postgres import Cluster, Programs, running_cluster
+from tests.support.postgres18 import find_postgres18
+
+MODULES = (
+    client.answers, connecting, connection, copying, core, cursor, plan, pipeline, protocol, rows, frontend, registry,
+)  # fmt: skip
+NAMES = (
+    "BackendDecoder",
+    "FrameDecoder",
+    "MessageBuilder",
+    "Record",
+    "RowDecoder",
+    "RowEncoder",
+    "decode_values",
+    "encode_value",
+)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a test runs on."""
+
+    server: str
+    implementation: str
+
+    def __str__(self) -> str:
+        return f"{self.server}-{self.implementation}"
+
+
+VARIANTS = [Variant("installed", IMPLEMENTATIONS[0]), Variant("newest", IMPLEMENTATIONS[-1])]
+
+
+@pytest.fixture(params=VARIANTS, ids=str)
+def variant(request: pytest.FixtureRequest) -> Variant:
+    found: Variant = request.param
+    return found
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Callable[[], Any]]:
+    """Every test here runs on asyncio's event loop and on uvloop's."""
+    if sys.platform == "win32":
+        return {"asyncio": asyncio.new_event_loop}
+    import uvloop
+
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(autouse=True)
+def implementation(variant: Variant, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The client works with the core of one implementation, whichever the process has chosen."""
+    chosen = core_module(variant.implementation)
+    for module in MODULES:
+        for name in NAMES:
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, getattr(chosen, name))
+    return variant.implementation
+
+
+@pytest.fixture(scope="session")
+def clusters(programs: Programs) -> Iterator[Callable[[str], Cluster]]:
+    """A running cluster of each kind, started when it is first asked for."""
+    running: dict[str, Any] = {}
+
+    def get(kind: str) -> Cluster:
+        if kind not in running:
+            manager = running_cluster(programs if kind == "installed" else find_postgres18())
+            running[kind] = manager, manager.__enter__()
+        found: Cluster = running[kind][1]
+        return found
+
+    yield get
+    for manager, _ in running.values():
+        manager.__exit__(None, None, None)
+
+
+@pytest.fixture
+def cluster(variant: Variant, clusters: Callable[[str], Cluster]) -> Cluster:
+    return clusters(variant.server)
+
+
+@pytest.fixture
+def options(cluster: Cluster) -> dict[str, Any]:
+    """How to connect, as keywords."""
+    return {"host": cluster.host, "port": cluster.port, "user": "postgres", "database": "postgres"}
+
+
+@pytest_asyncio.fixture
+async def conn(options: dict[str, Any]) -> AsyncIterator[pg.Connection]:
+    connection = await pg.connect(**options)
+    yield connection
+    await connection.close(timeout=10)

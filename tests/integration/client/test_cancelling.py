@@ -1,0 +1,112 @@
+"""Cancelled tasks, timeouts, ends of sessions: nothing of one query is seen by the next, nothing hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+import pgwire_py as pg
+from pgwire_py import errors
+
+
+async def test_a_timeout_leaves_the_connection_usable(conn: pg.Connection) -> None:
+    with pytest.raises(asyncio.TimeoutError):
+        await conn.fetch("select pg_sleep(60)", timeout=0.1)
+    assert await conn.fetchval("select 1") == 1
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(conn.execute("select pg_sleep(60)"), 0.1)
+    assert await conn.fetchval("select $1::int", 2) == 2
+
+
+async def test_cancelling_at_any_moment(conn: pg.Connection) -> None:
+    """However the cancel request and the end of the statement meet, no later statement gets 57014 or another's rows."""
+    chance = random.Random(7)
+    for n in range(60):
+        task = asyncio.ensure_future(conn.fetch("select pg_sleep($1), $2::int", chance.random() / 500, n))
+        await asyncio.sleep(chance.random() / 400)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert await conn.fetchval("select $1::int", n) == n
+
+
+async def test_a_cancelled_transaction_is_rolled_back(conn: pg.Connection) -> None:
+    await conn.execute("create temp table t (n int)")
+
+    async def work() -> None:
+        async with conn.transaction():
+            await conn.execute("insert into t values (1)")
+            await conn.execute("select pg_sleep(60)")
+
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(work(), 0.2)
+    assert not conn.is_in_transaction()
+    assert await conn.fetchval("select count(*) from t") == 0
+
+
+async def test_streams_and_copies_that_are_left(conn: pg.Connection) -> None:
+    await conn.execute("create temp table t as select n from generate_series(1, 100000) n")
+    async with aclosing(conn.stream("select n from t", rows=10)) as rows:  # type: ignore[type-var]
+        async for row in rows:
+            assert row.n == 1
+            with pytest.raises(pg.InterfaceError, match="in use"):
+                await conn.fetch("select 1")
+            break
+    assert await conn.fetchval("select 2") == 2
+    async with conn.copy_out("copy t to stdout") as pieces:
+        async for _ in pieces:
+            break
+    assert await conn.fetchval("select 3") == 3
+
+    async def endless() -> Any:
+        yield b"1\n"
+        await asyncio.sleep(60)
+
+    with pytest.raises(asyncio.TimeoutError):
+        await conn.copy_in("copy t from stdin", endless(), timeout=0.1)
+    assert await conn.fetchval("select count(*) from t") == 100_000
+
+
+async def test_cancel_from_another_task(conn: pg.Connection) -> None:
+    task = asyncio.ensure_future(conn.fetch("select pg_sleep(60)"))
+    await asyncio.sleep(0.1)
+    await conn.cancel()
+    with pytest.raises(errors.QueryCanceled):
+        await task
+    assert await conn.fetchval("select 1") == 1
+
+
+async def test_two_tasks_on_one_connection_are_refused(conn: pg.Connection) -> None:
+    task = asyncio.ensure_future(conn.fetchval("select pg_sleep(0.1)::text"))
+    await asyncio.sleep(0.02)
+    with pytest.raises(pg.InterfaceError, match="in use"):
+        await conn.fetch("select 1")
+    await task
+
+
+async def test_a_terminated_backend(conn: pg.Connection, options: dict[str, Any]) -> None:
+    victim = await pg.connect(**options)
+    task = asyncio.ensure_future(victim.fetch("select pg_sleep(60)"))
+    await asyncio.sleep(0.05)
+    await conn.fetch("select pg_terminate_backend($1)", victim.get_server_pid())
+    with pytest.raises(errors.AdminShutdown):
+        await task
+    assert victim.is_closed()
+    with pytest.raises(pg.ConnectionLost, match="terminating connection"):
+        await victim.fetch("select 1")
+    await victim.close()
+
+
+async def test_a_closed_connection(options: dict[str, Any]) -> None:
+    conn = await pg.connect(**options)
+    await conn.close()
+    await conn.close()
+    with pytest.raises(pg.ConnectionLost, match="closed"):
+        await conn.fetch("select 1")
+    conn = await pg.connect(**options)
+    conn.terminate()
+    with pytest.raises(pg.ConnectionLost, match="terminated"):
+        await conn.execute("select 1")
