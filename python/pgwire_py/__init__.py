@@ -17,13 +17,16 @@ from .oids import *
 from .rows import Record, RowDecoder, RowEncoder
 
 if TYPE_CHECKING:
-    from .server import Query, Result, Server, Session, serve
+    from .server import CopyBoth, CopyIn, CopyOut, Query, Result, Server, Session, serve
 
 __all__ = [
     "IMPLEMENTATION",
     "BackendConnection",
     "Column",
     "ConnectionClosed",
+    "CopyBoth",
+    "CopyIn",
+    "CopyOut",
     "Description",
     "DirectTLS",
     "FrameDecoder",
@@ -54,7 +57,7 @@ __all__ += oids.__all__
 if not TYPE_CHECKING:  # where types are checked, a name that does not exist stays an error
 
     def __getattr__(name: str) -> Any:
-        if name not in ("Query", "Result", "Server", "Session", "serve"):
+        if name not in ("CopyBoth", "CopyIn", "CopyOut", "Query", "Result", "Server", "Session", "serve"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from . import server
 

@@ -24,6 +24,7 @@ from .arrow_stream import ArrowRelay
 from .base import (
     Capabilities,
     Column,
+    CopySink,
     Description,
     Engine,
     EngineResult,
@@ -32,6 +33,7 @@ from .base import (
     SessionContext,
     declared_types,
 )
+from .copy_columns import chosen_columns, table_name, undefined_table, view_refused
 from .duckdb_errors import postgres_error_of, postgres_error_of_text
 from .duckdb_types import described, export_cast, numeric_modifier, parameter_value
 from .parsing import replace_parameters, sql_type_name
@@ -181,6 +183,27 @@ class DuckDBSession(EngineSession):
         finally:
             if plan.changes_catalogue:
                 self._changed()
+
+    def copy_in(self, table: Sequence[str], columns: Sequence[str] | None) -> CopySink:
+        from .duckdb_copy import DuckDBCopySink
+
+        if self._engine.read_only:
+            raise ReadOnlySQLTransaction("cannot execute COPY FROM in a read-only transaction")
+        schema, name = table_name(table)
+        for relation in self.relations():
+            if relation.name.lower() == name.lower() and (schema or "public").lower() == relation.schema.lower():
+                break
+        else:
+            raise undefined_table(table)
+        if relation.kind == "v":
+            raise view_refused(relation.name)
+        chosen = chosen_columns(relation.name, relation.columns, columns)
+        target = ".".join(
+            '"' + part.replace('"', '""') + '"'
+            for part in ("main" if relation.schema == "public" else relation.schema, relation.name)
+        )
+        self._settle()
+        return DuckDBCopySink(self._connection, postgres_error_of, self._error, target, chosen)
 
     def begin(self, *, read_only: bool = False) -> None:
         self._settle()

@@ -13,9 +13,14 @@ from typing import Any
 
 from .. import oids
 from ..catalog import Catalog
+from ..copy import CopyOptions
 from ..engines.base import Description, Engine, EngineResult, EngineSession, SessionContext, declared_types
 from ..engines.python import PythonEngine
-from ..errors import PostgresError, QueryCanceled, changed_result_type
+from ..errors import FeatureNotSupported, PostgresError, QueryCanceled, changed_result_type
+from .copy_statement import CopyStatement
+from .copy_streams import CopyOut, CopyOutcome
+from .copying import CopySource, PreparedCopyOut, prepare_copy_out, resolved
+from .engine_copy import begin_copy_in
 from .handler import Query, Result
 from .plans import Plan
 from .results import CHUNK, Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of, types_of
@@ -81,8 +86,8 @@ class Execution:
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
-    ) -> Awaitable[Source | Result]:
-        """Run a statement; the Source of its rows, or the Result that a handler returned."""
+    ) -> Awaitable[Source | Result | CopyOutcome]:
+        """Run a statement; the Source of its rows, the Result that a handler returned, or the COPY that begins."""
         session = self._session_for(plan)
         return self._worker.call(self._execute, session, plan, parameters, description, formats, max_rows)
 
@@ -97,6 +102,19 @@ class Execution:
             if running is not None:
                 running.cancel()
                 self._loop.call_later(_CANCEL_AGAIN, self._cancel_again, running)
+
+    def call(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """Call a function on the session's thread."""
+        return self._worker.call(function, *args)
+
+    def call_session(self, session: EngineSession, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """Call a function that works with ``session``, which a cancel interrupts, on the session's thread."""
+        return self._worker.call(self._run, session, function, *args)
+
+    def call_soon(self, function: Callable[[], Any]) -> None:
+        """Call a function on the session's thread without waiting; not at all where the session is over: its end frees everything."""
+        if not self._closed:
+            self._worker.call(_quietly, function)
 
     def _cancel_again(self, running: EngineSession) -> None:
         if self.cancelled and self._running is running:
@@ -185,6 +203,50 @@ class EngineExecution(Execution):
     async def connect(self) -> None:
         await self._worker.call(self._engine_session)
 
+    def execute(
+        self,
+        plan: Plan,
+        parameters: tuple[object, ...],
+        description: Description | None,
+        formats: tuple[int, ...],
+        max_rows: int,
+    ) -> Awaitable[Source | Result | CopyOutcome]:
+        copy = plan.copy
+        if copy is None:
+            return super().execute(plan, parameters, description, formats, max_rows)
+        session = self._context
+        encoding, version = session.get_setting("client_encoding"), session.server_version
+        if plan.source is not None:
+            options = resolved(copy.options, copy.encoded, encoding, version)
+            return self._worker.call(self._copy_out, self._session_for(plan.source), plan, options)
+        return self._worker.call(begin_copy_in(self, self._engine_session, copy, encoding, version))
+
+    def _copy_out(self, session: Callable[[], EngineSession], plan: Plan, options: CopyOptions) -> PreparedCopyOut:
+        target = session()
+        copy, source = plan.copy, plan.source
+        assert copy is not None
+        assert source is not None
+        binary = options.format == "binary"
+
+        def work() -> Source:
+            try:
+                result = target.execute(source.statement, (), None)
+                inner = _engine_source(result, None, (1,) if binary else ())
+            except PostgresError as error:
+                raise _placed(error, copy) from None
+            if inner.shape is None:
+                raise FeatureNotSupported("COPY query must have a RETURNING clause")
+            try:
+                copying = CopySource(inner, options)
+                return _ThreadSource(self, target, copying, _read_ahead(copying, 0))
+            except BaseException:
+                inner.close()
+                raise
+
+        made: Source = self._run(target, work)
+        assert made.shape is not None
+        return PreparedCopyOut(made, len(made.shape.columns), binary)
+
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         def work() -> None:
             session = self._engine_session()
@@ -233,6 +295,8 @@ class FunctionExecution(Execution):
         query = Query(plan.text, (None,) * plan.parameters, types, self._context, True)  # type: ignore[arg-type]
         if self._engine.describe is None:
             result = await self._call(self.function, query)
+            if isinstance(result, CopyOutcome):
+                return Description(types, None)
             source = source_of(result, (), plan)
             columns = None if source.shape is None else source.shape.columns
             source.close()
@@ -249,7 +313,7 @@ class FunctionExecution(Execution):
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
-    ) -> Awaitable[Source | Result]:
+    ) -> Awaitable[Source | Result | CopyOutcome]:
         if plan.catalogue:
             return super().execute(plan, parameters, description, formats, max_rows)
         if self.begun is not None:
@@ -258,17 +322,32 @@ class FunctionExecution(Execution):
         types = () if description is None else description.parameter_types
         query = Query(plan.text, parameters, types, self._context)  # type: ignore[arg-type]
         if self.on_loop:
-            outcome: Awaitable[Source | Result] = self.function(query)
+            outcome: Awaitable[Source | Result | CopyOutcome] = self.function(query)
             return outcome
         return self._on_thread(query, formats, plan)
 
-    async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan) -> Source:
-        source = source_of(await self._call(self.function, query), formats, plan)
+    async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan) -> Source | CopyOutcome:
+        outcome = await self._call(self.function, query)
+        if isinstance(outcome, CopyOutcome):
+            return self._copy_on_thread(outcome, plan)
+        source = source_of(outcome, formats, plan)
         return source if source.shape is None else _ThreadSource(self, None, source, [])
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         if self._engine.transaction is not None:
             await self._call(self._engine.transaction, self._context, action, *args)
+
+    def _copy_on_thread(self, outcome: CopyOutcome, plan: Plan) -> CopyOutcome:
+        """A COPY whose rows are read on the thread, where they are not asynchronous."""
+        if (
+            not isinstance(outcome, CopyOut)
+            or hasattr(outcome.rows, "__aiter__")
+            or hasattr(outcome.chunks, "__aiter__")
+        ):
+            return outcome
+        prepared = prepare_copy_out(outcome, plan)
+        prepared.source = _ThreadSource(self, None, prepared.source, [])
+        return prepared
 
     async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         if inspect.iscoroutinefunction(function) or (function is self.function and self.on_loop):
@@ -366,6 +445,21 @@ class _ThreadSource(Source):
             self._ended = True
             self._execution._open.discard(self)
             self._inner.close()
+
+
+def _quietly(function: Callable[[], Any]) -> None:
+    try:
+        function()
+    except Exception:  # what is given up may be broken already
+        log.debug("giving up a COPY failed", exc_info=True)
+
+
+def _placed(error: PostgresError, copy: CopyStatement) -> PostgresError:
+    """An error in the query of a COPY, its position counted from the beginning of the COPY."""
+    position = error.fields.pop("position", None)
+    if copy.query and position is not None and position.isdecimal():
+        error.fields["position"] = str(int(position) + copy.query_start)
+    return error
 
 
 def _explained(result: EngineResult, error: PostgresError) -> PostgresError:

@@ -24,6 +24,8 @@ from ..errors import (
     SQLSyntaxError,
     changed_result_type,
 )
+from . import copying
+from .copy_streams import CopyOutcome
 from .handler import Result
 from .plans import Plan
 from .portals import Portal, PreparedStatement
@@ -152,7 +154,7 @@ async def _description(session: Session, statement: PreparedStatement) -> Descri
         return description
     plan = statement.plan
     version = session.server.schema_version
-    if plan is None:
+    if plan is None or plan.copy is not None:
         new = Description(_open_as_text(statement.declared), None)
     elif plan.command is not None:
         new = Description(_open_as_text(statement.declared), plan.command.columns)
@@ -180,7 +182,7 @@ def describe(session: Session, message: m.Describe) -> Awaitable[None] | None:
         session.connection.send_encoded(NO_DATA if source.shape is None else source.shape.row_description)
         return None
     plan = portal.statement.plan
-    if plan is None or (plan.command is not None and plan.command.columns is None):
+    if plan is None or plan.copy is not None or (plan.command is not None and plan.command.columns is None):
         session.connection.send_encoded(NO_DATA)
         return None
     return _describe_portal(session, portal)
@@ -204,7 +206,12 @@ async def _describe_portal(session: Session, portal: Portal) -> None:
         columns = (await _description(session, statement)).columns
         shape = None if columns is None else shape_of(columns, portal.formats)
     else:
-        shape = portal.open(await _start(session, portal, plan, 0)).shape
+        outcome = await _start(session, portal, plan, 0)
+        if isinstance(outcome, CopyOutcome):
+            portal.copy = outcome
+            shape = None
+        else:
+            shape = portal.open(outcome).shape
     session.connection.send_encoded(NO_DATA if shape is None else shape.row_description)
 
 
@@ -217,7 +224,7 @@ def _few_parameters(types: tuple[int, ...]) -> bytes:
     return encode_message(m.ParameterDescription(types))
 
 
-def _start(session: Session, portal: Portal, plan: Plan, max_rows: int) -> Awaitable[Source | Result]:
+def _start(session: Session, portal: Portal, plan: Plan, max_rows: int) -> Awaitable[Source | Result | CopyOutcome]:
     session.starting()
     session.offset = plan.statement.start
     alone = _is_alone(session, portal)
@@ -265,7 +272,14 @@ async def _execute(session: Session, portal: Portal, plan: Plan, limit: int) -> 
         raise ObjectNotInPrerequisiteState('portal "" cannot be run')
     source = portal.source
     if source is None:
-        source = portal.open(await _start(session, portal, plan, limit))
+        outcome = portal.copy or await _start(session, portal, plan, limit)
+        if isinstance(outcome, CopyOutcome):
+            portal.done = True
+            completion = await copying.run(session, plan, outcome)
+            session.ending()
+            session.connection.send_encoded(completion)
+            return
+        source = portal.open(outcome)
     if source.shape is not None and not portal.done:
         await _stream(session, portal, plan, limit, source.read(limit))
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..engines.base import Description
 from ..errors import changed_result_type
+from .copy_streams import CopyOutcome
 from .handler import Result
 from .plans import Plan
 from .results import Source, source_of, types_of
@@ -38,16 +39,18 @@ class Portal:
         parameters: Python values.
         formats: Bind's result format codes.
         source: its rows, once it runs.
+        copy: the COPY that a handler has answered with, until it runs.
         done: whether it has ended.
     """
 
-    __slots__ = ("done", "formats", "parameters", "source", "statement")
+    __slots__ = ("copy", "done", "formats", "parameters", "source", "statement")
 
     def __init__(self, statement: PreparedStatement, parameters: tuple[object, ...], formats: tuple[int, ...]) -> None:
         self.statement = statement
         self.parameters = parameters
         self.formats = formats
         self.source: Source | None = None
+        self.copy: CopyOutcome | None = None
         self.done = False
 
     def open(self, outcome: Source | Result) -> Source:

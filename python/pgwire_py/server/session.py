@@ -24,6 +24,7 @@ from ..errors import (
 )
 from ..state import Phase
 from . import commands, control, extended, simple
+from .copy_streams import CopyOutcome
 from .execution import Execution
 from .handler import Result
 from .plans import Plan
@@ -49,6 +50,16 @@ MAX_ERROR_TEXT: Final = 64 * 1024
 
 _SELECT_TAGS: Final = {count: command_complete(f"SELECT {count}") for count in range(16)}
 _SCOPED: Final = (commands.SetParameter, commands.SetTransaction, commands.Reset, commands.Clean)
+_ANSWERS_QUERY: Final = (
+    Phase.SIMPLE,
+    Phase.FUNCTION_CALL,
+    Phase.SYNC,
+    Phase.COPY_IN,
+    Phase.COPY_OUT,
+    Phase.COPY_BOTH,
+    Phase.COPY_BOTH_IN,
+)
+"""Phases that an error leads out of to ReadyForQuery."""
 _ENDS_FAILED: Final = (commands.Commit, commands.Rollback, commands.RollbackTo)
 
 
@@ -198,7 +209,7 @@ class Session:
         self.execution.begun = None
         self.ending()
         self.close_portals()
-        answering_query = connection.phase in (Phase.SIMPLE, Phase.FUNCTION_CALL, Phase.SYNC)
+        answering_query = connection.phase in _ANSWERS_QUERY
         fatal = error.severity in ("FATAL", "PANIC")
         fields = error.response_fields()
         if self.offset and fields.get("P", "").isdecimal():
@@ -240,8 +251,8 @@ class Session:
         formats: tuple[int, ...],
         max_rows: int,
         alone: bool,
-    ) -> Awaitable[Source | Result]:
-        """Run a statement up to its first rows.
+    ) -> Awaitable[Source | Result | CopyOutcome]:
+        """Run a statement up to its first rows, or up to where a COPY begins.
 
         ``alone`` says that nothing else belongs to the same implicit transaction.
         """
@@ -258,7 +269,7 @@ class Session:
         formats: tuple[int, ...],
         max_rows: int,
         alone: bool,
-    ) -> Source | Result:
+    ) -> Source | Result | CopyOutcome:
         if plan.command is not None:
             self.check_transaction(plan)
             if not alone and not self.transaction.open and isinstance(plan.command, _SCOPED):
@@ -267,6 +278,8 @@ class Session:
         transaction = self.transaction
         if transaction.status == "E":
             self.check_transaction(plan)
+        if plan.copy is not None and plan.copy.direction == "FROM":
+            alone = False  # its data come in many pieces, and all of them count or none
         if not alone and not transaction.open:
             await self.begin_implicit()
         if plan.writes:
@@ -322,6 +335,33 @@ class Session:
         for name, value in self.settings.take_changes().items():
             self.connection.send(m.ParameterStatus(name, value))
 
+    # -- COPY --------------------------------------------------------------------------------------------------------
+
+    async def copy_event(self) -> Any:
+        """The next event of a COPY from the client.
+
+        Raises:
+            PostgresError: 57014 where the statement is cancelled; FATAL 08006 where the client is gone.
+        """
+        event = None if self.cancel_requested else await self._protocol.copy_event()
+        if self.cancel_requested:
+            raise self._canceled()
+        if event is None:
+            raise postgres_error(
+                "08006", "unexpected EOF on client connection with an open transaction", severity="FATAL"
+            )
+        return event
+
+    def copied(self, size: int) -> None:
+        """Bytes of COPY data have been taken: the client may send more."""
+        self._protocol.copied(size)
+
+    async def breathe(self) -> None:
+        """Write what is queued; wait while the client reads too slowly. Raises 57014 where the statement is cancelled."""
+        if self.cancel_requested:
+            raise self._canceled()
+        await self._protocol.drain()
+
     # -- transactions ------------------------------------------------------------------------------------------------
 
     def check_transaction(self, plan: Plan | None) -> None:
@@ -334,7 +374,7 @@ class Session:
     def _check_writable(self, plan: Plan) -> None:
         name = "transaction_read_only" if self.transaction.status == "T" else "default_transaction_read_only"
         if self.settings.get(name) == "on":
-            tag = command_tag(plan.statement, 0, None, False)
+            tag = "COPY FROM" if plan.copy is not None else command_tag(plan.statement, 0, None, False)
             raise ReadOnlySQLTransaction(f"cannot execute {tag.rstrip(' 0')} in a read-only transaction")
 
     async def begin_implicit(self) -> None:
@@ -422,6 +462,7 @@ class Session:
         if self.running and self._protocol.busy:
             self.cancel_requested = True
             self.execution.cancel()
+            self._protocol.wake()
             self._protocol.cancel_handler()
 
     def shut_down(self, error: PostgresError) -> None:

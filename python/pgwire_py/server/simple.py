@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import messages as m
 from ..errors import PostgresError, UndefinedParameter
+from . import copying
+from .copy_streams import CopyOutcome
 from .extended import EMPTY_QUERY
 from .handler import Result
 from .plans import Plan
@@ -58,8 +60,10 @@ async def _check_syntax(session: Session, plans: tuple[Plan, ...]) -> None:
                     raise
 
 
-async def _send(session: Session, plan: Plan, outcome: Source | Result) -> bytes:
+async def _send(session: Session, plan: Plan, outcome: Source | Result | CopyOutcome) -> bytes:
     """Send what one statement returned; its CommandComplete comes back, for it waits until an implicit transaction is committed."""
+    if isinstance(outcome, CopyOutcome):
+        return await copying.run(session, plan, outcome)
     source = outcome if isinstance(outcome, Source) else source_of(outcome, (), plan)
     send = session.connection.send_encoded
     rows = 0

@@ -39,6 +39,9 @@ class CopyPlan(NamedTuple):
     """Most bytes of a line, or of a binary row with its lengths."""
     types: tuple[int, ...] | None
     """Type OIDs where rows are of Python values; None where they are of fields."""
+    framed: bool = False
+    """Whether the encoder writes CopyData messages, as PostgreSQL sends them: one for the header of text, one for each row, with the
+    header of binary data in the first of them, and one for the trailer. ``max_bytes`` counts their tags and lengths."""
 
 
 class CopyEncoder(Protocol):
@@ -59,6 +62,15 @@ class CopyEncoder(Protocol):
         Raises:
             PostgresError: as :meth:`RowEncoder.encode`; 22021 for a field that is not UTF-8 or has a NUL, 22P05 for a character that
                 the encoding does not have, 42804 for a field that is not bytes, 54000 for a row of more than ``max_row`` bytes.
+        """
+
+    def encode_data_rows(self, data: Buffer) -> bytes | memoryview:
+        """Encode the rows of whole DataRow messages: fields in the text format, in binary in the binary one; whatever the types are.
+
+        Releases the GIL where there is one.
+
+        Raises:
+            PostgresError: 22021, 22P05 and 54000 as :meth:`encode`; XX000 where the data are no such messages.
         """
 
     def finish(self) -> bytes:
