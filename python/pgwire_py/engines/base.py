@@ -214,7 +214,10 @@ class EngineSession(ABC):
         raise NotImplementedError
 
     def copy_in(self, table: Sequence[str], columns: Sequence[str] | None) -> CopySink:
-        """Begin a COPY FROM STDIN into a table; ``table`` has the parts of its name, ``columns`` None all columns. May raise PostgresError."""
+        """Begin a COPY FROM STDIN into a table: ``table`` has the parts of its name, ``columns`` None stands for all.
+
+        May raise PostgresError.
+        """
         raise FeatureNotSupported("COPY FROM STDIN is not supported by this engine")
 
     def relations(self) -> Sequence[Relation]:

@@ -18,6 +18,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from .. import oids
+from .._impl import tokenize
 from ..errors import InsufficientPrivilege, PostgresError, ReadOnlySQLTransaction, changed_result_type, postgres_error
 from ..sql import Statement
 from .arrow_stream import ArrowRelay
@@ -254,6 +255,12 @@ class DuckDBSession(EngineSession):
     def _make_plan(self, statement: Statement, declared: tuple[int, ...]) -> _Plan:
         self._settle()
         try:
+            if (
+                statement.keywords[:2] == ("CREATE", "TABLE")
+                and "with" in statement.words
+                and "as" not in statement.words
+            ):
+                statement = _without_storage(statement)  # DuckDB refuses WITH (fillfactor = …) only when it runs
             return self._bind(statement, statement.text, declared)
         except self._error as error:
             from .duckdb_dialect import translate
@@ -456,6 +463,17 @@ def _json_as_text(columns: tuple[Column, ...], rows: list[tuple[object, ...]]) -
     if not any(column.type in (oids.JSON, oids.TEXT) for column in columns):
         return rows
     return [tuple(convert(value, column.type) for value, column in zip(row, columns, strict=True)) for row in rows]
+
+
+def _without_storage(statement: Statement) -> Statement:
+    """A CREATE TABLE without what stands behind its columns about storage."""
+    depth = 0
+    for token in tokenize(statement.text):
+        if token.kind == "operator":
+            depth += (token.value == "(") - (token.value == ")")
+        elif token.kind == "word" and token.value == "with" and not depth:
+            return statement._replace(text=statement.text[: token.start].rstrip())
+    return statement
 
 
 def _same(one: tuple[Column, ...] | None, other: tuple[Column, ...] | None) -> bool:

@@ -35,6 +35,7 @@ from .base import (
 from .parsing import MAX_PARSED, parse, replace_parameters
 from .sqlite_errors import postgres_error_of
 from .sqlite_functions import register
+from .sqlite_maintenance import rewritten
 from .sqlite_schema import SchemaTables, read_tables
 from .sqlite_types import Converter, converter, parameter_value
 
@@ -237,6 +238,9 @@ class SqliteSession(EngineSession):
         _refuse(first, statement)
         count = max((number for number, _, _ in statement.parameters), default=0)
         types = declared_types(declared, count)
+        own = rewritten(statement)
+        if own is not None:
+            return _Plan(own, Description((), None), (), False, 0)
         tree = parse(statement) if first not in ("PRAGMA", "EXPLAIN", "ANALYZE", "VACUUM", "REINDEX") else None
         columns: tuple[Column, ...] | None = None
         sql: str | None = None

@@ -57,7 +57,7 @@ class SqliteCopySink(CopySink):
         names = ", ".join(_identifier(column.name) for column in columns)
         marks = ", ".join("?" * len(columns))
         values = f"({names}) VALUES ({marks})" if columns else "DEFAULT VALUES"
-        data = iter(_stored(columns, rows))
+        data: Any = iter(_stored(columns, rows))
         try:
             self._connection.executemany(f"INSERT INTO {self._target} {values}", data).close()
         except (sqlite3.Error, OverflowError, ValueError) as error:

@@ -6,8 +6,8 @@ and the engine judges it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NoReturn
 
 from .._impl import tokenize
 from ..copy import CopyOptions
@@ -35,7 +35,7 @@ class CopyStatement:
     columns: tuple[str, ...] | None = None
     query: str = ""
     query_start: int = 0
-    options: CopyOptions = CopyOptions()
+    options: CopyOptions = field(default_factory=CopyOptions)
     encoded: bool = False
 
     @property
@@ -80,14 +80,12 @@ class _Parser:
         if first is not None and first.value == "(" and first.kind == "operator":
             query, query_start = self._query()
             if not self._word("to"):
-                return self._fail()
+                self._fail()
             direction: Literal["FROM", "TO"] = "TO"
         else:
-            following = self._peek(1)
-            if first is not None and first.kind == "word" and first.value == "binary" and following is not None:
-                if following.kind in ("word", "quoted") and following.value not in ("from", "to"):
-                    self._position += 1
-                    self._given["format"] = "binary"
+            if self._is_binary():
+                self._position += 1
+                self._given["format"] = "binary"
             table = self._name()
             if table == ("from",) and self._peek() is not None:
                 return None  # DuckDB's COPY FROM DATABASE
@@ -95,23 +93,34 @@ class _Parser:
                 columns = self._columns()
             word = self._word("from", "to")
             if not word:
-                return self._fail()
+                self._fail()
             direction = "FROM" if word == "from" else "TO"
         target = self._take()
         if target.kind != "word" or target.value not in _STREAMS:
             if target.kind not in ("string", "word", "parameter"):
                 self._position -= 1
-                return self._fail()
+                self._fail()
             return None
         self._options()
         if direction == "FROM" and self._word("where"):
             raise postgres_error("0A000", "COPY FROM with a WHERE clause is not supported")
         if self._peek() is not None:
-            return self._fail()
+            self._fail()
         encoded = "encoding" in self._given
         options = CopyOptions(**self._given)
         options.check(direction)
         return CopyStatement(direction, table, columns, query, query_start, options, encoded)
+
+    def _is_binary(self) -> bool:
+        """Whether BINARY stands in front of a table's name, and is not the name."""
+        first, following = self._peek(), self._peek(1)
+        return (
+            first is not None
+            and first.kind == "word"
+            and first.value == "binary"
+            and following is not None
+            and (following.kind == "quoted" or (following.kind == "word" and following.value not in ("from", "to")))
+        )
 
     # Tokens.
 
@@ -123,7 +132,6 @@ class _Parser:
         token = self._peek()
         if token is None:
             self._fail()
-        assert token is not None
         self._position += 1
         return token
 
@@ -141,7 +149,7 @@ class _Parser:
             return True
         return False
 
-    def _fail(self) -> Any:
+    def _fail(self) -> NoReturn:
         token = self._peek()
         if token is None:
             raise SQLSyntaxError("syntax error at end of input", position=len(self._text) + 1)
@@ -270,7 +278,7 @@ class _Parser:
         if token is not None and token.kind in ("word", "quoted", "string", "number"):
             self._position += 1
             return sign + token.value
-        return self._fail() if sign else None  # type: ignore[no-any-return]
+        return self._fail() if sign else None
 
     def _new_option(self, name: str, value: str | tuple[str, ...] | None, token: Token) -> None:
         if name in _COLUMN_LISTS:

@@ -135,8 +135,8 @@ class CopyReader:
         rows: rows handed out so far.
 
     Raises:
-        PostgresError: from each way of reading: 57014 where the client gave up (CopyFail) or the statement is cancelled, 22P04, 22P02 … where
-            the data are wrong, with the line. The statement is over then, whatever the handler makes of it.
+        PostgresError: from each way of reading: 57014 where the client gave up (CopyFail) or the statement is cancelled, 22P04, 22P02 …
+            where the data are wrong, with the line. The statement is over then, whatever the handler makes of it.
     """
 
     def __init__(self, read: Callable[[], Awaitable[bytes | None]], decoder: CopyDecoder, table: str) -> None:
@@ -202,11 +202,11 @@ class BlockingCopyReader:
 
     def chunks(self) -> Iterator[bytes]:
         """Pieces of the data as they come."""
-        return iter(self.read, None)  # type: ignore[arg-type]
+        return iter(self.read, None)
 
     def batches(self) -> Iterator[list[tuple[Any, ...]]]:
         """Lists of rows, as many as came together."""
-        return iter(self.read_batch, None)  # type: ignore[arg-type]
+        return iter(self.read_batch, None)
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         for batch in self.batches():

@@ -286,7 +286,7 @@ def prepare_copy_out(copy: CopyOut, plan: Plan) -> PreparedCopyOut:
 
 async def _send_source(session: Session, source: Source, response: m.CopyOutResponse) -> int:
     send = session.connection.send_encoded
-    count = 0
+    count: int = 0
     try:
         chunk: Any = source.read(0)  # what fails at once is an error without any data before it
         if chunk.__class__ is not tuple:

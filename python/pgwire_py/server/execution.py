@@ -212,6 +212,8 @@ class EngineExecution(Execution):
         max_rows: int,
     ) -> Awaitable[Source | Result | CopyOutcome]:
         copy = plan.copy
+        if plan.parts:
+            return self._worker.call(self._execute_parts, plan)
         if copy is None:
             return super().execute(plan, parameters, description, formats, max_rows)
         session = self._context
@@ -220,6 +222,12 @@ class EngineExecution(Execution):
             options = resolved(copy.options, copy.encoded, encoding, version)
             return self._worker.call(self._copy_out, self._session_for(plan.source), plan, options)
         return self._worker.call(begin_copy_in(self, self._engine_session, copy, encoding, version))
+
+    def _execute_parts(self, plan: Plan) -> Source:
+        target = self._engine_session()
+        for part in plan.parts:
+            self._run(target, target.execute, part.statement, (), None).close()
+        return Source(None)
 
     def _copy_out(self, session: Callable[[], EngineSession], plan: Plan, options: CopyOptions) -> PreparedCopyOut:
         target = session()

@@ -154,7 +154,7 @@ async def _description(session: Session, statement: PreparedStatement) -> Descri
         return description
     plan = statement.plan
     version = session.server.schema_version
-    if plan is None or plan.copy is not None:
+    if plan is None or plan.copy is not None or plan.parts:
         new = Description(_open_as_text(statement.declared), None)
     elif plan.command is not None:
         new = Description(_open_as_text(statement.declared), plan.command.columns)

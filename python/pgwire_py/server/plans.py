@@ -11,6 +11,7 @@ from ..errors import PostgresError, SQLSyntaxError
 from ..sql import Statement
 from . import commands
 from .copy_statement import CopyStatement, parse_copy
+from .object_lists import split_objects
 from .tags import changes_schema
 
 __all__ = ["Plan", "PlanCache"]
@@ -36,6 +37,7 @@ class Plan:
         command: the session layer's command in it, or None.
         catalogue: whether the catalogue answers it.
         copy: the COPY from or to the client in it, or None.
+        parts: the plans that stand for it where it is about several objects, and run in its place.
         source: the plan of the query whose rows a COPY TO STDOUT sends, or None.
         writes: whether it may change data.
         changes_schema: whether it may change what descriptions of other statements say.
@@ -52,6 +54,7 @@ class Plan:
         "command",
         "copy",
         "parameters",
+        "parts",
         "reads",
         "selects",
         "shapes",
@@ -62,12 +65,13 @@ class Plan:
         "writes",
     )
 
-    def __init__(self, statement: Statement, catalog: Catalog, own_copy: bool = False) -> None:
+    def __init__(self, statement: Statement, catalog: Catalog, for_handler: bool = False) -> None:
         self.statement = statement
         self.text = statement.text
         self.command = commands.parse(statement)
-        self.copy = _copy(statement, own_copy)
+        self.copy = _copy(statement, for_handler)
         self.source = None if self.copy is None else _source(self.copy, catalog)
+        self.parts = () if for_handler else tuple(Plan(part, catalog) for part in _parts(statement))
         self.catalogue = self.command is None and self.copy is None and catalog.claims(statement)
         verb = statement.keywords[0] if statement.keywords else ""
         self.writes = verb not in _READS or (
@@ -83,6 +87,10 @@ class Plan:
         self.shapes: dict[tuple[int, ...], Any] = {}
         self.parameters = max((number for number, _, _ in statement.parameters), default=0)
         self.short = self.reads and self.selects and not self.catalogue
+
+
+def _parts(statement: Statement) -> list[Statement]:
+    return [split_statements(text)[0] for text in split_objects(statement)]
 
 
 def _copy(statement: Statement, own: bool) -> CopyStatement | None:
@@ -119,12 +127,12 @@ def _quoted(name: str) -> str:
 class PlanCache:
     """Query text → its plans, for all sessions of a server; when it is full, the oldest quarter is forgotten.
 
-    ``own_copy``: COPY is the business of a handler, which may have a syntax of its own for it.
+    ``for_handler``: a handler answers, which may have a syntax of its own.
     """
 
-    def __init__(self, catalog: Catalog, own_copy: bool = False) -> None:
+    def __init__(self, catalog: Catalog, for_handler: bool = False) -> None:
         self._catalog = catalog
-        self._own_copy = own_copy
+        self._for_handler = for_handler
         self._plans: dict[str, tuple[Plan, ...]] = {}
         self.single: dict[str, Plan] = {}
         """Texts of one statement whose plan is ``short``."""
@@ -138,7 +146,7 @@ class PlanCache:
         plans = self._plans.get(sql)
         if plans is not None:
             return plans
-        plans = tuple(Plan(statement, self._catalog, self._own_copy) for statement in split_statements(sql))
+        plans = tuple(Plan(statement, self._catalog, self._for_handler) for statement in split_statements(sql))
         if len(sql) <= MAX_TEXT and len(plans) <= MAX_STATEMENTS:
             if len(self._plans) >= MAX_PLANS:
                 for oldest in list(islice(self._plans, MAX_PLANS // 4)):

@@ -95,7 +95,7 @@ class Server:
         self.receive_buffer = bytearray(RECEIVE_BUFFER)
         self._protocol_class: type[ServerProtocol] = ServerProtocol
         self.catalog = Catalog()
-        self.plan_cache = PlanCache(self.catalog, own_copy=isinstance(self.engine, PythonEngine))
+        self.plan_cache = PlanCache(self.catalog, for_handler=isinstance(self.engine, PythonEngine))
         self.plans: Callable[[str], tuple[Plan, ...]] = self.plan_cache.plans
         self.start_values: dict[tuple[tuple[str, str], ...], tuple[dict[str, str], bytes]] = {}
         self.schema_version = 0

@@ -278,8 +278,8 @@ class Session:
         transaction = self.transaction
         if transaction.status == "E":
             self.check_transaction(plan)
-        if plan.copy is not None and plan.copy.direction == "FROM":
-            alone = False  # its data come in many pieces, and all of them count or none
+        if plan.parts or (plan.copy is not None and plan.copy.direction == "FROM"):
+            alone = False  # it is carried out in many steps, and all of them count or none
         if not alone and not transaction.open:
             await self.begin_implicit()
         if plan.writes:

@@ -51,7 +51,7 @@ async def simple_query(session: Session, message: m.Query) -> None:
 async def _check_syntax(session: Session, plans: tuple[Plan, ...]) -> None:
     """Where a later statement of a string cannot even be parsed, none of them runs."""
     for plan in plans[1:]:
-        if plan.command is None and session.execution.describes(plan):
+        if plan.command is None and plan.copy is None and not plan.parts and session.execution.describes(plan):
             session.offset = plan.statement.start
             try:
                 await session.execution.describe(plan, ())
