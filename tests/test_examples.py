@@ -33,6 +33,7 @@ WAIT = 60.0
 # examples/*.py → a query that psycopg sends to it, as which user, and the answer.
 ANSWERS = {
     "fixed_result.py": ("postgres", "select", [(1, "one"), (2, "two")]),
+    "copy.py": ("postgres", "count", [(0,)]),
     "scram.py": ("ada:lovelace", "who am I", [("ada",)]),
 }
 

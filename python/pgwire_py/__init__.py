@@ -17,16 +17,33 @@ from .oids import *
 from .rows import Record, RowDecoder, RowEncoder
 
 if TYPE_CHECKING:
-    from .server import CopyBoth, CopyIn, CopyOut, Query, Result, Server, Session, serve
+    from .server import (
+        BlockingCopyReader,
+        CopyBoth,
+        CopyIn,
+        CopyOut,
+        CopyReader,
+        CopyStatement,
+        CopyStream,
+        Query,
+        Result,
+        Server,
+        Session,
+        serve,
+    )
 
 __all__ = [
     "IMPLEMENTATION",
     "BackendConnection",
+    "BlockingCopyReader",
     "Column",
     "ConnectionClosed",
     "CopyBoth",
     "CopyIn",
     "CopyOut",
+    "CopyReader",
+    "CopyStatement",
+    "CopyStream",
     "Description",
     "DirectTLS",
     "FrameDecoder",
@@ -57,7 +74,7 @@ __all__ += oids.__all__
 if not TYPE_CHECKING:  # where types are checked, a name that does not exist stays an error
 
     def __getattr__(name: str) -> Any:
-        if name not in ("CopyBoth", "CopyIn", "CopyOut", "Query", "Result", "Server", "Session", "serve"):
+        if name not in __all__:  # what is in it and not here is the server's
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from . import server
 
