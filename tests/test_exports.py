@@ -22,6 +22,7 @@ def _python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 NAMES = {
     "IMPLEMENTATION",
+    "ArrowDecoder",
     "BackendConnection",
     "BlockingCopyReader",
     "Column",
@@ -52,6 +53,7 @@ NAMES = {
     "Server",
     "Session",
     "__version__",
+    "arrow",
     "frames",
     "messages",
     "serve",

@@ -5,9 +5,10 @@ The server's names are imported when they are first used (PEP 562): the bytes an
 
 from typing import TYPE_CHECKING, Any
 
-from . import frames, messages, oids
+from . import arrow, frames, messages, oids
 from ._impl import IMPLEMENTATION
 from ._version import __version__
+from .arrow import ArrowDecoder
 from .connection import BackendConnection, ConnectionClosed, DirectTLS, FrontendConnection
 from .engines.base import Column, Description
 from .engines.python import PythonEngine
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IMPLEMENTATION",
+    "ArrowDecoder",
     "BackendConnection",
     "BlockingCopyReader",
     "Column",
@@ -64,6 +66,7 @@ __all__ = [
     "Server",
     "Session",
     "__version__",
+    "arrow",
     "frames",
     "messages",
     "serve",

@@ -8,7 +8,10 @@ from .messages.replication import ReplicationStream
 from .sql import Statement, Token
 
 __all__ = [
+    "ArrowBatch",
+    "ArrowDecoder",
     "ArrowEncoder",
+    "ArrowStream",
     "BackendDecoder",
     "CopyDecoder",
     "CopyEncoder",
@@ -61,6 +64,7 @@ class FrameDecoder:
         max_message_length: int = 65_535,
         tag_limits: dict[str, int] | None = None,
         only_listed_tags: bool = False,
+        joined_tags: str = "",
     ) -> FrameDecoder: ...
     @property
     def buffered(self) -> int: ...
@@ -179,6 +183,37 @@ class ArrowEncoder:
     @property
     def columns(self) -> list[tuple[str, int]]: ...
     def encode(self, max_rows: int, max_bytes: int) -> tuple[bytes | memoryview, int, bool]: ...
+
+@final
+class ArrowDecoder:
+    def __new__(
+        cls,
+        types: Sequence[Any],
+        names: Sequence[str],
+        formats: Sequence[int] = (),
+        *,
+        type_modifiers: Sequence[int] | None = None,
+        layout: str = "data_row",
+        max_rows: int = 65_536,
+        max_bytes: int = 16_777_216,
+    ) -> ArrowDecoder: ...
+    def feed(self, data: Buffer | Sequence[Buffer]) -> list[ArrowBatch]: ...
+    def finish(self) -> ArrowBatch: ...
+    def stream(self, chunks: Iterable[Buffer | Sequence[Buffer]]) -> ArrowStream: ...
+    def __arrow_c_schema__(self) -> object: ...
+
+@final
+class ArrowBatch:
+    @property
+    def num_rows(self) -> int: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
+@final
+class ArrowStream:
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 
 @final
 class CopyEncoder:

@@ -31,7 +31,10 @@ IMPLEMENTATION, core = _choose()
 
 if TYPE_CHECKING:
     from .pure import (
+        ArrowBatch,
+        ArrowDecoder,
         ArrowEncoder,
+        ArrowStream,
         BackendDecoder,
         CopyDecoder,
         CopyEncoder,
@@ -69,6 +72,9 @@ else:
     RowDecoder = core.RowDecoder
     Record = core.Record
     ArrowEncoder = core.ArrowEncoder
+    ArrowDecoder = core.ArrowDecoder
+    ArrowBatch = core.ArrowBatch
+    ArrowStream = core.ArrowStream
     CopyEncoder = core.CopyEncoder
     CopyDecoder = core.CopyDecoder
     encode_message = core.encode_message
@@ -90,7 +96,10 @@ else:
 
 __all__ = [
     "IMPLEMENTATION",
+    "ArrowBatch",
+    "ArrowDecoder",
     "ArrowEncoder",
+    "ArrowStream",
     "BackendDecoder",
     "CopyDecoder",
     "CopyEncoder",

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arrow;
+pub mod arrow_decoder;
 pub mod builder;
 pub mod copy;
 pub mod frames;

@@ -32,7 +32,7 @@ pub struct RowReader<'a> {
     last: bool,
 }
 
-const CUT: &str = "the data ends within a row";
+pub const CUT: &str = "the data ends within a row";
 
 impl<'a> RowReader<'a> {
     pub fn new(data: &'a [u8], layout: Layout) -> Self {
@@ -44,6 +44,16 @@ impl<'a> RowReader<'a> {
             end: data.len(),
             last: false,
         }
+    }
+
+    /// Where the row that was begun last begins.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
+    /// How far the buffer was read.
+    pub fn position(&self) -> usize {
+        self.at
     }
 
     /// Whether COPY's trailer was in the buffer.

@@ -14,6 +14,8 @@ use crate::message::local_error;
 #[pyclass(module = "pgwire_py._native")]
 pub struct FrameDecoder {
     inner: frames::FrameDecoder,
+    /// By tag, whether consecutive messages are handed out as one frame.
+    joined: [bool; 256],
 }
 
 #[pymethods]
@@ -21,8 +23,8 @@ impl FrameDecoder {
     #[new]
     #[pyo3(
         signature = (startup = false, *, max_startup_length = Given(None), max_message_length = Given(None), tag_limits = None,
-            only_listed_tags = false),
-        text_signature = "(startup=False, *, max_startup_length=10000, max_message_length=65535, tag_limits=None, only_listed_tags=False)"
+            only_listed_tags = false, joined_tags = None),
+        text_signature = "(startup=False, *, max_startup_length=10000, max_message_length=65535, tag_limits=None, only_listed_tags=False, joined_tags='')"
     )]
     fn new<'py>(
         startup: bool,
@@ -30,7 +32,16 @@ impl FrameDecoder {
         max_message_length: Given<'_, 'py>,
         tag_limits: Option<&Bound<'py, PyDict>>,
         only_listed_tags: bool,
+        joined_tags: Option<&Bound<'py, PyString>>,
     ) -> PyResult<Self> {
+        let mut joined = [false; 256];
+        for tag in joined_tags
+            .into_iter()
+            .flat_map(|tags| tags.try_iter())
+            .flatten()
+        {
+            joined[letter(&tag?)?] = true;
+        }
         let mut limits = Limits::default();
         if let Some(value) = max_startup_length.0 {
             limits.startup = length(&value)?;
@@ -46,6 +57,7 @@ impl FrameDecoder {
         }
         Ok(FrameDecoder {
             inner: frames::FrameDecoder::new(startup, limits),
+            joined,
         })
     }
 
@@ -105,30 +117,95 @@ impl FrameDecoder {
                 &copied
             }
         };
-        let found = PyList::empty(py);
-        let mut view = None;
+        let mut frames = Frames {
+            data,
+            view: None,
+            run: None,
+            found: PyList::empty(py),
+        };
         let mut position = 0;
         loop {
             let frame = match self.inner.next(data.as_bytes(), &mut position) {
                 Ok(Some(frame)) => frame,
-                Ok(None) => return Ok(found),
-                Err(error) => return Err(frame_error(&error, found)?),
+                Ok(None) => return frames.end(),
+                Err(error) => return Err(frame_error(&error, frames.end()?)?),
             };
-            let body = match frame.body {
-                Body::Fed(body) => {
-                    let view = match &view {
-                        Some(view) => view,
-                        None => view.insert(PyMemoryView::from(data)?),
-                    };
-                    // A Python object has at most isize::MAX bytes.
-                    let start = (position - body.len()) as isize;
-                    view.get_item(PySlice::new(py, start, position as isize, 1))?
+            let joined = frame.tag.filter(|tag| self.joined[usize::from(*tag)]);
+            match (frame.body, joined) {
+                (Body::Fed(body), Some(tag)) => frames.join(tag, position, body.len() + 5)?,
+                (Body::Fed(body), None) => {
+                    frames.flush()?;
+                    frames.push(frame.tag, position - body.len(), position)?;
                 }
-                Body::Gathered(body) => PyMemoryView::from(&buffers::give(py, body)?)?.into_any(),
-            };
-            found.append((tag(py, frame.tag)?, body))?;
+                (Body::Gathered(body), joined) => {
+                    frames.flush()?;
+                    let bytes = match joined {
+                        None => body,
+                        Some(tag) => whole(tag, &body),
+                    };
+                    let view = PyMemoryView::from(&buffers::give(py, bytes)?)?;
+                    let tag = self::tag(py, frame.tag)?;
+                    frames.found.append((tag, view))?;
+                }
+            }
         }
     }
+}
+
+/// What a feed hands out: views of its data.
+struct Frames<'a, 'py> {
+    data: &'a Bound<'py, PyBytes>,
+    view: Option<Bound<'py, PyMemoryView>>,
+    /// Tag, start and end of messages that are to be one frame.
+    run: Option<(u8, usize, usize)>,
+    found: Bound<'py, PyList>,
+}
+
+impl<'py> Frames<'_, 'py> {
+    /// A message of so many bytes that ends at `end`.
+    fn join(&mut self, tag: u8, end: usize, size: usize) -> PyResult<()> {
+        match &mut self.run {
+            Some((open, _, last)) if *open == tag => *last = end,
+            _ => {
+                self.flush()?;
+                self.run = Some((tag, end - size, end));
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> PyResult<()> {
+        match self.run.take() {
+            Some((tag, start, end)) => self.push(Some(tag), start, end),
+            None => Ok(()),
+        }
+    }
+
+    fn push(&mut self, tag: Option<u8>, start: usize, end: usize) -> PyResult<()> {
+        let py = self.data.py();
+        let view = match &self.view {
+            Some(view) => view,
+            None => self.view.insert(PyMemoryView::from(self.data)?),
+        };
+        // A Python object has at most isize::MAX bytes.
+        let body = view.get_item(PySlice::new(py, start as isize, end as isize, 1))?;
+        self.found.append((self::tag(py, tag)?, body))
+    }
+
+    fn end(mut self) -> PyResult<Bound<'py, PyList>> {
+        self.flush()?;
+        Ok(self.found)
+    }
+}
+
+/// A message of its tag and body.
+fn whole(tag: u8, body: &[u8]) -> Vec<u8> {
+    let mut message = Vec::with_capacity(body.len() + 5);
+    message.push(tag);
+    // The decoder has judged the length.
+    message.extend_from_slice(&(body.len() as u32 + 4).to_be_bytes());
+    message.extend_from_slice(body);
+    message
 }
 
 /// The tag as a text of one character, empty for a start-up packet.

@@ -2,6 +2,7 @@
 use pyo3::prelude::*;
 
 mod arrow;
+mod arrow_decoder;
 mod auth;
 mod backend_decoder;
 mod buffers;
@@ -34,6 +35,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<record::Record>()?;
     module.add_class::<responder::Responder>()?;
     module.add_class::<arrow::ArrowEncoder>()?;
+    module.add_class::<arrow_decoder::ArrowDecoder>()?;
+    module.add_class::<arrow_decoder::ArrowBatch>()?;
+    module.add_class::<arrow_decoder::ArrowStream>()?;
     module.add_class::<copy::CopyEncoder>()?;
     module.add_class::<copy::CopyDecoder>()?;
     module.add_function(wrap_pyfunction!(message::encode_message, module)?)?;

@@ -10,13 +10,17 @@ from typing import Any, Protocol
 
 from ...messages.replication import ReplicationStream
 from ...sql import Statement, Token
+from .arrow import ArrowBatch, ArrowDecoder, ArrowStream
 from .copy import CopyDecoder, CopyEncoder, CopyPlan
 from .responder import Batch, Responder
 from .rows import ArrowEncoder, Record, RowDecoder, RowEncoder
 from .streams import BackendDecoder, Buffer, FrameDecoder, FrontendDecoder, MessageBuilder
 
 __all__ = [
+    "ArrowBatch",
+    "ArrowDecoder",
     "ArrowEncoder",
+    "ArrowStream",
     "BackendDecoder",
     "Batch",
     "Buffer",
@@ -45,6 +49,9 @@ class Core(Protocol):
     RowDecoder: type[RowDecoder]
     Record: type[Record]
     ArrowEncoder: type[ArrowEncoder]
+    ArrowDecoder: type[ArrowDecoder]
+    ArrowBatch: type[ArrowBatch]
+    ArrowStream: type[ArrowStream]
     CopyEncoder: type[CopyEncoder]
     CopyDecoder: type[CopyDecoder]
     Responder: type[Responder]

@@ -77,6 +77,8 @@ class FrameDecoder(Protocol):
             authentication: raise it behind that.
         tag_limits: the same for single tags (a dict of one-character texts), on top of ``max_message_length``; 0 refuses the tag.
         only_listed_tags: refuse the tags that ``tag_limits`` does not name; by default every tag is accepted.
+        joined_tags: tags whose messages are not worth a frame each, such as ``"D"`` for rows: those that follow each other within one
+            feed are one frame, whose body is the whole messages, tags and lengths included, as RowDecoder and ArrowDecoder take them.
 
     A length field counts itself, not the tag. Lengths are 0 to 2³¹-1.
 

@@ -2,6 +2,9 @@
 
 from .arrow import ArrowEncoder as ArrowEncoder
 from .arrow import arrow_columns as arrow_columns
+from .arrow_decoder import ArrowBatch as ArrowBatch
+from .arrow_decoder import ArrowDecoder as ArrowDecoder
+from .arrow_decoder import ArrowStream as ArrowStream
 from .builder import MessageBuilder as MessageBuilder
 from .copy import CopyDecoder as CopyDecoder
 from .copy import CopyEncoder as CopyEncoder

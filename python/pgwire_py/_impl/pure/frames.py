@@ -31,6 +31,7 @@ class FrameDecoder:
         "_body_length",
         "_failed",
         "_header",
+        "_joined",
         "_limits",
         "_max_message_length",
         "_max_startup_length",
@@ -48,7 +49,11 @@ class FrameDecoder:
         max_message_length: int = MAX_MESSAGE_LENGTH,
         tag_limits: dict[str, int] | None = None,
         only_listed_tags: bool = False,
+        joined_tags: str = "",
     ) -> None:
+        if not isinstance(joined_tags, str):
+            raise TypeError("joined_tags must be a str")
+        self._joined = frozenset(chr(_letter(tag)) for tag in joined_tags)
         self._header = b""
         self.startup = startup
         self.max_startup_length = max_startup_length
@@ -120,6 +125,8 @@ class FrameDecoder:
 
     def _feed(self, stream: bytes, frames: list[tuple[str, memoryview]]) -> None:
         view, position, size = memoryview(stream), 0, len(stream)
+        # Where the frame of messages that are joined begins, while they follow each other.
+        run: int | None = None
         while position < size:
             if self._answer:
                 raise self._fault("", "data before a request of start-up was answered")
@@ -129,9 +136,18 @@ class FrameDecoder:
                 start = position + head
                 end = start + self._length_of_body(stream, position, head)
                 if end <= size:
+                    tag, body = self._frame(stream[start - head : start], view[start:end])
+                    if not tag or tag not in self._joined:
+                        run = None
+                    elif run is not None and frames[-1][0] == tag:
+                        frames.pop()
+                        body = view[run:end]
+                    else:
+                        run, body = position, view[position:end]
+                    frames.append((tag, body))
                     position = end
-                    frames.append(self._frame(stream[start - head : start], view[start:end]))
                     continue
+            run = None
             position = self._gather(stream, position, head, frames)
 
     def _gather(self, stream: bytes, position: int, head: int, frames: list[tuple[str, memoryview]]) -> int:
@@ -150,7 +166,8 @@ class FrameDecoder:
         if len(self._body) == self._body_length:
             header, body = self._header, self._body
             self._header, self._body = b"", bytearray()
-            frames.append(self._frame(header, memoryview(body).toreadonly()))
+            tag, view = self._frame(header, memoryview(body).toreadonly())
+            frames.append((tag, memoryview(header + body) if tag and tag in self._joined else view))
         return end
 
     def _frame(self, header: bytes, body: memoryview) -> tuple[str, memoryview]:

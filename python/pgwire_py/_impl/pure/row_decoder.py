@@ -18,7 +18,7 @@ _INT32: Final = struct.Struct("!i")
 _TRAILER: Final = 0xFFFF
 
 
-class _Broken(Exception):
+class BrokenError(Exception):
     """Bytes that are no row: why, and where in the data."""
 
     def __init__(self, text: str, at: int) -> None:
@@ -68,23 +68,23 @@ class RowDecoder:
             start = at
             try:
                 if data[at] != 0x44:
-                    raise _Broken(f"the tag {data[at]} is not DataRow's", at)
+                    raise BrokenError(f"the tag {data[at]} is not DataRow's", at)
                 if whole - at < 5:
-                    raise _Broken(CUT, whole)
+                    raise BrokenError(CUT, whole)
                 (length,) = _INT32.unpack_from(data, at + 1)
                 if length < 6:
-                    raise _Broken(f"the length {length} is less than 6", at + 1)
+                    raise BrokenError(f"the length {length} is less than 6", at + 1)
                 at += length + 1
                 if at > whole:
-                    raise _Broken(CUT, whole)
+                    raise BrokenError(CUT, whole)
                 self._append(self._row(data, start + 5, at, len(found), True)[0], found)
-            except _Broken as broken:
+            except BrokenError as broken:
                 raise broken_row(broken.text, len(found), broken.at - start, False) from None
 
     def _body(self, data: bytes, found: list[Any]) -> None:
         try:
             self._append(self._row(data, 0, len(data), len(found), True)[0], found)
-        except _Broken as broken:
+        except BrokenError as broken:
             raise broken_row(broken.text, len(found), broken.at + 5, False) from None
 
     def _tuples(self, data: bytes, found: list[Any], ended: bool) -> bool:
@@ -95,16 +95,16 @@ class RowDecoder:
             while at < end:
                 start = at
                 if ended:
-                    raise _Broken(f"{end - at} bytes are left over", at)
+                    raise BrokenError(f"{end - at} bytes are left over", at)
                 if data[at : at + 2] == b"\xff\xff":
                     ended = True
                     if at + 2 < end:
-                        raise _Broken(f"{end - at - 2} bytes are left over", at + 2)
+                        raise BrokenError(f"{end - at - 2} bytes are left over", at + 2)
                     at += 2
                     continue
                 values, at = self._row(data, at, end, len(found), False)
                 self._append(values, found)
-        except _Broken as broken:
+        except BrokenError as broken:
             raise broken_row(broken.text, len(found), broken.at - start, True) from None
         return ended
 
@@ -114,24 +114,24 @@ class RowDecoder:
     def _row(self, data: bytes, at: int, end: int, row: int, whole: bool) -> tuple[tuple[object, ...], int]:
         """The values of a row and where it ends; with ``whole`` that must be the end."""
         if end - at < 2:
-            raise _Broken(CUT, end)
+            raise BrokenError(CUT, end)
         (count,) = _COUNT.unpack_from(data, at)
         if count != len(self._readers):
-            raise _Broken(f"{count} values, but there are {len(self._readers)} columns", at)
+            raise BrokenError(f"{count} values, but there are {len(self._readers)} columns", at)
         at += 2
         values: list[object] = []
         for number, read in enumerate(self._readers):
             if end - at < 4:
-                raise _Broken(CUT, end)
+                raise BrokenError(CUT, end)
             (size,) = _INT32.unpack_from(data, at)
             if size == -1:
                 values.append(None)
                 at += 4
                 continue
             if size < 0:
-                raise _Broken(f"the length {size} of a value is negative", at)
+                raise BrokenError(f"the length {size} of a value is negative", at)
             if size > end - at - 4:
-                raise _Broken(f"a value of {size} bytes goes beyond the end", at)
+                raise BrokenError(f"a value of {size} bytes goes beyond the end", at)
             field = data[at + 4 : at + 4 + size]
             at += 4 + size
             try:
@@ -140,7 +140,7 @@ class RowDecoder:
                 oid = self._types[number].oid
                 raise row_failure(bad.sqlstate, bad.message, row, number + 1, oid, field) from None
         if whole and at != end:
-            raise _Broken(f"{end - at} bytes are left over", at)
+            raise BrokenError(f"{end - at} bytes are left over", at)
         return tuple(values), at
 
 

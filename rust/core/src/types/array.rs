@@ -223,6 +223,38 @@ pub fn read_binary<'a>(
     Array::new(element, dimensions, items)?.starting_at(bounds)
 }
 
+/// What the head of a binary array says: how many dimensions and elements there are; and the elements' bytes.
+pub struct Items<'a> {
+    pub dimensions: usize,
+    pub count: usize,
+    pub rest: &'a [u8],
+}
+
+/// Reads the head of a binary array of whatever elements.
+pub fn read_items(bytes: &[u8]) -> Result<Items<'_>> {
+    let mut rest = bytes;
+    let (depth, flags, _) = (word(&mut rest)?, word(&mut rest)?, word(&mut rest)?);
+    if depth < 0 || !(0..=1).contains(&flags) {
+        return Err(ValueError::binary());
+    }
+    check_depth(depth as usize)?;
+    let mut count: usize = if depth == 0 { 0 } else { 1 };
+    for _ in 0..depth {
+        let size = usize::try_from(word(&mut rest)?).map_err(|_| ValueError::binary())?;
+        word(&mut rest)?;
+        // Every element takes four bytes at least: more of them than that cannot be there.
+        count = count
+            .checked_mul(size)
+            .filter(|count| *count <= bytes.len() / 4)
+            .ok_or_else(ValueError::binary)?;
+    }
+    Ok(Items {
+        dimensions: depth as usize,
+        count,
+        rest,
+    })
+}
+
 pub fn word(rest: &mut &[u8]) -> Result<i32> {
     let (head, tail) = rest
         .split_first_chunk::<4>()

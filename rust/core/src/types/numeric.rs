@@ -208,6 +208,12 @@ impl Numeric {
         })
     }
 
+    /// Whether it is negative, the power of 10,000 that the first digit counts, and the digits; None for NaN and the infinities.
+    pub fn finite(&self) -> Option<(bool, i16, &[u16])> {
+        let finite = matches!(self.sign, 0 | NEGATIVE);
+        finite.then_some((self.sign == NEGATIVE, self.weight, &self.digits))
+    }
+
     pub fn write_binary(&self, out: &mut Vec<u8>) {
         for word in [
             self.digits.len() as u16,

@@ -133,6 +133,28 @@ def from_binary(data: bytes, element: int, item_value: Callable[[bytes], Any]) -
     return starting_at(make(dimensions, items), bounds)
 
 
+def read_head(data: bytes) -> tuple[int, int, int]:
+    """Numbers of dimensions and of elements that a binary array of whatever elements has, and where its elements begin."""
+    if len(data) < 12:
+        raise bad_binary()
+    depth, flags, _ = struct.unpack_from("!iiI", data)
+    if depth < 0 or flags not in (0, 1):
+        raise bad_binary()
+    check_depth(depth)
+    at = 12
+    count = 1 if depth else 0
+    for _ in range(depth):
+        if len(data) < at + 8:
+            raise bad_binary()
+        size, _ = struct.unpack_from("!ii", data, at)
+        at += 8
+        count *= size
+        # Every element takes four bytes at least: more of them than that cannot be there.
+        if size < 0 or count > len(data) // 4:
+            raise bad_binary()
+    return depth, count, at
+
+
 def sized(data: bytes, at: int) -> tuple[bytes | None, int]:
     """Bytes with their length in front, None for the length of NULL; and the place behind them."""
     if len(data) < at + 4:
