@@ -147,11 +147,13 @@ class CopySink(ABC):
     Attributes:
         columns: the columns that rows have, with the types that their values are decoded to.
         without_default: columns for which the ``DEFAULT`` marker is an error.
+        takes_arrow: :meth:`write_arrow` works.
         stored: rows of the :meth:`write` that failed which were stored before the one at fault; None where that is not known.
     """
 
     columns: tuple[Column, ...] = ()
     without_default: tuple[str, ...] = ()
+    takes_arrow: bool = False
     stored: int | None = None
 
     @abstractmethod
@@ -162,6 +164,14 @@ class CopySink(ABC):
             rows: as many values as there are columns that are not omitted.
             omitted: indexes of the columns that get their default.
         """
+
+    def write_arrow(self, batch: object) -> None:
+        """Store the rows of an object with ``__arrow_c_stream__``, whose columns are those of :attr:`columns`. May raise PostgresError."""
+        raise NotImplementedError
+
+    def find(self, error: PostgresError, rows: list[tuple[Any, ...]]) -> int | None:
+        """Which of the rows that :meth:`write_arrow` was given is to blame for its error; None where that is not known."""
+        return None
 
     def finish(self) -> None:
         """Every row has come: store what was kept back. May raise PostgresError."""

@@ -1,4 +1,4 @@
-"""COPY FROM STDIN into DuckDB: rows by way of an appender."""
+"""COPY FROM STDIN into DuckDB: Arrow batches where the columns' types allow, else rows by way of an appender."""
 
 from __future__ import annotations
 
@@ -10,6 +10,26 @@ from ..errors import PostgresError
 from .base import Column, CopySink, RelationColumn
 
 __all__ = ["DuckDBCopySink"]
+
+_ARROW = frozenset(
+    {
+        oids.BOOL,
+        oids.INT2,
+        oids.INT4,
+        oids.INT8,
+        oids.FLOAT4,
+        oids.FLOAT8,
+        oids.TEXT,
+        oids.VARCHAR,
+        oids.BYTEA,
+        oids.DATE,
+        oids.TIME,
+        oids.TIMESTAMP,
+        oids.TIMESTAMPTZ,
+        oids.UUID,
+    }
+)
+"""Types whose Arrow form DuckDB takes for the column's own; numeric too, where it has a precision."""
 
 
 class DuckDBCopySink(CopySink):
@@ -25,6 +45,9 @@ class DuckDBCopySink(CopySink):
     ) -> None:
         self.columns = tuple(Column(column.name, column.type, column.type_modifier) for column in columns)
         self.without_default = tuple(column.name for column in columns if column.default is None)
+        self.takes_arrow = all(
+            column.type in _ARROW or (column.type == oids.NUMERIC and column.type_modifier >= 4) for column in columns
+        )
         self._connection = connection
         self._convert = convert
         self._error = error
@@ -51,10 +74,22 @@ class DuckDBCopySink(CopySink):
             self.stored = self._find(converted, columns, rows)
             raise converted from error
 
+    def write_arrow(self, batch: object) -> None:
+        names = ", ".join(_identifier(column.name) for column in self.columns)
+        try:
+            source = self._connection._register_source(batch)
+            sql = f"INSERT INTO {self._target} ({names}) SELECT * FROM {_identifier(source.name)}"
+            self._connection._submit(sql, None, "rows", 1).close()
+        except self._error as error:
+            raise self._convert(error) from error
+
     def abort(self) -> None:
         if self._appender is not None:
             self._appender.clear()
             self._appender = None
+
+    def find(self, error: PostgresError, rows: list[tuple[Any, ...]]) -> int | None:
+        return self._find(error, list(range(len(self.columns))), rows)
 
     def _find(self, error: PostgresError, columns: list[int], rows: list[tuple[Any, ...]]) -> int | None:
         """The row at fault, which DuckDB does not tell, where it can be seen."""
@@ -75,3 +110,7 @@ def _values(types: list[int], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ..
     for place in others:
         taken[place] = [None if value is None else str(value) for value in taken[place]]
     return list(zip(*taken, strict=True))
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

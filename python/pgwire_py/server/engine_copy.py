@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from ..copy import CopyDecoder, CopyOptions
+from .._impl import ArrowDecoder, CopyDecoder, CopyEncoder
+from .._impl.interface import Buffer
+from ..copy import CopyOptions
 from ..engines.base import CopySink, EngineSession
 from ..enums import DEFAULT
 from ..errors import PostgresError
@@ -36,13 +38,15 @@ class EngineCopyTarget:
         self._rows = 0
         self._defaults = options.default is not None
         self.line = 1 + bool(options.header)
-        self._decoder = CopyDecoder(
-            [column.name for column in sink.columns],
-            options,
-            types=types_of(sink.columns),
-            table=copy.name,
-            without_default=sink.without_default,
-        )
+        names = [column.name for column in sink.columns]
+        types = types_of(sink.columns)
+        self._plan = options.plan(names, "FROM", types=types, table=copy.name, without_default=sink.without_default)
+        self._decoder = CopyDecoder(self._plan)
+        self._arrow: ArrowDecoder | None = None
+        if sink.takes_arrow and names and not self._defaults:
+            modifiers = [column.type_modifier for column in sink.columns]
+            formats = (int(options.format == "binary"),)
+            self._arrow = ArrowDecoder(types, names, formats, type_modifiers=modifiers)
 
     async def feed(self, data: bytes) -> None:
         """Decode and store a piece of the data."""
@@ -60,11 +64,52 @@ class EngineCopyTarget:
     # On the thread.
 
     def _feed(self, data: bytes) -> None:
-        self._store(self._decoder.feed(data))
+        if self._arrow is None:
+            self._store(self._decoder.feed(data))
+        else:
+            self._store_data_rows(self._arrow, *self._decoder.feed_data_rows(data))
 
     def _finish(self) -> None:
-        self._store(self._decoder.finish())
+        if self._arrow is None:
+            self._store(self._decoder.finish())
+        else:
+            self._store_data_rows(self._arrow, *self._decoder.finish_data_rows())
         self._sink.finish()
+
+    def _store_data_rows(self, arrow: ArrowDecoder, data: Buffer, count: int) -> None:
+        if not count:
+            return
+        try:
+            batches = [*arrow.feed(data), arrow.finish()]
+        except PostgresError:  # a wrong value, or one that Arrow has not: row by row it will show
+            self._store(self._typed(data))
+            return
+        try:
+            for batch in batches:
+                if batch.num_rows:
+                    self._sink.write_arrow(batch)
+        except PostgresError as error:
+            if error.sqlstate != "57014":
+                self.line += self._sink.find(error, self._typed(data)) or 0
+            raise
+        self._rows += count
+        self.line += count
+
+    def _typed(self, data: Buffer) -> list[tuple[Any, ...]]:
+        """The rows of DataRow messages as Python values; raises what is wrong with one, with the line of the COPY."""
+        plain = CopyOptions(format="binary" if self._plan.format == "binary" else "text")
+        names, types = self._plan.columns, self._plan.types
+        rewritten = CopyEncoder(plain.plan(names, "TO")).encode_data_rows(data)
+        decoder = CopyDecoder(plain.plan(names, "FROM", types=types, table=self._plan.table))
+        try:
+            return decoder.feed(rewritten)
+        except PostgresError as error:
+            head = f"COPY {self._plan.table}, line "
+            rest = (error.where or "").removeprefix(head)
+            behind = rest.lstrip("0123456789")
+            if number := rest[: len(rest) - len(behind)]:
+                error.fields["where"] = f"{head}{int(number) + self.line - 1}{behind}"
+            raise
 
     def _store(self, rows: list[tuple[Any, ...]]) -> None:
         if not rows:

@@ -434,9 +434,49 @@ impl CopyDecoder {
     fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.decode(py, b"", true)
     }
+
+    fn feed_data_rows<'py>(
+        &mut self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyAny>, usize)> {
+        let data = unchanging(data)?;
+        self.data_rows(py, data.as_bytes(), false)
+    }
+
+    fn finish_data_rows<'py>(&mut self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, usize)> {
+        self.data_rows(py, b"", true)
+    }
 }
 
 impl CopyDecoder {
+    /// Rows as DataRow messages, and how many.
+    fn data_rows<'py>(
+        &mut self,
+        py: Python<'py>,
+        data: &[u8],
+        last: bool,
+    ) -> PyResult<(Bound<'py, PyAny>, usize)> {
+        let inner = &mut self.inner;
+        let (out, count, done) = py.detach(|| {
+            let mut out = buffers::take((data.len() + data.len() / 2).min(1 << 24));
+            let mut count = 0;
+            let done = inner.feed(data, last, &mut |row| {
+                row.write_data_row(&mut out)?;
+                count += 1;
+                Ok::<(), CopyError>(())
+            });
+            (out, count, done)
+        });
+        if let Err(Stop::Copy(error) | Stop::Sink(error)) = done {
+            self.inner.fail(error.clone());
+            if count == 0 {
+                return Err(raise(py, &error));
+            }
+        }
+        Ok((buffers::give(py, out)?, count))
+    }
+
     fn decode<'py>(
         &mut self,
         py: Python<'py>,

@@ -97,3 +97,15 @@ class CopyDecoder(Protocol):
 
     def finish(self) -> list[Any]:
         """The rows that are left when no more bytes come; raises as :meth:`feed`."""
+
+    def feed_data_rows(self, data: Buffer) -> tuple[bytes | memoryview, int]:
+        """As :meth:`feed`, but the rows are DataRow messages of the fields as they came, whatever the types are; and how many rows.
+
+        Rows in front of wrong data come first: the error is raised by the next call. Releases the GIL where there is one.
+
+        Raises:
+            PostgresError: as :meth:`feed`, but for the types; XX000 for a ``default`` marker.
+        """
+
+    def finish_data_rows(self) -> tuple[bytes | memoryview, int]:
+        """As :meth:`finish`, in the form of :meth:`feed_data_rows`."""
