@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from .execution import Execution
 
 __all__ = ["EngineCopyTarget", "begin_copy_in"]
+
+_SMALL = 64 * 1024
+"""Bytes up to which a piece is decoded and stored in one step."""
+
+_Decoded = tuple[Buffer, int, "list[Any] | None"]
+"""DataRow messages, how many, and the same as Arrow batches; None where a value is wrong, or one that Arrow has not."""
 
 
 class EngineCopyTarget:
@@ -43,45 +50,71 @@ class EngineCopyTarget:
         self._plan = options.plan(names, "FROM", types=types, table=copy.name, without_default=sink.without_default)
         self._decoder = CopyDecoder(self._plan)
         self._arrow: ArrowDecoder | None = None
+        self._storing: asyncio.Future[None] | None = None
         if sink.takes_arrow and names and not self._defaults:
             modifiers = [column.type_modifier for column in sink.columns]
             formats = (int(options.format == "binary"),)
             self._arrow = ArrowDecoder(types, names, formats, type_modifiers=modifiers)
 
     async def feed(self, data: bytes) -> None:
-        """Decode and store a piece of the data."""
-        await self._execution.call_session(self._session, self._feed, data)
+        """Decode and store a piece of the data. Where that goes by Arrow, a large piece is decoded while the one before is stored."""
+        arrow = self._arrow
+        if arrow is None:
+            await self._execution.call_session(self._session, self._feed, data)
+            return
+        if len(data) < _SMALL and self._storing is None:
+            await self._execution.call_session(self._session, self._feed_arrow, arrow, data)
+            return
+        decoded: _Decoded | PostgresError
+        try:
+            decoded = await self._execution.call_aside(self._decode, arrow, data)
+        except PostgresError as error:
+            decoded = error
+        await self._stored()  # an error of what came before comes first
+        if isinstance(decoded, PostgresError):
+            raise decoded
+        self._storing = self._execution.call_session(self._session, self._store_decoded, decoded)
 
     async def finish(self) -> int:
         """Store what is left; the number of rows."""
+        await self._stored()
         await self._execution.call_session(self._session, self._finish)
         return self._rows
 
+    async def _stored(self) -> None:
+        storing, self._storing = self._storing, None
+        if storing is not None:
+            await storing
+
     def abort(self) -> None:
         """Give up."""
+        if self._storing is not None:
+            self._storing.add_done_callback(_ignore)
         self._execution.call_soon(self._sink.abort)
 
     # On the thread.
 
     def _feed(self, data: bytes) -> None:
-        if self._arrow is None:
-            self._store(self._decoder.feed(data))
-        else:
-            self._store_data_rows(self._arrow, *self._decoder.feed_data_rows(data))
+        self._store(self._decoder.feed(data))
+
+    def _feed_arrow(self, arrow: ArrowDecoder, data: bytes) -> None:
+        self._store_decoded(self._decode(arrow, data))
 
     def _finish(self) -> None:
         if self._arrow is None:
             self._store(self._decoder.finish())
         else:
-            self._store_data_rows(self._arrow, *self._decoder.finish_data_rows())
+            self._store_decoded(_decoded(self._arrow, *self._decoder.finish_data_rows()))
         self._sink.finish()
 
-    def _store_data_rows(self, arrow: ArrowDecoder, data: Buffer, count: int) -> None:
+    def _decode(self, arrow: ArrowDecoder, data: bytes) -> _Decoded:
+        return _decoded(arrow, *self._decoder.feed_data_rows(data))
+
+    def _store_decoded(self, decoded: _Decoded) -> None:
+        data, count, batches = decoded
         if not count:
             return
-        try:
-            batches = [*arrow.feed(data), arrow.finish()]
-        except PostgresError:  # a wrong value, or one that Arrow has not: row by row it will show
+        if batches is None:
             self._store(self._typed(data))
             return
         try:
@@ -128,6 +161,20 @@ def _by_defaults(rows: list[tuple[Any, ...]]) -> Iterator[tuple[tuple[int, ...],
     """Neighbouring rows that ask for the default of the same columns, without these columns."""
     for omitted, group in groupby(rows, lambda row: tuple(i for i, value in enumerate(row) if value is DEFAULT)):
         yield omitted, [tuple(value for value in row if value is not DEFAULT) for row in group]
+
+
+def _decoded(arrow: ArrowDecoder, data: Buffer, count: int) -> _Decoded:
+    if not count:
+        return data, 0, []
+    try:
+        return data, count, [*arrow.feed(data), arrow.finish()]
+    except PostgresError:
+        return data, count, None
+
+
+def _ignore(done: asyncio.Future[None]) -> None:
+    if not done.cancelled():
+        done.exception()
 
 
 def begin_copy_in(

@@ -111,6 +111,10 @@ class Execution:
         """Call a function that works with ``session``, which a cancel interrupts, on the session's thread."""
         return self._worker.call(self._run, session, function, *args)
 
+    def call_aside(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """Call a function that touches no session on another thread, beside what runs on the session's."""
+        return self._loop.run_in_executor(None, function, *args)
+
     def call_soon(self, function: Callable[[], Any]) -> None:
         """Call a function on the session's thread without waiting; not at all where the session is over: its end frees everything."""
         if not self._closed:
