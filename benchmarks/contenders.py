@@ -11,6 +11,7 @@ import re
 import selectors
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -133,6 +134,9 @@ def pgwire_py(setup: Setup, name: str, implementation: str, loop: str, engine: s
 
         command += ["--database", duckdb_file(setup, name)]
         version += f", DuckDB {duckdb.__version__}"
+    elif engine == "sqlite":
+        command += ["--database", setup.scratch / f"{name}.sqlite"]
+        version += f", SQLite {sqlite3.sqlite_version}"
     return spawn_and_read_port(name, version, command, setup, {"PGWIRE_PY_IMPL": implementation})
 
 
@@ -277,6 +281,7 @@ STARTERS: dict[str, Starter] = {
     "pure-uvloop": lambda setup: pgwire_py(setup, "pure-uvloop", "pure", "uvloop"),
     "native-duckdb": lambda setup: pgwire_py(setup, "native-duckdb", "native", "uvloop", "duckdb"),
     "pure-duckdb": lambda setup: pgwire_py(setup, "pure-duckdb", "pure", "uvloop", "duckdb"),
+    "native-sqlite": lambda setup: pgwire_py(setup, "native-sqlite", "native", "uvloop", "sqlite"),
     "postgres": postgres,
     "pgwire-rust-1": lambda setup: pgwire_rust(setup, 1),
     "pgwire-rust-2": lambda setup: pgwire_rust(setup, 2),

@@ -169,6 +169,13 @@ TARGETS: tuple[Target, ...] = (
     ratio_target("rows, 8 clients, tuples / PostgreSQL", 2, "rows-c8", f"{OURS} tuples", "postgres"),
     ratio_target("rows, 8 clients, Arrow / PostgreSQL", 2, "rows-c8", f"{OURS} Arrow", "postgres"),
     ratio_target("DuckDB engine, 8 clients / PostgreSQL", 1, "duckdb-c8", "native-duckdb", "postgres"),
+    *(
+        ratio_target(
+            f"COPY {way}, {form}, DuckDB / PostgreSQL", 1, f"copy-{way}", f"native-duckdb {form}", f"postgres {form}"
+        )
+        for way in ("in", "out")
+        for form in ("text", "binary")
+    ),
     ratio_target("logins, trust / pgwire (Rust, 1 thread)", 1, "logins", OURS, "pgwire-rust-1"),
     Target("idle connection", 12, lambda results: results.value("idle", OURS), "kB", at_most=True),
     Target("stream to a slow reader, Python", 32, lambda results: results.value("stream", OURS), "MB", at_most=True),

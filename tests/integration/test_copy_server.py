@@ -137,6 +137,17 @@ def test_byte_by_byte(raw: RawClient, filled: str) -> None:
 
 
 @pytest.mark.smoke
+def test_messages_in_pieces(raw: RawClient, filled: str) -> None:
+    whole = data(b"".join(b"%d\tword\n" % n for n in range(10, 50_010))) + DONE
+    raw.send(query(f"copy {filled} from stdin"))
+    for start in range(0, len(whole), 100_000):
+        raw.send(whole[start : start + 100_000])
+        time.sleep(0.01)  # each piece arrives by itself
+    assert raw.exchange() == ["G", "C COPY 50000", "Z I"]
+    assert count(raw, filled) == 50_003
+
+
+@pytest.mark.smoke
 def test_every_row_out_is_a_message(raw: RawClient, filled: str) -> None:
     raw.send(query(f"copy (select n, word from {filled} order by n) to stdout"))
     answers = raw.until_ready()

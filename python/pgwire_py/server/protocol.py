@@ -220,8 +220,7 @@ class ServerProtocol(asyncio.Protocol):
 
     async def copy_event(self) -> Any:
         """The next event while a session reads COPY data; None where the client is gone, or :meth:`wake` was called."""
-        event = self.connection.next_event()
-        if event is None and not self._ends():
+        while (event := self.connection.next_event()) is None and not self._ends():
             self._waiting = 0
             if not self.paused:
                 self._resume_reading()
@@ -230,7 +229,8 @@ class ServerProtocol(asyncio.Protocol):
                 await self._more
             finally:
                 self._more = None
-            event = self.connection.next_event()
+            if self.session is None or self.session.cancel_requested:
+                return None
         return event
 
     def copied(self, size: int) -> None:
