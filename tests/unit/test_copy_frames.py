@@ -78,3 +78,50 @@ def test_a_field_that_is_no_text_is_refused(core: Any) -> None:
     with pytest.raises(PostgresError) as raised:
         encoder(core, True, None).encode_data_rows(b"D\0\0\0\x0f\0\2\xff\xff\xff\xff\0\0\0\1\xff")
     assert (raised.value.sqlstate, raised.value.where) == ("22021", "row 0, column 2")
+
+
+def decoder(core: Any, **options: Any) -> Any:
+    return core.CopyDecoder(CopyOptions(**options).plan(["n", "word"], "FROM", types=[INT4, TEXT], table="t"))
+
+
+def data_rows(*rows: tuple[bytes | None, ...]) -> bytes:
+    made = b""
+    for row in rows:
+        fields = b"".join(b"\xff\xff\xff\xff" if f is None else struct.pack("!i", len(f)) + f for f in row)
+        made += b"D" + struct.pack("!iH", len(fields) + 6, len(row)) + fields
+    return made
+
+
+def test_data_become_data_rows_in_any_chunking(core: Any) -> None:
+    text = b"1\ta\\tb\n2\t\\N\nx\t"
+    whole = decoder(core).feed_data_rows(text)
+    assert (bytes(whole[0]), whole[1]) == (data_rows((b"1", b"a\tb"), (b"2", None)), 2)
+    by_byte = decoder(core)
+    pieces = [by_byte.feed_data_rows(text[i : i + 1]) for i in range(len(text))]
+    pieces.append(by_byte.finish_data_rows())
+    assert b"".join(bytes(data) for data, _ in pieces) == data_rows((b"1", b"a\tb"), (b"2", None), (b"x", b""))
+    assert sum(count for _, count in pieces) == 3
+    csv = decoder(core, format="csv", header=True).feed_data_rows(b'n,word\n1,"a\n"\n')
+    assert (bytes(csv[0]), csv[1]) == (data_rows((b"1", b"a\n")), 1)
+    binary = decoder(core, format="binary").feed_data_rows(
+        b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\0\2\0\0\0\4\0\0\0\1\xff\xff\xff\xff\xff\xff"
+    )
+    assert (bytes(binary[0]), binary[1]) == (data_rows((b"\0\0\0\1", None)), 1)
+
+
+def test_rows_in_front_of_wrong_data_come_first(core: Any) -> None:
+    made = decoder(core)
+    data, count = made.feed_data_rows(b"1\ta\n2\tb\tc\n3\td\n")
+    assert (bytes(data), count) == (data_rows((b"1", b"a")), 1)
+    for call in (lambda: made.feed_data_rows(b"4\te\n"), made.finish_data_rows):
+        with pytest.raises(PostgresError) as raised:
+            call()
+        assert (raised.value.sqlstate, raised.value.where) == ("22P04", 'COPY t, line 2: "2\tb\tc"')
+
+
+def test_a_default_marker_has_no_place_in_a_data_row(core: Any) -> None:
+    made = decoder(core, default="D")
+    assert made.feed_data_rows(b"1\ta\n2\tD\n")[1] == 1
+    with pytest.raises(PostgresError) as raised:
+        made.finish_data_rows()
+    assert raised.value.sqlstate == "XX000"

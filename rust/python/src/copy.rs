@@ -246,7 +246,10 @@ impl CopyEncoder {
         let mut index = 0;
         while !rest.is_empty() {
             let Some((body, behind)) = data_row(rest) else {
-                return Err(CopyError::new("XX000", "the data are no whole DataRow messages"));
+                return Err(CopyError::new(
+                    "XX000",
+                    "the data are no whole DataRow messages",
+                ));
             };
             let frame = self.open_frame(out);
             if header {

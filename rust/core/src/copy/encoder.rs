@@ -133,9 +133,7 @@ impl Encoder {
                 let (field, behind) = rest.split_at_checked(length).ok_or_else(broken)?;
                 rest = behind;
                 self.write_field(column, field, false, out)
-                    .map_err(|error| {
-                        error.context(format!("row {row}, column {}", column + 1))
-                    })?;
+                    .map_err(|error| error.context(format!("row {row}, column {}", column + 1)))?;
             }
         }
         self.end_row(begin, out)
