@@ -24,6 +24,10 @@ $(VENV)/.test: $(VENV)/.base
 	$(BIN)/python -m pip install -q --group test
 	touch $@
 
+$(VENV)/.bench: $(VENV)/.test
+	$(BIN)/python -m pip install -q --group bench
+	touch $@
+
 $(VENV)/.lint: $(VENV)/.test
 	$(BIN)/python -m pip install -q --group lint
 	touch $@
@@ -78,10 +82,10 @@ format: $(VENV)/.lint ## rewrite the sources in the project's style
 	$(BIN)/ruff format -q .
 	cargo fmt --all
 
-bench: build $(VENV)/.test ## measure against the peers, interleaved (about 12 minutes)
+bench: build $(VENV)/.bench ## measure against the peers, interleaved (about 12 minutes)
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-short: build $(VENV)/.test ## the same in short
+bench-short: build $(VENV)/.bench ## the same in short
 	$(BIN)/python -m benchmarks --short $(ARGS)
 
 clean: ## remove everything that was built

@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+from .arrow import ArrowOutcome, measure_arrow
 from .codec import CodecOutcome, extended_query, measure_codecs
 from .contenders import ROOT, STARTERS, Contender, Setup, find_postgres, run, scratch_folder
 from .echo import echo_us
@@ -24,7 +25,8 @@ from .report import Results, machine, print_report, write_json
 from .rust import RustOutcome, measure_rust
 from .workloads import SHORT, WORKLOADS, Outcome, Plan, Tools, Workload, check_results, progress
 
-CODEC, RUST = "codec", "rust"
+CODEC, RUST, ARROW = "codec", "rust", "arrow"
+PARTS = (CODEC, RUST, ARROW)
 LATEST = ROOT / "benchmarks" / "results" / "latest.json"
 
 
@@ -46,9 +48,9 @@ def select(only: str) -> tuple[list[Workload], set[str]]:
         BenchmarkError: for an unknown name.
     """
     names = {name for name in only.split(",") if name}
-    known = {workload.name for workload in WORKLOADS} | {CODEC, RUST}
+    known = {workload.name for workload in WORKLOADS} | set(PARTS)
     if unknown := names - known - set(STARTERS):
-        choices = ", ".join([*STARTERS, *(workload.name for workload in WORKLOADS), CODEC, RUST])
+        choices = ", ".join([*STARTERS, *(workload.name for workload in WORKLOADS), *PARTS])
         raise BenchmarkError(f"--only: no server or workload {', '.join(sorted(unknown))}; there are {choices}")
     wanted, servers = names & known or known, names & set(STARTERS) or set(STARTERS)
     chosen = []
@@ -56,7 +58,7 @@ def select(only: str) -> tuple[list[Workload], set[str]]:
         entries = tuple(entry for entry in workload.entries if entry.server in servers)
         if workload.name in wanted and entries:
             chosen.append(dataclasses.replace(workload, entries=entries))
-    return chosen, {CODEC, RUST} & (names or known)
+    return chosen, set(PARTS) & (names or known)
 
 
 def raise_file_limit(wanted: int) -> None:
@@ -75,6 +77,7 @@ def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], par
     rust: list[RustOutcome] = []
     echo: float | None = None
     logins: list[CodecOutcome] = []
+    arrows: list[ArrowOutcome] = []
     contenders: dict[str, Contender] = {}
     sizes: dict[str, int] = {}
     with contextlib.ExitStack() as stack:
@@ -96,6 +99,12 @@ def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], par
                 start = time.monotonic()
                 outcomes += workload.runner(workload, contenders, tools)
                 progress(f"{workload.title}: {time.monotonic() - start:.0f} s")
+        if ARROW in parts:
+            setup = Setup(scratch, plan.stream_rows, find_postgres())
+            if "postgres" not in contenders:
+                contenders["postgres"] = STARTERS["postgres"](setup)
+                stack.callback(contenders["postgres"].stop)
+            arrows = measure_arrow(contenders["postgres"], setup, 6 * plan.codec_seconds)
     if CODEC in parts:
         codecs = measure_codecs(plan.codec_seconds)
         logins = measure_codecs(plan.codec_seconds, login_workloads)
@@ -104,7 +113,7 @@ def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], par
         start = time.monotonic()
         rust = measure_rust(plan.codec_seconds)
         progress(f"the Rust core beside pg_stream: {time.monotonic() - start:.0f} s")
-    results = Results(outcomes, codecs, logins, rust, echo)
+    results = Results(outcomes, codecs, logins, rust, echo, arrows)
     print("\n".join(f"{key}: {value}" for key, value in facts.items()))
     print("\n".join(f"{name}: {contender.version}" for name, contender in contenders.items()))
     print_report(results, sizes)
@@ -116,7 +125,7 @@ def main() -> int:
     options = parse_arguments()
     if options.list:
         print("servers:   " + " ".join(STARTERS))
-        print("workloads: " + " ".join([*(workload.name for workload in WORKLOADS), CODEC, RUST]))
+        print("workloads: " + " ".join([*(workload.name for workload in WORKLOADS), *PARTS]))
         return 0
     plan = SHORT if options.short else Plan()
     plan = dataclasses.replace(plan, rounds=options.rounds or plan.rounds, seconds=options.seconds or plan.seconds)

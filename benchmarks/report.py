@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from .arrow import ADBC, CONNECTORX, ArrowOutcome
 from .codec import FIVE, ROWS, CodecOutcome
 from .contenders import Contender
 from .login import PBKDF2
@@ -38,12 +39,14 @@ class Results:
         logins: Sequence[CodecOutcome] = (),
         rust: Sequence[RustOutcome] = (),
         echo_us: float | None = None,
+        arrows: Sequence[ArrowOutcome] = (),
     ) -> None:
         self.outcomes = outcomes
         self.codecs = codecs
         self.logins = logins
         self.rust = rust
         self.echo_us = echo_us
+        self.arrows = arrows
         self._cpu = {(outcome.workload, outcome.label): outcome.cpu_us for outcome in outcomes}
         self._values = {(outcome.workload, outcome.label): outcome.value for outcome in outcomes}
 
@@ -150,6 +153,11 @@ def pbkdf2(results: Results) -> float | None:
     return next((outcome.ratio for outcome in results.logins if outcome.name == PBKDF2), None)
 
 
+def arrow_share(peer: str) -> Callable[[Results], float | None]:
+    """Our processor time per query as a share of a peer's."""
+    return lambda results: next((arrow.ratio(peer) for arrow in results.arrows), None)
+
+
 OURS = "native-uvloop"
 TARGETS: tuple[Target, ...] = (
     *(
@@ -199,6 +207,8 @@ TARGETS: tuple[Target, ...] = (
     Target("building messages / pg_stream (Rust), the smallest", 1, slowest_rust("build")),
     Target("native / pure, the smallest of the codec workloads", 5, slowest_codec),
     Target("PBKDF2, native / hashlib", 1, pbkdf2),
+    Target("rows to Arrow, CPU per query / ADBC", 0.4, arrow_share(ADBC), at_most=True),
+    Target("rows to Arrow, CPU per query / connectorx", 0.3, arrow_share(CONNECTORX), at_most=True),
 )
 
 
@@ -285,6 +295,11 @@ def print_report(results: Results, sizes: Mapping[str, int]) -> None:
             [rust.name, number(rust.ours_ns), number(rust.pg_stream_ns), number(rust.ratio)] for rust in results.rust
         ]
         print(f"\nRust core beside pg_stream {pg_stream_version()}\n{table(lines)}")
+    for arrow in results.arrows:
+        peers = ", ".join(f"{name} {version}" for name, version in arrow.versions.items())
+        lines = [["", "CPU ms per query", "ours / it"]]
+        lines += [[name, number(taken), number(arrow.ratio(name))] for name, taken in arrow.cpu_ms.items()]
+        print(f"\n{arrow.name} ({peers})\n{table(lines)}")
     lines = [["", "wanted", "measured", "by CPU", ""]]
     for target in TARGETS:
         figure, verdict = target.judge(results)
@@ -313,6 +328,7 @@ def write_json(
         "result_bytes": dict(sizes),
         "echo_us": results.echo_us,
         "rust": [{**asdict(rust), "ratio": rust.ratio} for rust in results.rust],
+        "arrow": [asdict(arrow) for arrow in results.arrows],
         "codecs": [{**asdict(codec), "ratio": codec.ratio} for codec in results.codecs],
         "logins": [{**asdict(login), "ratio": login.ratio} for login in results.logins],
         "targets": [

@@ -15,7 +15,7 @@ LAYERS = (
     {"_version", "_type_table", "type_info", "errors", "enums", "oids", "sql", "values"},
     {"messages"},
     {"_impl"},
-    {"auth", "copy", "events", "frames", "rows", "state", "types", "wire"},
+    {"auth", "copy", "events", "frames", "rows", "arrow", "state", "types", "wire"},
     {"connection"},
     {"testing"},
     {"engines.base"},

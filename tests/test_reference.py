@@ -38,7 +38,7 @@ def test_options_of_copy() -> None:
     assert documented == [(option.name, repr(option.default)) for option in dataclasses.fields(CopyOptions)]
 
 
-LIMITS = ("server.md", "authentication.md", "frames.md", "copy.md", "rows.md", "types-containers.md")
+LIMITS = ("server.md", "authentication.md", "frames.md", "copy.md", "rows.md", "types-containers.md", "arrow.md")
 
 
 def test_limits() -> None:

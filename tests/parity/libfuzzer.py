@@ -35,6 +35,7 @@ CHECKS: Mapping[str, tuple[Sequence[str], bytes]] = {
     "values": (["values"], b""),
     "sql": (["sql"], b""),
     "password": (["password"], b""),
+    "arrow": (["arrow"], b""),
 }
 """For each check of ``rust/core/fuzz/src/lib.rs`` the differential targets whose seeds it takes, and the bytes to set in front."""
 

@@ -265,10 +265,14 @@ def test_copy_in_any_chunking(core: Any, step: int) -> None:
 )
 def test_wrong_bytes_of_copy(core: Any, pieces: list[bytes], text: str) -> None:
     decoder = core.ArrowDecoder([oids.INT4], ["c"], layout="copy")
-    with pytest.raises(RemoteProtocolError) as caught:
+
+    def read() -> None:
         for piece in pieces:
             decoder.feed(piece)
         decoder.finish()
+
+    with pytest.raises(RemoteProtocolError) as caught:
+        read()
     assert str(caught.value) == text
 
 

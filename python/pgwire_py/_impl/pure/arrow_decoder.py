@@ -10,7 +10,7 @@ from typing import Any, Final
 from ...errors import RemoteProtocolError, postgres_error
 from ..arrow_shapes import plan
 from ..row_errors import broken_row, row_failure
-from .arrow_columns import Arrays, Column, column, shown_oid
+from .arrow_arrays import Arrays, Column, column, shown_oid
 from .arrow_export import array_capsule, schema_capsule, stream_capsule
 from .row_decoder import CUT, BrokenError
 from .rows import MAX_ROW, column_flags, is_copy
@@ -143,7 +143,7 @@ class ArrowDecoder:
     def _batch(self) -> Arrays:
         columns = zip(*self._rows, strict=True) if self._rows else [()] * len(self._columns)
         try:
-            children = [column.build(values) for column, values in zip(self._columns, columns, strict=True)]
+            children = [kind.build(values) for kind, values in zip(self._columns, columns, strict=True)]
         except (struct.error, OverflowError):  # an offset of more than 32 bits
             raise postgres_error("54000", TOO_LARGE) from None
         made = Arrays(len(self._rows), 0, [None], children)
@@ -251,7 +251,7 @@ class ArrowDecoder:
         for _ in self._columns:
             if whole < at + 4:
                 return at + 4
-            (size,) = _INT32.unpack_from(data, start + at)
+            size = int(_INT32.unpack_from(data, start + at)[0])
             at += 4 + max(size, 0)
             if size < -1 or at > MAX_ROW:
                 return None
@@ -275,7 +275,7 @@ class ArrowDecoder:
         at += 2
         values: list[Any] = []
         grown = 0
-        for number, column in enumerate(self._columns):
+        for number, kind in enumerate(self._columns):
             if end - at < 4:
                 raise BrokenError(CUT, end)
             (size,) = _INT32.unpack_from(data, at)
@@ -290,9 +290,9 @@ class ArrowDecoder:
             field = data[at + 4 : at + 4 + size]
             at += 4 + size
             try:
-                values.append(column.read(field))
-                if column.size:
-                    grown += column.size(values[-1])
+                values.append(kind.read(field))
+                if kind.size:
+                    grown += kind.size(values[-1])
                     if grown > MAX_ROW:
                         raise BadValue("54000", TOO_LARGE)
             except BadValue as bad:

@@ -15,7 +15,7 @@ from ctypes import POINTER, c_char_p, c_void_p
 from itertools import count
 from typing import Any
 
-from .arrow_columns import Arrays, Column
+from .arrow_arrays import Arrays, Column
 from .arrow_memory import ArrowArray, ArrowArrayStream, ArrowSchema, release
 
 _NULLABLE = 2

@@ -2,6 +2,7 @@
 //!
 //! A check panics where it does not hold. libFuzzer runs them on what it thinks up, `rust/core/tests/crashes.rs` on what once failed. They
 //! have the names and the inputs of `tests/parity/fuzz_targets.py`, with one byte of settings in front.
+use pgwire_py_core::arrow_decoder::{Decoder, Shape};
 use pgwire_py_core::frames::{FrameDecoder, Limits};
 use pgwire_py_core::framing::{BackendDecoder, FrontendDecoder};
 use pgwire_py_core::lexer::{split_statements, tokenize};
@@ -16,7 +17,7 @@ use pgwire_py_core::types::PgType;
 pub type Check = fn(&[u8]);
 
 /// All of them by name.
-pub const CHECKS: [(&str, Check); 8] = [
+pub const CHECKS: [(&str, Check); 9] = [
     ("frontend", frontend),
     ("backend", backend),
     ("frames", frames),
@@ -25,6 +26,7 @@ pub const CHECKS: [(&str, Check); 8] = [
     ("values", values),
     ("sql", sql),
     ("password", password),
+    ("arrow", arrow),
 ];
 
 /// A frontend's stream means the same in any chunking, and what its messages encode to means the same again.
@@ -217,6 +219,45 @@ pub fn values(input: &[u8]) {
             let mut twice = Vec::new();
             again.encode(binary, &mut twice).expect("it was encoded");
             assert_eq!(twice, encoded);
+        }
+    }
+}
+
+/// Rows become the same batch, or none, wherever COPY is cut; the batch has a row for each.
+pub fn arrow(input: &[u8]) {
+    let Some(([plan, layout], data)) = input.split_first_chunk::<2>() else {
+        return;
+    };
+    let types: &[u32] = match plan % 9 {
+        0 => &[23, 25, 16],
+        1..=3 => &[1700, 1700],
+        4 => &[1114, 1184, 1082],
+        5 => &[1186, 1083, 2950],
+        6 => &[1007, 1009],
+        7 => &[3802, 869, 3904, 17],
+        _ => &[21, 20, 26, 5069, 790],
+    };
+    let modifier = [-1, 786_439, 2_621_474][usize::from(plan % 3)];
+    let columns = types
+        .iter()
+        .map(|oid| (oid.to_string(), Shape::Type(*oid, modifier)))
+        .collect();
+    let (copy, code) = (layout % 3 == 2, i64::from(layout % 3 > 0));
+    let mut decoder =
+        Decoder::new(columns, &[code], copy, 1 << 20, 1 << 20).expect("the plan is good");
+    let mut read = |pieces: &[&[u8]]| {
+        let mut full = Vec::new();
+        for piece in pieces {
+            decoder.feed(piece, false, &mut full).ok()?;
+        }
+        full.push(decoder.finish().ok()?);
+        Some(full)
+    };
+    let whole = read(&[data]);
+    if copy {
+        for at in [1, data.len() / 2] {
+            let (head, tail) = data.split_at(at.min(data.len()));
+            assert_eq!(read(&[head, tail]), whole);
         }
     }
 }

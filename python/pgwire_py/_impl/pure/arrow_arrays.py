@@ -1,10 +1,11 @@
-"""Arrow columns of PostgreSQL values: which Arrow type a type becomes, how its bytes are read, and its buffers (docs/reference/arrow.md)."""
+"""Arrow columns of PostgreSQL values: which Arrow type a type becomes, how its bytes are read, and its buffers."""
 
 from __future__ import annotations
 
 import struct
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +14,7 @@ from ..arrow_shapes import Shape
 from .types import BadValue, PgType, array, pg_type
 from .types.bad_value import bad_binary
 from .types.interval import INFINITY, NEGATIVE_INFINITY, Interval
-from .types.numeric import NEGATIVE, Numeric
+from .types.numeric import NEGATIVE
 
 DAYS: Final = 10_957
 """From 1970-01-01 to 2000-01-01."""
@@ -35,8 +36,9 @@ class Arrays(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column's Arrow type and its rules. Between ``read`` and ``build`` a value is what ``build`` packs, None for NULL.
+    """A column's Arrow type (docs/reference/arrow.md) and its rules.
 
+    ``read`` takes a field's bytes. Between ``read`` and ``build`` a value is what ``build`` packs, None for NULL.
     ``size``: bytes of a value that may be larger than it came; None where it cannot be.
     """
 
@@ -152,7 +154,7 @@ def _scalar(name: str, kind: PgType, modifier: int, binary: bool) -> Column:
             f"d:{precision},{scale}{suffix}",
             b"",
             (),
-            lambda value: _unscaled(value, precision, scale, bits),
+            partial(_unscaled, precision, scale, bits),
             _integers(bits // 8),
             None,
         )
@@ -179,11 +181,11 @@ def _decimal(modifier: int) -> tuple[int, int] | None:
     return (precision, max(scale, 0)) if 1 <= precision <= 76 else None
 
 
-def _unscaled(value: Numeric, precision: int, scale: int, bits: int) -> int:
+def _unscaled(precision: int, scale: int, bits: int, value: Any) -> int:
     """The integer of a decimal: exact, or 22003."""
     places = 4 * (value.weight - len(value.digits) + 1) + scale
     # Four places are in the last digit, which is not zero; and more digits than these no decimal has.
-    if value.sign in (0, NEGATIVE) and -4 < places <= 76 and len(value.digits) <= 20 or not value.digits:
+    if (-4 < places <= 76 and len(value.digits) <= 20) or not value.digits:
         number = 0
         for digit in value.digits:
             number = number * 10_000 + digit
