@@ -17,16 +17,17 @@ from pathlib import Path
 
 from .arrow import ArrowOutcome, measure_arrow
 from .codec import CodecOutcome, extended_query, measure_codecs
+from .codec_types import TypeOutcome, measure_types
 from .contenders import ROOT, STARTERS, Contender, Setup, find_postgres, run, scratch_folder
 from .echo import echo_us
 from .errors import BenchmarkError
 from .login import login_workloads
 from .report import Results, machine, print_report, write_json
+from .rows import RowsOutcome, measure_rows
 from .rust import RustOutcome, measure_rust
 from .workloads import SHORT, WORKLOADS, Outcome, Plan, Tools, Workload, check_results, progress
 
-CODEC, RUST, ARROW = "codec", "rust", "arrow"
-PARTS = (CODEC, RUST, ARROW)
+CODEC, RUST, TYPES, ARROW = PARTS = ("codec", "rust", "types", "arrow")
 LATEST = ROOT / "benchmarks" / "results" / "latest.json"
 
 
@@ -75,6 +76,8 @@ def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], par
     outcomes: list[Outcome] = []
     codecs: list[CodecOutcome] = []
     rust: list[RustOutcome] = []
+    rows: list[RowsOutcome] = []
+    types: list[TypeOutcome] = []
     echo: float | None = None
     logins: list[CodecOutcome] = []
     arrows: list[ArrowOutcome] = []
@@ -113,7 +116,10 @@ def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], par
         start = time.monotonic()
         rust = measure_rust(plan.codec_seconds)
         progress(f"the Rust core beside pg_stream: {time.monotonic() - start:.0f} s")
-    results = Results(outcomes, codecs, logins, rust, echo, arrows)
+    if TYPES in parts:
+        rows = measure_rows(4 * plan.codec_seconds)
+        types = measure_types(plan.codec_seconds / 200)
+    results = Results(outcomes, codecs, logins, rust, echo, rows, types, arrows)
     print("\n".join(f"{key}: {value}" for key, value in facts.items()))
     print("\n".join(f"{name}: {contender.version}" for name, contender in contenders.items()))
     print_report(results, sizes)

@@ -22,9 +22,11 @@ from pathlib import Path
 
 import psutil
 
+from .certificate import write_certificate
 from .clients import free_port
 from .data import duckdb_setup, postgres_setup
 from .errors import BenchmarkError
+from .scram_clients import PASSWORD, USER
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
@@ -140,6 +142,14 @@ def pgwire_py(setup: Setup, name: str, implementation: str, loop: str, engine: s
     return spawn_and_read_port(name, version, command, setup, {"PGWIRE_PY_IMPL": implementation})
 
 
+def pgwire_py_secure(setup: Setup, name: str, loop: str) -> Contender:
+    """The same with TLS for who wants it and SCRAM-SHA-256 for one user."""
+    certificate, key = write_certificate(setup.scratch)
+    command: list[str | Path] = [sys.executable, "-m", "benchmarks.servers.pgwire_py_server", "--loop", loop]
+    command += ["--stream-rows", str(setup.stream_rows), "--tls-cert", certificate, "--tls-key", key]
+    return spawn_and_read_port(name, f"this tree, native, {loop}, TLS", command, setup, {"PGWIRE_PY_IMPL": "native"})
+
+
 def duckdb_file(setup: Setup, name: str) -> Path:
     """A database of its own for each server, since DuckDB lets one process write."""
     import duckdb
@@ -198,17 +208,25 @@ def unprivileged() -> dict[str, object]:
     raise BenchmarkError("PostgreSQL cannot run as root, and there is no user postgres or nobody to run it as")
 
 
-def postgres(setup: Setup) -> Contender:
-    """PostgreSQL with its defaults on a new cluster in a temporary folder."""
+def postgres(setup: Setup, name: str = "postgres", *, secure: bool = False) -> Contender:
+    """PostgreSQL with its defaults on a new cluster in a temporary folder; ``secure``: with TLS and SCRAM-SHA-256 as pgwire_py_secure."""
     programs, owner = setup.postgres_bin, unprivileged()
-    cluster = setup.scratch / "postgres"
+    cluster = setup.scratch / name
     cluster.mkdir()
     if owner:
         os.chown(cluster, owner["user"], owner["group"])  # type: ignore[arg-type]
     initdb: list[str | Path] = [programs / "initdb", "-D", cluster, "-U", "bench", "-A", "trust"]
     run("initdb", [*initdb, "-E", "UTF8", "--locale", "C", "--no-sync"], cwd="/", **owner)
-    port, log = free_port(), setup.scratch / "postgres.log"
+    port, log = free_port(), setup.scratch / f"{name}.log"
     settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 300}
+    if secure:
+        for file, target in zip(write_certificate(setup.scratch), ("server.crt", "server.key"), strict=True):
+            (cluster / target).write_bytes(file.read_bytes())
+            (cluster / target).chmod(0o600)
+            if owner:
+                os.chown(cluster / target, owner["user"], owner["group"])  # type: ignore[arg-type]
+        (cluster / "pg_hba.conf").write_text(f"host all {USER} all scram-sha-256\nhost all all all trust\n")
+        settings["ssl"] = "on"
     command = [str(programs / "postgres"), "-D", str(cluster)]
     for key, value in settings.items():
         command += ["-c", f"{key}={value}"]
@@ -217,7 +235,7 @@ def postgres(setup: Setup) -> Contender:
             command, cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output, **owner
         )
     version = run("postgres --version", [programs / "postgres", "--version"]).strip()
-    contender = Contender("postgres", version, port, process, log, signal.SIGINT)
+    contender = Contender(name, version, port, process, log, signal.SIGINT)
     psql: list[str | Path] = [programs / "psql", "-X", "-q", "-h", "127.0.0.1", "-p", str(port), "-U", "bench"]
     psql += ["-d", "postgres", "-v", "ON_ERROR_STOP=1"]
     try:
@@ -227,7 +245,10 @@ def postgres(setup: Setup) -> Contender:
             if time.monotonic() > deadline:
                 raise BenchmarkError(f"postgres does not accept connections:\n{tail(log)}")
             time.sleep(0.1)
-        run("filling PostgreSQL's table", [*psql, "-f", "-"], input=postgres_setup(setup.stream_rows))
+        if secure:
+            run("making a user", [*psql, "-c", f"create role {USER} login password '{PASSWORD}'"])
+        else:
+            run("filling PostgreSQL's table", [*psql, "-f", "-"], input=postgres_setup(setup.stream_rows))
     except BaseException:
         contender.stop()
         raise
@@ -237,8 +258,8 @@ def postgres(setup: Setup) -> Contender:
 # Peers
 
 
-def pgwire_rust(setup: Setup, threads: int) -> Contender:
-    """The Rust crate pgwire, built here in release mode."""
+def pgwire_rust(setup: Setup, threads: int, *, scram: bool = False) -> Contender:
+    """The Rust crate pgwire, built here in release mode; ``scram``: everybody logs in with SCRAM-SHA-256."""
     cargo = shutil.which("cargo") or str(Path.home() / ".cargo" / "bin" / "cargo")
     target = RUST_PEER / "target"
     command = [cargo, "build", "--release", "--locked", "--manifest-path", str(RUST_PEER / "Cargo.toml")]
@@ -246,9 +267,8 @@ def pgwire_rust(setup: Setup, threads: int) -> Contender:
     locked = re.search(r'name = "pgwire"\nversion = "([^"]+)"', (RUST_PEER / "Cargo.lock").read_text())
     version = f"pgwire {locked[1] if locked else '?'} (Rust), {threads} thread{'s' * (threads > 1)}"
     program = target / "release" / "pgwire-rust-peer"
-    return spawn_and_read_port(
-        f"pgwire-rust-{threads}", version, [program, str(threads), str(setup.stream_rows)], setup
-    )
+    name = f"secure-rust-{threads}" if scram else f"pgwire-rust-{threads}"
+    return spawn_and_read_port(name, version, [program, str(threads), str(setup.stream_rows), str(int(scram))], setup)
 
 
 def buenavista(setup: Setup, name: str, engine: str) -> Contender:
@@ -283,6 +303,10 @@ STARTERS: dict[str, Starter] = {
     "pure-duckdb": lambda setup: pgwire_py(setup, "pure-duckdb", "pure", "uvloop", "duckdb"),
     "native-sqlite": lambda setup: pgwire_py(setup, "native-sqlite", "native", "uvloop", "sqlite"),
     "postgres": postgres,
+    "secure-uvloop": lambda setup: pgwire_py_secure(setup, "secure-uvloop", "uvloop"),
+    "secure-asyncio": lambda setup: pgwire_py_secure(setup, "secure-asyncio", "asyncio"),
+    "secure-rust-1": lambda setup: pgwire_rust(setup, 1, scram=True),
+    "secure-postgres": lambda setup: postgres(setup, "secure-postgres", secure=True),
     "pgwire-rust-1": lambda setup: pgwire_rust(setup, 1),
     "pgwire-rust-2": lambda setup: pgwire_rust(setup, 2),
     "buenavista": lambda setup: buenavista(setup, "buenavista", "python"),

@@ -15,6 +15,7 @@ import psutil
 from .clients import connect, logins
 from .contenders import Contender
 from .errors import BenchmarkError
+from .scram_clients import scram_logins
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,15 @@ def memory_bytes(root: psutil.Process) -> int:
 
 
 def pgbench(
-    program: Path, scratch: Path, contender: Contender, sql: str, mode: str, clients: int, seconds: int
+    program: Path,
+    scratch: Path,
+    contender: Contender,
+    sql: str,
+    mode: str,
+    clients: int,
+    seconds: int,
+    *,
+    tls: bool = False,
 ) -> Sample:
     """A slice of pgbench on one thread; the processor time includes that of the clients' logins."""
     script = scratch / "script.sql"
@@ -60,7 +69,7 @@ def pgbench(
     command = [program, "-n", "-f", script, "-M", mode, "-j", 1, "-c", clients, "-T", seconds]
     command += ["-h", "127.0.0.1", "-p", contender.port, "-U", "bench", "postgres"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
-    environment.update(PGSSLMODE="disable", PGGSSENCMODE="disable")
+    environment.update(PGSSLMODE="require" if tls else "disable", PGGSSENCMODE="disable")
     before = cpu_seconds(contender.tree)
     try:
         done = subprocess.run(
@@ -88,6 +97,15 @@ def login_slice(contender: Contender, seconds: float) -> Sample:
     """A slice of logins, four at a time."""
     before, start = cpu_seconds(contender.tree), time.perf_counter()
     count = logins(contender.port, seconds)
+    elapsed = time.perf_counter() - start
+    contender.check_alive()
+    return Sample(count / elapsed, (cpu_seconds(contender.tree) - before) / count * 1e6)
+
+
+def scram_slice(contender: Contender, seconds: float) -> Sample:
+    """A slice of SCRAM-SHA-256 logins, four at a time."""
+    before, start = cpu_seconds(contender.tree), time.perf_counter()
+    count = scram_logins(contender.port, seconds)
     elapsed = time.perf_counter() - start
     contender.check_alive()
     return Sample(count / elapsed, (cpu_seconds(contender.tree) - before) / count * 1e6)

@@ -14,8 +14,10 @@ import psutil
 
 from .arrow import ADBC, CONNECTORX, ArrowOutcome
 from .codec import FIVE, ROWS, CodecOutcome
+from .codec_types import TypeOutcome
 from .contenders import Contender
 from .login import PBKDF2
+from .rows import TO_BINARY, TO_RECORDS, TO_TEXT, TO_TUPLES, RowsOutcome
 from .rust import PIECES, RustOutcome, pg_stream_version
 from .workloads import WORKLOADS, Outcome, Plan
 
@@ -39,6 +41,8 @@ class Results:
         logins: Sequence[CodecOutcome] = (),
         rust: Sequence[RustOutcome] = (),
         echo_us: float | None = None,
+        rows: Sequence[RowsOutcome] = (),
+        types: Sequence[TypeOutcome] = (),
         arrows: Sequence[ArrowOutcome] = (),
     ) -> None:
         self.outcomes = outcomes
@@ -47,6 +51,8 @@ class Results:
         self.rust = rust
         self.echo_us = echo_us
         self.arrows = arrows
+        self.rows = rows
+        self.types = types
         self._cpu = {(outcome.workload, outcome.label): outcome.cpu_us for outcome in outcomes}
         self._values = {(outcome.workload, outcome.label): outcome.value for outcome in outcomes}
 
@@ -119,6 +125,21 @@ def slowest_codec(results: Results) -> float | None:
     return min(named, default=None)
 
 
+def rows_ratio(name: str, *, inverse: bool = False) -> Callable[[Results], float | None]:
+    """A workload of rows: the better peer's time ÷ ours, or the inverse."""
+
+    def find(results: Results) -> float | None:
+        found = next((outcome.ratio for outcome in results.rows if outcome.name == name), None)
+        return None if found is None else 1 / found if inverse else found
+
+    return find
+
+
+def slowest_type(results: Results) -> float | None:
+    """Pure ÷ native, the least of any type, direction and format."""
+    return min((outcome.smallest for outcome in results.types), default=None)
+
+
 def codec_ratio(*names: str) -> Callable[[Results], float | None]:
     """The smaller advantage of native over pure on these."""
     return lambda results: min((codec.ratio for codec in results.codecs if codec.name in names), default=None)
@@ -185,6 +206,9 @@ TARGETS: tuple[Target, ...] = (
         for form in ("text", "binary")
     ),
     ratio_target("logins, trust / pgwire (Rust, 1 thread)", 1, "logins", OURS, "pgwire-rust-1"),
+    ratio_target("logins, SCRAM / pgwire (Rust, 1 thread)", 1, "scram-logins", "secure-uvloop", "secure-rust-1"),
+    ratio_target("SELECT 1, TLS / plain, 16 clients", 0.6, "tls", "secure-uvloop TLS", "secure-uvloop plain"),
+    ratio_target("SELECT 1, TLS, 16 clients / PostgreSQL", 1, "tls", "secure-uvloop TLS", "secure-postgres TLS"),
     Target("idle connection", 12, lambda results: results.value("idle", OURS), "kB", at_most=True),
     Target("stream to a slow reader, Python", 32, lambda results: results.value("stream", OURS), "MB", at_most=True),
     Target(
@@ -209,6 +233,11 @@ TARGETS: tuple[Target, ...] = (
     Target("PBKDF2, native / hashlib", 1, pbkdf2),
     Target("rows to Arrow, CPU per query / ADBC", 0.4, arrow_share(ADBC), at_most=True),
     Target("rows to Arrow, CPU per query / connectorx", 0.3, arrow_share(CONNECTORX), at_most=True),
+    Target("mixed rows to binary COPY / the better peer, rows/s", 1.5, rows_ratio(TO_BINARY)),
+    Target("mixed rows to text COPY / psycopg C, rows/s", 1.5, rows_ratio(TO_TEXT)),
+    Target("mixed rows to tuples / the better peer, CPU", 0.4, rows_ratio(TO_TUPLES, inverse=True), at_most=True),
+    Target("mixed rows to records / the better peer, CPU", 0.4, rows_ratio(TO_RECORDS, inverse=True), at_most=True),
+    Target("native / pure, the smallest of all types", 1, slowest_type),
 )
 
 
@@ -300,6 +329,7 @@ def print_report(results: Results, sizes: Mapping[str, int]) -> None:
         lines = [["", "CPU ms per query", "ours / it"]]
         lines += [[name, number(taken), number(arrow.ratio(name))] for name, taken in arrow.cpu_ms.items()]
         print(f"\n{arrow.name} ({peers})\n{table(lines)}")
+    print_types(results)
     lines = [["", "wanted", "measured", "by CPU", ""]]
     for target in TARGETS:
         figure, verdict = target.judge(results)
@@ -309,6 +339,25 @@ def print_report(results: Results, sizes: Mapping[str, int]) -> None:
             [target.text, f"{sign} {target.wanted:g} {target.unit}", measured, number(target.by_cpu(results)), verdict]
         )
     print(f"\nTargets (native-uvloop, medians)\n{table(lines)}")
+
+
+def print_types(results: Results) -> None:
+    """Rows beside the peers, and the table of every type."""
+    if results.rows:
+        peers = list(dict.fromkeys(peer for outcome in results.rows for peer in outcome.peers_us))
+        lines = [["", "ours us", *(f"{peer} us" for peer in peers), "better peer / ours"]]
+        lines += [
+            [row.name, number(row.ours_us), *(number(row.peers_us.get(peer)) for peer in peers), number(row.ratio)]
+            for row in results.rows
+        ]
+        print(f"\n10,000 mixed rows of 7, processor time per row\n{table(lines)}")
+    if results.types:
+        lines = [["", "encode text", "binary", "decode text", "binary"]]
+        lines += [
+            [row.name, *map(number, (row.encode_text, row.encode_binary, row.decode_text, row.decode_binary))]
+            for row in results.types
+        ]
+        print(f"\nEvery type, pure / native\n{table(lines)}")
 
 
 def write_json(
@@ -330,6 +379,8 @@ def write_json(
         "rust": [{**asdict(rust), "ratio": rust.ratio} for rust in results.rust],
         "arrow": [asdict(arrow) for arrow in results.arrows],
         "codecs": [{**asdict(codec), "ratio": codec.ratio} for codec in results.codecs],
+        "rows": [{**asdict(row), "ratio": row.ratio} for row in results.rows],
+        "types": [asdict(outcome) for outcome in results.types],
         "logins": [{**asdict(login), "ratio": login.ratio} for login in results.logins],
         "targets": [
             {"target": target.text, "wanted": target.wanted, "unit": target.unit, "at_most": target.at_most}

@@ -23,16 +23,18 @@ PGWIRE_PY = ("native-uvloop", "native-asyncio", "pure-uvloop")
 PEERS = ("postgres", "pgwire-rust-1", "pgwire-rust-2", "buenavista")
 BOUNDS = ("bound-asyncio", "bound-uvloop")
 COPYING = ("native-duckdb", "native-sqlite", "postgres")
+SECURE = ("secure-uvloop", "secure-asyncio", "secure-postgres")
 POSTGRES_IDLE = 200
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a workload: a label for the report, the server, and the query it is sent."""
+    """One line of a workload: a label for the report, the server, the query it is sent, and whether over TLS."""
 
     label: str
     server: str
     sql: str = SELECT_1
+    tls: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,9 @@ def pgbench_runner(mode: str, clients: int) -> Runner:
         plan = tools.plan
 
         def take(entry: Entry, server: Contender) -> measure.Sample:
-            return measure.pgbench(tools.pgbench, tools.scratch, server, entry.sql, mode, clients, plan.seconds)
+            return measure.pgbench(
+                tools.pgbench, tools.scratch, server, entry.sql, mode, clients, plan.seconds, tls=entry.tls
+            )
 
         return interleave(workload, servers, plan, take)
 
@@ -151,6 +155,12 @@ def login_runner(workload: Workload, servers: Mapping[str, Contender], tools: To
     """Logins per second."""
     plan = tools.plan
     return interleave(workload, servers, plan, lambda _, server: measure.login_slice(server, plan.seconds))
+
+
+def scram_runner(workload: Workload, servers: Mapping[str, Contender], tools: Tools) -> list[Outcome]:
+    """SCRAM-SHA-256 logins per second, with a stored verifier."""
+    plan = tools.plan
+    return interleave(workload, servers, plan, lambda _, server: measure.scram_slice(server, plan.seconds))
 
 
 def idle_runner(workload: Workload, servers: Mapping[str, Contender], tools: Tools) -> list[Outcome]:
@@ -214,6 +224,13 @@ def select_1(mode: str, clients: int) -> Workload:
     return Workload(f"select1-{mode}-c{clients}", title, entries(servers), pgbench_runner(mode, clients))
 
 
+def tls(clients: int) -> Workload:
+    """``SELECT 1`` prepared, plain and over TLS, on the same servers."""
+    lines = [Entry(f"{name} {kind}", name, tls=kind == "TLS") for name in SECURE for kind in ("plain", "TLS")]
+    title = f"SELECT 1, prepared, plain and over TLS, {clients} clients"
+    return Workload("tls", title, tuple(lines), pgbench_runner("prepared", clients))
+
+
 def rows(clients: int) -> Workload:
     """5,000 x 6 rows, pgwire_py from Python tuples and from Arrow."""
     lines = [Entry(f"{name} tuples", name, SELECT_ROWS) for name in PGWIRE_PY]
@@ -239,6 +256,8 @@ WORKLOADS: tuple[Workload, ...] = (
     copy("copy-in", COPY_IN),
     copy("copy-out", COPY_OUT),
     Workload("logins", "Logins, trust, 4 at a time", entries((*PGWIRE_PY, *PEERS, *BOUNDS)), login_runner),
+    tls(16),
+    Workload("scram-logins", "Logins, SCRAM-SHA-256, 4 at a time", entries((*SECURE, "secure-rust-1")), scram_runner),
     Workload(
         "stream",
         "Memory growth while a long result goes to a slow reader",
@@ -254,7 +273,9 @@ def check_results(servers: Mapping[str, Contender], workloads: Sequence[Workload
     for workload in workloads:
         for entry in workload.entries:
             key = f"{entry.server}: {entry.sql}"
-            if key in sizes or entry.sql == SELECT_STREAM or entry.sql.startswith((COPY_IN, COPY_OUT)):
+            if key in sizes or entry.sql == SELECT_STREAM or workload.runner is scram_runner:
+                continue
+            if entry.sql.startswith((COPY_IN, COPY_OUT)):
                 continue
             try:
                 shape = shape_of(servers[entry.server].port, entry.sql)

@@ -1,17 +1,21 @@
 """pgwire_py's own server under test.
 
-``python -m benchmarks.servers.pgwire_py_server [--loop asyncio|uvloop] [--engine python|duckdb|sqlite] [--database FILE]``
-prints its port. ``PGWIRE_PY_IMPL`` chooses native or pure.
+``python -m benchmarks.servers.pgwire_py_server [--loop asyncio|uvloop] [--engine python|duckdb|sqlite] [--database FILE]
+[--tls-cert FILE --tls-key FILE]`` prints its port. ``PGWIRE_PY_IMPL`` chooses native or pure.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+from typing import Any
 
 import pgwire_py as pg
+from pgwire_py.auth import HostBasedRules, ScramVerifier, UsersFunction
+from pgwire_py.server.tls import ServerTls
 
 from ..data import COLUMNS, SELECT_ARROW, SELECT_ROWS, SELECT_STREAM, make_rows, stream_rows
+from ..scram_clients import PASSWORD, USER
 from .arrow import arrow_table
 
 TYPES = {"int4": pg.INT4, "timestamp": pg.TIMESTAMP, "float8": pg.FLOAT8, "text": pg.TEXT}
@@ -19,7 +23,19 @@ ONE_COLUMNS = [pg.Column("?column?", pg.INT4)]
 ROW_COLUMNS = [pg.Column(name, TYPES[kind]) for name, kind in COLUMNS]
 
 
-def python_server(host: str, port: int, connections: int, stream: int) -> pg.Server:
+def security(certificate: str | None, key: str | None) -> dict[str, Any]:
+    """Options of a server with TLS, and SCRAM-SHA-256 for one user; none without a certificate."""
+    if certificate is None:
+        return {}
+    verifier = ScramVerifier.generate(PASSWORD)
+    return {
+        "auth": HostBasedRules([f"host all {USER} all scram-sha-256", "host all all all trust"]),
+        "users": UsersFunction(lambda user, database: verifier if user == USER else None),
+        "tls": ServerTls(certificate, key),
+    }
+
+
+def python_server(host: str, port: int, connections: int, stream: int, **options: Any) -> pg.Server:
     """A coroutine that answers from Python tuples made once, an Arrow table made once, and a generator."""
     rows = make_rows()
     table = arrow_table()
@@ -34,7 +50,7 @@ def python_server(host: str, port: int, connections: int, stream: int) -> pg.Ser
             return pg.Result(columns=ROW_COLUMNS[:3], rows=stream_rows(stream))
         return pg.Result(ONE_COLUMNS, [(1,)])
 
-    return pg.Server(answer, host=host, port=port, max_connections=connections)
+    return pg.Server(answer, host=host, port=port, max_connections=connections, **options)
 
 
 def duckdb_server(host: str, port: int, connections: int, database: str) -> pg.Server:
@@ -57,7 +73,8 @@ async def serve(options: argparse.Namespace) -> None:
     elif options.engine == "sqlite":
         server = sqlite_server(options.host, options.port, options.max_connections, options.database)
     else:
-        server = python_server(options.host, options.port, options.max_connections, options.stream_rows)
+        secure = security(options.tls_cert, options.tls_key)
+        server = python_server(options.host, options.port, options.max_connections, options.stream_rows, **secure)
     await server.start()
     print(server.port, flush=True)
     await server.serve_forever()
@@ -72,6 +89,8 @@ def main() -> None:
     parser.add_argument("--max-connections", type=int, default=4_000)
     parser.add_argument("--stream-rows", type=int, default=5_000_000)
     parser.add_argument("--database", default=":memory:")
+    parser.add_argument("--tls-cert")
+    parser.add_argument("--tls-key")
     options = parser.parse_args()
     if options.loop == "uvloop":
         import uvloop

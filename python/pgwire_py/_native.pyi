@@ -1,9 +1,9 @@
 from asyncio import AbstractEventLoop, Task
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import Context
-from typing import Any, final, overload
+from typing import Any, Literal, final, overload
 
-from ._impl.interface import Batch, Buffer, CopyPlan
+from ._impl.interface import Batch, Buffer, Condition, CopyPlan, ZoneTable
 from .messages.replication import ReplicationStream
 from .sql import Statement, Token
 
@@ -22,6 +22,7 @@ __all__ = [
     "Responder",
     "RowDecoder",
     "RowEncoder",
+    "TextStyle",
     "arrow_columns",
     "decode_replication",
     "decode_values",
@@ -127,6 +128,19 @@ class BackendDecoder:
     def feed(self, data: Buffer) -> list[Any]: ...
 
 @final
+class TextStyle:
+    def __new__(
+        cls,
+        *,
+        dates: str = "ISO",
+        order: str = "MDY",
+        intervals: str = "postgres",
+        zone: ZoneTable | None = None,
+        float_digits: int = 1,
+        bytea: str = "hex",
+    ) -> TextStyle: ...
+
+@final
 class RowEncoder:
     def __new__(
         cls,
@@ -135,6 +149,7 @@ class RowEncoder:
         names: Sequence[str] | None = None,
         *,
         layout: str = "data_row",
+        style: TextStyle | None = None,
     ) -> RowEncoder: ...
     def encode(self, rows: Sequence[object], start: int, max_bytes: int) -> tuple[bytes | memoryview, int]: ...
     def encode_columns(
@@ -179,7 +194,7 @@ class Record:
 
 @final
 class ArrowEncoder:
-    def __new__(cls, source: object, formats: Sequence[int]) -> ArrowEncoder: ...
+    def __new__(cls, source: object, formats: Sequence[int], style: TextStyle | None = None) -> ArrowEncoder: ...
     @property
     def columns(self) -> list[tuple[str, int]]: ...
     def encode(self, max_rows: int, max_bytes: int) -> tuple[bytes | memoryview, int, bool]: ...
@@ -243,14 +258,16 @@ class Responder:
         decoder: FrontendDecoder,
         plans: dict[str, Any],
         current: tuple[Context, AbstractEventLoop, Task[Any]],
-        tails: tuple[bytes, ...],
-        max_bytes: int,
+        bounds: tuple[tuple[bytes, ...], int],
+        sending: tuple[tuple[Condition, ...], tuple[Condition, ...], Callable[[bytes | memoryview], object]],
     ) -> Responder: ...
     @property
     def begun(self) -> bool: ...
     @property
     def outcome(self) -> Any: ...
-    def answer(self, data: bytes | bytearray, size: int = -1) -> bytes | memoryview | Batch | None: ...
+    def receive_from(self, buffer: bytearray, otherwise: Callable[[Any, int], object]) -> None: ...
+    def receive(self, size: int) -> None: ...
+    def answer(self, data: bytes | bytearray, size: int = -1) -> bytes | memoryview | Batch | Literal[True] | None: ...
     def answer_batch(
         self,
         sql: str,
@@ -263,9 +280,12 @@ class Responder:
 
 def arrow_columns(schema: object) -> list[tuple[str, int]]: ...
 def decode_values(
-    types: Sequence[int], formats: Sequence[int], values: Sequence[bytes | None]
+    types: Sequence[int],
+    formats: Sequence[int],
+    values: Sequence[bytes | None],
+    style: TextStyle | None = None,
 ) -> tuple[object, ...]: ...
-def encode_value(type_oid: int, format: int, value: object) -> bytes | None: ...
+def encode_value(type_oid: int, format: int, value: object, style: TextStyle | None = None) -> bytes | None: ...
 def encode_message(message: object) -> bytes: ...
 def encode_replication(payload: object) -> bytes: ...
 def decode_replication(data: Buffer, stream: ReplicationStream) -> Any: ...

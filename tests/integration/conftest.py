@@ -105,11 +105,17 @@ def psql(target: Target, programs: Programs) -> Psql:
 
 
 @pytest.fixture(scope="session", params=["installed", "newest"])
-def server(request: pytest.FixtureRequest, programs: Programs) -> Iterator[Server]:
+def each_postgres(request: pytest.FixtureRequest, programs: Programs) -> Programs:
     """The installed PostgreSQL, and version 18 where that is not the installed one."""
     chosen = programs if request.param == "installed" else find_postgres18()
     if request.param == "newest" and chosen == programs:
         pytest.skip("the installed PostgreSQL is the newest one already")
-    with running_cluster(chosen) as cluster, RawClient(cluster.host, cluster.port, timeout=60) as client:
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def server(each_postgres: Programs) -> Iterator[Server]:
+    """A connection to each of them."""
+    with running_cluster(each_postgres) as cluster, RawClient(cluster.host, cluster.port, timeout=60) as client:
         client.login("postgres", "postgres", client_encoding="UTF8", TimeZone="UTC")
-        yield Server(client, chosen.version)
+        yield Server(client, each_postgres.version)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from pgwire_py._impl import pure
 from pgwire_py.errors import PostgresError
 from tests.support import raw
 from tests.support.containers import TYPES, VALUES, arrays
-from tests.support.postgres import Cluster, find_programs, running_cluster
+from tests.support.typed import Server
 
 CORES = (native, pure)
 BATCH = 25
@@ -22,17 +22,9 @@ BATCH = 25
 CHECKS = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running_cluster(find_programs()) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(cluster: Cluster) -> Iterator[raw.RawClient]:
-    with raw.RawClient(cluster.host, cluster.port) as connected:
-        connected.login(cluster.user, cluster.dbname)
-        yield connected
+@pytest.fixture
+def client(server: Server) -> raw.RawClient:
+    return server.client
 
 
 def ask(

@@ -23,10 +23,10 @@ EXAMPLES = settings(max_examples=150)
 
 
 @pytest.fixture(scope="module")
-def connection(programs: Programs) -> Iterator[Connection]:
+def connection(each_postgres: Programs) -> Iterator[Connection]:
     """A session of PostgreSQL with a table t for each number of columns, the first of which have a default."""
     with (
-        running_cluster(programs, settings={"lc_messages": "C"}) as cluster,
+        running_cluster(each_postgres, settings={"lc_messages": "C"}) as cluster,
         psycopg.connect(host=cluster.host, port=cluster.port, user="postgres", autocommit=True) as session,
     ):
         for width in (1, 2, 3):

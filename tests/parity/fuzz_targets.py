@@ -23,7 +23,7 @@ from pgwire_py.errors import FrameError, LocalProtocolError, PostgresError, Remo
 from tests.parity.statements import read_statement
 from tests.vectors.recorded import BACKEND, FRONTEND, frames, sessions
 
-from . import fuzz_arrow, fuzz_copy
+from . import fuzz_arrow, fuzz_copy, fuzz_rows
 from .mutations import LARGEST, damaged, damaged_messages
 
 
@@ -404,15 +404,24 @@ def _password_features(outcome: Any) -> Iterable[Hashable]:
 
 
 TARGETS: Sequence[Target] = (
-    Target("frontend", _stream_seeds(FRONTEND), _mutate_stream, _run_frontend, _stream_features, 21),
-    Target("backend", _stream_seeds(BACKEND), _mutate_stream, _run_backend, _stream_features, 20),
-    Target("frontend_frames", _stream_seeds(FRONTEND), _mutate_stream, _run_frames, _frames_features, 6),
-    Target("backend_frames", _stream_seeds(BACKEND), _mutate_stream, _run_frames, _frames_features, 6),
+    Target("frontend", _stream_seeds(FRONTEND), _mutate_stream, _run_frontend, _stream_features, 18),
+    Target("backend", _stream_seeds(BACKEND), _mutate_stream, _run_backend, _stream_features, 17),
+    Target("frontend_frames", _stream_seeds(FRONTEND), _mutate_stream, _run_frames, _frames_features, 5),
+    Target("backend_frames", _stream_seeds(BACKEND), _mutate_stream, _run_frames, _frames_features, 5),
     Target("copy", fuzz_copy.seeds, fuzz_copy.mutate, fuzz_copy.run, fuzz_copy.features, 8),
     Target("statement", _statement_seeds, _mutate_stream, _run_statement, _statement_features, 8),
     Target("replication", _replication_seeds, _mutate_payload, _run_replication, _replication_features, 8),
     Target("values", _value_seeds, _mutate_value, _run_value, _value_features, 8),
     Target("sql", _sql_seeds, _mutate_sql, _run_sql, _sql_features, 7),
-    Target("password", _password_seeds, _mutate_password, _run_password, _password_features, 4),
-    Target("arrow", fuzz_arrow.seeds, fuzz_arrow.mutate, fuzz_arrow.run, fuzz_arrow.features, 4),
+    Target("password", _password_seeds, _mutate_password, _run_password, _password_features, 3),
+    Target("rows", fuzz_rows.seeds, fuzz_rows.mutate, fuzz_rows.run, fuzz_rows.features, 8),
+    Target(
+        "builder",
+        fuzz_rows.builder_seeds,
+        fuzz_rows.mutate_calls,
+        fuzz_rows.run_builder,
+        fuzz_rows.builder_features,
+        2,
+    ),
+    Target("arrow", fuzz_arrow.seeds, fuzz_arrow.mutate, fuzz_arrow.run, fuzz_arrow.features, 3),
 )

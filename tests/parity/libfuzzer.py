@@ -36,6 +36,8 @@ CHECKS: Mapping[str, tuple[Sequence[str], bytes]] = {
     "sql": (["sql"], b""),
     "password": (["password"], b""),
     "arrow": (["arrow"], b""),
+    "rows": (["rows"], b""),
+    "builder": (["builder"], b""),
 }
 """For each check of ``rust/core/fuzz/src/lib.rs`` the differential targets whose seeds it takes, and the bytes to set in front."""
 

@@ -17,9 +17,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pgwire_py.auth import UsersFile
+from pgwire_py.auth import UsersFile, load_mock_secret
 from pgwire_py.cli import cli
-from pgwire_py.cli.options import check_address, tls_context
+from pgwire_py.cli.access import load_access, load_tls
+from pgwire_py.cli.options import check_address
 from pgwire_py.cli.source import find_source
 
 
@@ -92,7 +93,19 @@ class TestHelp:
         result = invoke("serve", "--help")
         assert result.exit_code == 0
         for option in (
-            *("--engine", "--host", "--port", "--unix-socket", "--auth", "--users", "--tls-cert", "--tls-key"),
+            *(
+                "--engine",
+                "--host",
+                "--port",
+                "--unix-socket",
+                "--auth",
+                "--hba",
+                "--ident",
+                "--users",
+                "--mock-secret",
+            ),
+            *("--oauth-issuer", "--oauth-scope", "--oauth-validator"),
+            *("--tls-cert", "--tls-key", "--tls-passphrase", "--tls-ca", "--tls-min-version"),
             *("--read-only", "--max-connections", "--log-level", "--insecure"),
         ):
             assert option in result.stdout
@@ -202,7 +215,7 @@ class TestOptions:
         assert "--port" in refused("serve", "--port", "five")
 
     def test_choices(self) -> None:
-        assert "trust" in refused("serve", "--auth", "md5")
+        assert "trust" in refused("serve", "--auth", "kerberos")
         assert "sqlite" in refused("serve", "--engine", "oracle")
         assert "--max-connections" in refused("serve", "--max-connections", "0")
 
@@ -244,11 +257,11 @@ class TestOptions:
 class TestTls:
     def test_good_pair_and_one_file(self, tmp_path: Path) -> None:
         certificate, key = key_pair(tmp_path, "one")
-        assert tls_context(certificate, key) is not None
+        assert load_tls(certificate, key, None, None, "1.2") is not None
         both = tmp_path / "both.pem"
         both.write_bytes(certificate.read_bytes() + key.read_bytes())
-        assert tls_context(both, None) is not None
-        assert tls_context(None, None) is None
+        assert load_tls(both, None, None, None, "1.3") is not None
+        assert load_tls(None, None, None, None, "1.2") is None
 
     @pytest.mark.parametrize(
         ("choose", "reason"),
@@ -273,8 +286,76 @@ class TestTls:
 
     def test_encrypted_key(self, tmp_path: Path) -> None:
         certificate, key = key_pair(tmp_path, "one", b"secret")
-        with pytest.raises(click.UsageError, match="encrypted"):
-            tls_context(certificate, key)
+        passphrase = tmp_path / "passphrase"
+        with pytest.raises(click.UsageError, match="encrypted; its passphrase is needed"):
+            load_tls(certificate, key, None, None, "1.2")
+        passphrase.write_text("hunter2\n")
+        with pytest.raises(click.UsageError, match="with this passphrase") as caught:
+            load_tls(certificate, key, passphrase, None, "1.2")
+        assert "hunter2" not in str(caught.value)
+        passphrase.write_text("secret\n")
+        assert load_tls(certificate, key, passphrase, None, "1.2") is not None
+
+    def test_client_authorities(self, tmp_path: Path) -> None:
+        certificate, key = key_pair(tmp_path, "one")
+        tls = load_tls(certificate, key, None, certificate, "1.2")
+        assert tls is not None
+        assert tls.checks_clients
+        with pytest.raises(click.UsageError, match="must hold certificates"):
+            load_tls(certificate, key, None, key, "1.2")
+        for option in ("--tls-ca", "--tls-key", "--tls-passphrase"):
+            assert "needs --tls-cert" in refused("serve", option, certificate)
+
+
+class TestAccess:
+    def rules(self, tmp_path: Path, text: str) -> Path:
+        path = tmp_path / "pg_hba.conf"
+        path.write_text(text)
+        return path
+
+    def test_rules_and_auth_are_one_too_many(self, tmp_path: Path) -> None:
+        hba = self.rules(tmp_path, "local all all trust\n")
+        assert "one too many" in refused("serve", "--hba", hba, "--auth", "trust")
+
+    def test_a_wrong_file_is_told_with_its_line(self, tmp_path: Path) -> None:
+        hba = self.rules(tmp_path, "# rules\n\nhost all all 10.0.0.0/33 trust\n")
+        assert f'{hba}:3: invalid CIDR mask in address "10.0.0.0/33"' in refused("serve", "--hba", hba)
+        assert "cannot read" in refused("serve", "--hba", tmp_path / "none")
+        assert f"{hba}:1: " in refused(
+            "serve", "--hba", self.rules(tmp_path, "host all all 127.0.0.1/32 scram-sha-256")
+        )
+
+    def test_rules_that_trust_strangers(self, tmp_path: Path, users_file: Path) -> None:
+        hba = self.rules(tmp_path, "local all all trust\nhost all all all trust\n")
+        assert "--insecure" in refused("serve", "--hba", hba, "--host", "0.0.0.0")
+        near = "host all all 127.0.0.1/32 trust\nhost all all ::1/128 trust\nhost all all samehost trust\n"
+        safe = self.rules(tmp_path, near + "host all all all scram-sha-256\n")
+        access = load_access(
+            auth=None, hba=safe, ident=None, users=users_file, mock_secret=None, oauth=(None, None, None), tls=None
+        )
+        assert not access.trusts_strangers
+
+    def test_what_methods_need(self, users_file: Path) -> None:
+        assert "--tls-ca" in refused("serve", "--auth", "cert")
+        assert "--oauth-issuer" in refused("serve", "--auth", "oauth")
+        for method in ("password", "md5", "scram-sha-256"):
+            assert "needs --users" in refused("serve", "--auth", method)
+        for method in ("trust", "reject", "cert", "oauth"):
+            assert f"not for {method}" in refused("serve", "--auth", method, "--users", users_file)
+
+    def test_validator(self) -> None:
+        options = ("serve", "--auth", "oauth", "--oauth-issuer", "https://issuer.example", "--oauth-scope", "sql")
+        assert "belong together" in refused(*options)
+        for name in ("no_such_module:f", "math:f", "math", ":"):
+            assert "cannot load" in refused(*options, "--oauth-validator", name)
+
+    def test_mock_secret_stays(self, tmp_path: Path) -> None:
+        path = tmp_path / "secret"
+        secret = load_mock_secret(path)
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert (len(secret), load_mock_secret(path)) == (32, secret)
+        path.write_bytes(b"short")
+        assert "fewer than 32" in refused("serve", "--mock-secret", path)
 
 
 class TestHashPassword:

@@ -5,6 +5,9 @@ import pytest
 from pgwire_py._impl import split_statements
 from pgwire_py.errors import PostgresError
 from pgwire_py.server import commands as c
+from pgwire_py.server import session_commands as s
+
+PREPARE = "PREPARE P (int, numeric(1, 2)) AS (values ($1))"
 
 
 def _parse(sql: str) -> c.Command | None:
@@ -48,10 +51,27 @@ def _parse(sql: str) -> c.Command | None:
         ("discard temp", c.Clean("DISCARD TEMP")),
         ("deallocate prepare all", c.Deallocate("DEALLOCATE ALL")),
         ("deallocate _pg3_0", c.Deallocate("DEALLOCATE", "_pg3_0")),
-        ("close all", c.Clean("CLOSE CURSOR ALL")),
-        ("unlisten *", c.Clean("UNLISTEN")),
+        ("close all", s.CloseCursor("CLOSE CURSOR ALL")),
+        ("unlisten *", s.Unlisten("UNLISTEN")),
+        ('unlisten "A"', s.Unlisten("UNLISTEN", "A")),
+        ("listen A", s.Listen("LISTEN", "a", "a")),
+        ("notify a, 'x y'", s.Notify("NOTIFY", "a", "x y", "a")),
+        ("prepare p as select 1", s.Prepare("PREPARE", "p", (), "select 1", 13, "prepare p as select 1")),
+        (PREPARE,
+         s.Prepare("PREPARE", "p", (("int", 11), ("numeric(1, 2)", 16)), "(values ($1))", 34, PREPARE)),
+        ("execute p", s.Execute("EXECUTE", "p")),
+        ("execute p(1, f(2, 3), array[4, 5])", s.Execute("EXECUTE", "p", (("1", 10), ("f(2, 3)", 13), ("array[4, 5]", 22)))),
+        ("declare c cursor for select 1", s.Declare("DECLARE CURSOR", "c", "select 1", 21, "declare c cursor for select 1")),
+        ("declare c binary no scroll cursor with hold for table t",
+         s.Declare("DECLARE CURSOR", "c", "table t", 48, "declare c binary no scroll cursor with hold for table t", True, False, True)),
+        ("fetch c", s.Fetch("FETCH", "c")),
+        ("fetch next", s.Fetch("FETCH", "next")),
+        ("fetch last from c", s.Fetch("FETCH", "c", "absolute", -1)),
+        ("move backward all in c", s.Fetch("MOVE", "c", "backward", None, False)),
+        ("fetch - 3 c", s.Fetch("FETCH", "c", "forward", -3)),
+        ("fetch relative +2 c", s.Fetch("FETCH", "c", "relative", 2)),
         ("show tables", None),
-        ("close c", None),
+        ("close c", s.CloseCursor("CLOSE CURSOR", "c")),
         ("select 1", None),
         ("insert into t values (1)", None),
     ],

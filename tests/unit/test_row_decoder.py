@@ -117,7 +117,7 @@ def test_a_wrong_value_names_row_column_type_and_value(core: Any) -> None:
     data = ONE + b"D\0\0\0\x0b\0\1\0\0\0\1x"
     with pytest.raises(PostgresError) as caught:
         core.RowDecoder([oids.INT4], [1]).decode(data)
-    assert caught.value.sqlstate == "22P03"
+    assert caught.value.sqlstate == "08P01"
     assert caught.value.where == "row 1, column 1, type int4, value b'x'"
     with pytest.raises(PostgresError) as caught:
         core.RowDecoder([oids.TEXT]).decode(b"D\0\0\0\x0b\0\1\0\0\0\1\xff")

@@ -29,8 +29,27 @@ def settings() -> Settings:
         ("client_encoding", "unicode", "UTF8"),
         ("DateStyle", "ISO", "ISO, MDY"),
         ("DateStyle", "iso, dmy", "ISO, DMY"),
-        ("TimeZone", "europe/berlin", None),
+        ("TimeZone", "europe/berlin", "Europe/Berlin"),
         ("TimeZone", "Europe/Berlin", "Europe/Berlin"),
+        ("TimeZone", "utc", "UTC"),
+        ("TimeZone", "-7", "<-07>+07"),
+        ("TimeZone", "5.5", "<+05:30>-05:30"),
+        ("TimeZone", "INTERVAL '-08:00'", "<-08>+08"),
+        ("TimeZone", "interval '25:10:05'", "<+25:10:05>-25:10:05"),
+        ("TimeZone", "foo-3bar", "FOO-3BAR"),
+        ("TimeZone", "<+03>-03", "<+03>-03"),
+        ("TimeZone", "EST5EDT,M3.2.0,M11.1.0", "EST5EDT,M3.2.0,M11.1.0"),
+        ("DateStyle", "german", "German, DMY"),
+        ("DateStyle", "sql", "SQL, MDY"),
+        ("DateStyle", "euro,postgresql", "Postgres, DMY"),
+        ("DateStyle", "sql,default", "SQL, MDY"),
+        ("DateStyle", "", "ISO, MDY"),
+        ("IntervalStyle", "ISO_8601", "iso_8601"),
+        ("bytea_output", "Escape", "escape"),
+        ("client_encoding", "iso-8859-15", "LATIN9"),
+        ("client_encoding", "Windows-1252", "WIN1252"),
+        ("client_encoding", "koi8", "KOI8R"),
+        ("client_encoding", "sql_ascii", "SQL_ASCII"),
         ("my.own", "x y", "x y"),
         ("default_transaction_isolation", "Serializable", "serializable"),
         ("synchronous_commit", "off", "off"),
@@ -70,13 +89,20 @@ def test_set_then_show(settings: Settings, name: str, value: str, shown: str | N
         ("server_version", "1", "55P02", 'parameter "server_version" cannot be changed'),
         ("TimeZone", "Nowhere/X", "22023", 'invalid value for parameter "TimeZone": "Nowhere/X"'),
         ("TimeZone", "../etc/passwd", "22023", 'invalid value for parameter "TimeZone": "../etc/passwd"'),
+        ("client_encoding", "klingon", "22023", 'invalid value for parameter "client_encoding": "klingon"'),
+        ("client_encoding", "SJIS", "0A000", 'invalid value for parameter "client_encoding": "SJIS"'),
+        ("DateStyle", "iso, sql", "22023", 'invalid value for parameter "DateStyle": "iso, sql"'),
+        ("DateStyle", "foo", "22023", 'invalid value for parameter "DateStyle": "foo"'),
+        ("IntervalStyle", "foo", "22023", 'invalid value for parameter "IntervalStyle": "foo"'),
+        ("TimeZone", "", "22023", 'invalid value for parameter "TimeZone": ""'),
+        ("TimeZone", "168", "22023", 'invalid value for parameter "TimeZone": "168"'),
+        ("TimeZone", "right/UTC", "22023", 'time zone "right/UTC" appears to use leap seconds'),
         (
-            "client_encoding",
-            "LATIN1",
+            "standard_conforming_strings",
+            "off",
             "0A000",
-            'parameter "client_encoding" cannot be set to "LATIN1": only "UTF8" is supported',
+            'parameter "standard_conforming_strings" cannot be set to "off": only "on" is supported',
         ),
-        ("DateStyle", "German", "0A000", 'parameter "DateStyle" cannot be set to "German": only "ISO" is supported'),
     ],
 )
 def test_refused(settings: Settings, name: str, value: str, sqlstate: str, message: str) -> None:
@@ -168,3 +194,45 @@ def test_parameters_of_a_transaction_end_with_it(settings: Settings) -> None:
     assert settings.show("transaction_read_only") == "on"
     settings.end(commit=True)
     assert settings.show("transaction_read_only") == "off"
+
+
+def test_what_a_date_style_leaves_open_stays(settings: Settings) -> None:
+    for value, shown in (
+        ("german", "German, DMY"),
+        ("ymd", "German, YMD"),
+        ("iso", "ISO, YMD"),
+        ("default", "ISO, MDY"),
+    ):
+        assert settings.set("DateStyle", value) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "detail"),
+    [
+        ("DateStyle", "foo", 'Unrecognized key word: "foo".'),
+        ("DateStyle", "mdy, dmy", 'Conflicting "datestyle" specifications.'),
+        ("TimeZone", "200", "UTC timezone offset is out of range."),
+        ("TimeZone", "INTERVAL '1 day'", "Cannot specify days in time zone interval."),
+        ("TimeZone", "INTERVAL '1 month'", "Cannot specify months in time zone interval."),
+        ("client_encoding", "mule_internal", "Conversion between MULE_INTERNAL and UTF8 is not supported."),
+    ],
+)
+def test_details_of_refusals(settings: Settings, name: str, value: str, detail: str) -> None:
+    with pytest.raises(PostgresError) as caught:
+        settings.set(name, value)
+    assert caught.value.detail == detail
+
+
+def test_the_coding_follows_the_settings_and_is_shared(settings: Settings) -> None:
+    start = settings.coding
+    assert (start.style, start.encoding) == (None, None)
+    settings.begin()
+    settings.set("DateStyle", "German", local=True)
+    assert settings.coding is not start
+    settings.end(commit=True)
+    assert settings.coding is start
+    settings.set("extra_float_digits", "3")
+    assert settings.coding is start
+    settings.set("client_encoding", "latin1")
+    assert settings.coding.encoding is not None
+    assert settings.take_changes() == {"DateStyle": "ISO, MDY", "client_encoding": "LATIN1"}

@@ -13,6 +13,7 @@ import pytest
 
 import pgwire_py as pg
 from pgwire_py._impl.suspended import Suspended
+from pgwire_py.server.coding import Coding
 from pgwire_py.server.plans import Plan
 from pgwire_py.server.results import Shape
 
@@ -60,13 +61,14 @@ def test_an_interrupt_while_a_value_is_encoded_is_not_lost(core: Any) -> None:
     decoder = core.FrontendDecoder()
     decoder.startup = False
     plan = Plan.__new__(Plan)
-    plan.text, plan.parameters, plan.shapes = "select x", 0, {(): Shape(columns, ())}
+    plan.text, plan.parameters, plan.shapes = "select x", 0, {(): Shape(columns, (), Coding(None, None, None))}
     plan.shapes[()].encoder = core.RowEncoder([pg.TIMESTAMPTZ], ())
     loop = asyncio.new_event_loop()
     task = loop.create_task(asyncio.sleep(0))
     current = (copy_context(), loop, task)
     classes = (pg.Query, pg.Result, Plan, Shape)
-    responder = core.Responder((handler, None), classes, decoder, {"select x": plan}, current, (b"", b""), 1000)
+    plans = {"select x": plan}
+    responder = core.Responder((handler, None), classes, decoder, plans, current, ((b"", b""), 1000), ((), (), print))
     try:
         with pytest.raises(KeyboardInterrupt):
             responder.answer(b"Q\0\0\0\x0dselect x\0")

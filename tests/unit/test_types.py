@@ -231,8 +231,13 @@ def test_values_that_do_not_fit_are_refused(
 
 
 REFUSED_BYTES: list[tuple[int, int, bytes, str, str]] = [
-    (oids.INT4, 1, b"abc", "22P03", "incorrect binary data format in bind parameter 1"),
-    (oids.UUID, 1, b"", "22P03", "incorrect binary data format in bind parameter 1"),
+    (oids.INT4, 1, b"abc", "08P01", "insufficient data left in message"),
+    (oids.INT4, 1, b"abcde", "22P03", "incorrect binary data format in bind parameter 1"),
+    (oids.UUID, 1, b"", "08P01", "insufficient data left in message"),
+    (oids.NUMERIC, 1, b"\0\2\0\0\0\0\0\0\0\1", "08P01", "insufficient data left in message"),
+    (oids.JSONB, 1, b"", "08P01", "insufficient data left in message"),
+    (oids.JSON, 0, b"{'a'}", "22P02", "invalid input syntax for type json"),
+    (oids.JSONB, 1, b'\1"\\u0000"', "22P05", "unsupported Unicode escape sequence"),
     (oids.TEXT, 0, b"\xc3(", "22021", 'invalid byte sequence for encoding "UTF8": 0xc3 0x28'),
     (oids.JSONB, 1, b"\x02{}", "22P03", "unsupported jsonb version number 2"),
     (oids.JSONPATH, 1, b"\x02$", "22P03", "unsupported jsonpath version number 2"),

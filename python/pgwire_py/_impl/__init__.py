@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         Responder,
         RowDecoder,
         RowEncoder,
+        TextStyle,
         arrow_columns,
         decode_replication,
         decode_values,
@@ -69,6 +70,7 @@ else:
     Responder = core.Responder
     BackendDecoder = core.BackendDecoder
     RowEncoder = core.RowEncoder
+    TextStyle = core.TextStyle
     RowDecoder = core.RowDecoder
     Record = core.Record
     ArrowEncoder = core.ArrowEncoder
@@ -110,6 +112,7 @@ __all__ = [
     "Responder",
     "RowDecoder",
     "RowEncoder",
+    "TextStyle",
     "arrow_columns",
     "decode_replication",
     "decode_values",

@@ -52,6 +52,7 @@ _NONCE_LENGTH = 18
 
 _ITERATIONS = re.compile(rb"[1-9][0-9]{0,9}")
 _BINDING_TYPE = re.compile(rb"[A-Za-z0-9.-]{1,64}")
+_NONCE = re.compile(rb"[\x21-\x2b\x2d-\x7e]+")  # printable, without the comma
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,4 +246,4 @@ def _extension(whose: str) -> NoReturn:
 
 
 def _is_nonce(text: bytes) -> bool:
-    return bool(text) and all(0x21 <= byte <= 0x7E and byte != 0x2C for byte in text)
+    return _NONCE.fullmatch(text) is not None

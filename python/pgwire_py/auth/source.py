@@ -1,12 +1,29 @@
-"""Where a server that asks for SCRAM-SHA-256 finds its users."""
+"""Where a server finds the secrets of its users."""
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 
+from .md5 import Md5Verifier
 from .verifier import DEFAULT_ITERATIONS, ScramVerifier
 
-__all__ = ["AuthSource"]
+__all__ = ["AuthSource", "UsersFunction", "Verifier", "parse_verifier"]
+
+Verifier = ScramVerifier | Md5Verifier
+"""What is kept of a password."""
+
+
+def parse_verifier(text: str) -> Verifier:
+    """Read what PostgreSQL has in ``pg_authid.rolpassword``.
+
+    Raises:
+        ValueError: it is neither a SCRAM-SHA-256 verifier nor an MD5 password. It is not quoted in the message.
+    """
+    if text.startswith("md5"):
+        return Md5Verifier(text)
+    return ScramVerifier.parse(text)
 
 
 class AuthSource(ABC):
@@ -15,6 +32,41 @@ class AuthSource(ABC):
     iterations: int = DEFAULT_ITERATIONS
     """PBKDF2 rounds that a user who does not exist seems to have. Where it differs from the real ones, it tells who exists."""
 
+    md5: bool = False
+    """Whether a user who does not exist seems to have an MD5 password. Where some have one and some not, it tells something, too."""
+
     @abstractmethod
-    async def verifier(self, user: str, database: str) -> ScramVerifier | None:
+    async def verifier(self, user: str, database: str) -> Verifier | None:
         """The verifier of ``user`` for ``database``, or None where there is no such user (who then gets a mock one)."""
+
+    async def close(self) -> None:
+        """Free what the source holds; called when the server closes."""
+
+    def mock(self, user: str, secret: bytes) -> Verifier:
+        """The verifier of a user who does not exist; no password fits."""
+        return Md5Verifier.mock(user, secret) if self.md5 else ScramVerifier.mock(user, secret, self.iterations)
+
+
+UserFunction = Callable[[str, str], "Verifier | str | Awaitable[Verifier | str | None] | None"]
+
+
+class UsersFunction(AuthSource):
+    """A function of user and database that returns a verifier, the text of one as PostgreSQL stores it, or None for nobody.
+
+    Args:
+        function: a coroutine function, or one that does not wait for anything: it runs in the event loop. How long it takes must not tell
+            who exists.
+        iterations: PBKDF2 rounds of the verifiers.
+        md5: whether they are MD5 passwords.
+    """
+
+    def __init__(self, function: UserFunction, *, iterations: int = DEFAULT_ITERATIONS, md5: bool = False) -> None:
+        self._function = function
+        self.iterations = iterations
+        self.md5 = md5
+
+    async def verifier(self, user: str, database: str) -> Verifier | None:
+        found = self._function(user, database)
+        if inspect.isawaitable(found):
+            found = await found
+        return parse_verifier(found) if isinstance(found, str) else found

@@ -9,7 +9,7 @@ import stat
 from collections import Counter
 
 from .scram_messages import SCRAM_SHA_256
-from .source import AuthSource
+from .source import AuthSource, Verifier, parse_verifier
 from .verifier import DEFAULT_ITERATIONS, ScramVerifier
 
 __all__ = ["UsersFile", "users_file_line"]
@@ -23,12 +23,13 @@ _log = logging.getLogger("pgwire_py.auth")
 class UsersFile(AuthSource):
     """Users in PgBouncer's userlist.txt format: ``"user" "secret"`` per line, ``;`` or ``#`` before a comment.
 
-    A secret is a verifier as PostgreSQL stores it (``pgwire-py hash-password`` prints such lines), or a clear-text
-    password; a quote inside quotes is written twice. The file is read again when it changes; a change that cannot be
+    A secret is a verifier or an MD5 password as PostgreSQL stores it (``pgwire-py hash-password`` prints such lines), or a
+    clear-text password; a quote inside quotes is written twice. Who has an MD5 password can use the methods ``md5`` and
+    ``password``, not ``scram-sha-256``. The file is read again when it changes; a change that cannot be
     read is logged and the users stay as they were. All users may use every database.
 
     Clear-text passwords are hashed when the file is read, not at a login: how long a login takes must not tell who exists.
-    ``iterations`` is what most of the users have.
+    ``iterations`` and ``md5`` are what most of the users have.
 
     Raises:
         OSError: the file cannot be read.
@@ -37,7 +38,7 @@ class UsersFile(AuthSource):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        self._verifiers: dict[str, ScramVerifier] = {}
+        self._verifiers: dict[str, Verifier] = {}
         self._passwords: dict[str, str] = {}
         self._stamp: tuple[int, int, int] | None = None
         self._load()
@@ -52,7 +53,7 @@ class UsersFile(AuthSource):
         """The names in the file, in its order."""
         return tuple(self._passwords)
 
-    async def verifier(self, user: str, database: str) -> ScramVerifier | None:
+    async def verifier(self, user: str, database: str) -> Verifier | None:
         """The verifier of ``user``, or None; ``database`` does not matter."""
         self._reload_if_changed()
         return self._verifiers.get(user)
@@ -86,7 +87,9 @@ class UsersFile(AuthSource):
             for user, secret in passwords.items()
         }
         self._passwords = passwords
-        counted = Counter(verifier.iterations for verifier in self._verifiers.values())
+        scram = [verifier for verifier in self._verifiers.values() if isinstance(verifier, ScramVerifier)]
+        self.md5 = len(scram) * 2 < len(self._verifiers)
+        counted = Counter(verifier.iterations for verifier in scram)
         self.iterations = counted.most_common(1)[0][0] if counted else DEFAULT_ITERATIONS
 
 
@@ -137,22 +140,20 @@ def _problem(user: str, secret: str) -> str | None:
         return "empty secret"
     if not {"\0", "\n", "\r"}.isdisjoint(user + secret):
         return "NUL or line end inside a name or secret"
-    if _MD5_SECRET.fullmatch(secret):
-        return "an MD5 hash cannot serve SCRAM-SHA-256; use a verifier or the password"
     if _is_verifier(secret):
         try:
-            ScramVerifier.parse(secret)
+            parse_verifier(secret)
         except ValueError as error:
             return str(error)
     return None
 
 
-def _verifier_of(secret: str) -> ScramVerifier:
-    return ScramVerifier.parse(secret) if _is_verifier(secret) else ScramVerifier.generate(secret)
+def _verifier_of(secret: str) -> Verifier:
+    return parse_verifier(secret) if _is_verifier(secret) else ScramVerifier.generate(secret)
 
 
 def _is_verifier(secret: str) -> bool:
-    return secret.startswith(SCRAM_SHA_256 + "$")
+    return secret.startswith(SCRAM_SHA_256 + "$") or _MD5_SECRET.fullmatch(secret) is not None
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int]:

@@ -30,6 +30,11 @@ def set_config(names: Names, name: str | None, value: str | None, local: object)
     return names.context.set_setting(name, "" if value is None else value, local=bool(local))
 
 
+def notify(names: Names, channel: str | None, payload: str | None) -> str:
+    names.context.notify(channel or "", payload or "")
+    return ""
+
+
 def quote_ident(_: Names, text: str) -> str:
     plain = text[:1].isalpha() or text[:1] == "_"
     if plain and text.isascii() and text == text.lower() and text.replace("_", "a").isalnum() and text not in RESERVED:

@@ -88,6 +88,8 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "pg_advisory_unlock_all": _f(VOID, _constant("")),
     "pg_my_temp_schema": _f(OID, _constant(0)),
     "pg_is_other_temp_schema": _f(BOOL, _constant(0), OID),
+    "pg_notify": _f(VOID, builtin.notify, TEXT, TEXT, takes_null=True),
+    "pg_notification_queue_usage": _f(FLOAT8, _constant(0.0)),
     "pg_postmaster_start_time": _f(TIMESTAMPTZ, lambda names: names.started),
     "pg_conf_load_time": _f(TIMESTAMPTZ, lambda names: names.started),
     "now": _f(TIMESTAMPTZ, lambda names: names.now(), claims=False),
@@ -276,6 +278,7 @@ SETS: Final[dict[str, Function]] = {
     "generate_subscripts": _f(INT4, series.generate_subscripts, _ANY, INT4, claims=False),
     "_pg_expandarray": _f(EXPANDED, series.expand_array, INT2_ARRAY, claims=False),
     "regexp_split_to_table": _f(TEXT, series.split_to_table, TEXT, TEXT, claims=False),
+    "pg_listening_channels": _f(TEXT, lambda names: json.dumps(names.context.listening_channels())),
     "pg_get_keywords": _f(TEXT, lambda names: json.dumps(sorted(builtin.RESERVED))),
 }
 """Set-returning functions: they return their rows as a JSON array."""

@@ -379,6 +379,10 @@ def session_rows(context: SessionContext, names: Names, tables: Iterable[str]) -
             "state": "active",
         }
         yield "pg_stat_activity", {**activity, **seen, "query": "", "backend_type": "client backend"}
+    if "pg_prepared_statements" in wanted:
+        yield from (("pg_prepared_statements", row) for row in context.prepared_statements())
+    if "pg_cursors" in wanted:
+        yield from (("pg_cursors", row) for row in context.cursors())
     if "information_schema.information_schema_catalog_name" in wanted:
         yield "information_schema.information_schema_catalog_name", {"catalog_name": context.database}
     if "information_schema.enabled_roles" in wanted:
@@ -394,6 +398,8 @@ SESSION_TABLES = frozenset(
         "pg_shadow",
         "pg_database",
         "pg_stat_activity",
+        "pg_prepared_statements",
+        "pg_cursors",
         "information_schema.information_schema_catalog_name",
         "information_schema.enabled_roles",
     ]

@@ -17,6 +17,7 @@ import click
 
 __all__ = ["cli", "main"]
 
+_FILE = click.Path(path_type=Path)
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -72,23 +73,36 @@ def cli(context: click.Context) -> None:
 @click.option("--unix-socket", metavar="DIR", type=click.Path(path_type=Path), help="Listen in this folder as well.")
 @click.option(
     "--auth",
-    type=click.Choice(["trust", "scram-sha-256"]),
-    help="How clients prove who they are.  [default: scram-sha-256 with --users, else trust]",
+    type=click.Choice(["trust", "reject", "password", "md5", "scram-sha-256", "cert", "oauth"]),
+    help="How all clients prove who they are.  [default: scram-sha-256 with --users, else trust]",
+)
+@click.option("--hba", metavar="FILE", type=_FILE, help="Rules as in pg_hba.conf, in place of --auth.")
+@click.option(
+    "--ident", metavar="FILE", type=_FILE, help="User name maps as in pg_ident.conf, for certificates and tokens."
 )
 @click.option(
     "--users",
     metavar="FILE",
-    type=click.Path(path_type=Path),
-    help='Users for scram-sha-256: lines "user" "secret" as pgwire-py hash-password prints them.',
+    type=_FILE,
+    help='Users for the methods with passwords: lines "user" "secret" as pgwire-py hash-password prints them.',
 )
 @click.option(
-    "--tls-cert", metavar="FILE", type=click.Path(path_type=Path), help="Certificate chain (PEM); turns TLS on."
-)
-@click.option(
-    "--tls-key",
+    "--mock-secret",
     metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Private key (PEM), where it is not in the certificate's file.",
+    type=_FILE,
+    help="Keeps what hides which users exist over restarts; made if missing.",
+)
+@click.option("--oauth-issuer", metavar="URL", help="The authorization server, for oauth.")
+@click.option("--oauth-scope", metavar="TEXT", help="What tokens must be good for, for oauth.")
+@click.option("--oauth-validator", metavar="MODULE:NAME", help="The coroutine function that checks tokens, for oauth.")
+@click.option("--tls-cert", metavar="FILE", type=_FILE, help="Certificate chain (PEM); turns TLS on.")
+@click.option(
+    "--tls-key", metavar="FILE", type=_FILE, help="Private key (PEM), where it is not in the certificate's file."
+)
+@click.option("--tls-passphrase", metavar="FILE", type=_FILE, help="File whose first line is the key's passphrase.")
+@click.option("--tls-ca", metavar="FILE", type=_FILE, help="Authorities (PEM) of client certificates.")
+@click.option(
+    "--tls-min-version", type=click.Choice(["1.2", "1.3"]), default="1.2", show_default=True, help="Oldest TLS version."
 )
 @click.option("--read-only", is_flag=True, help="Refuse every change to the data.")
 @click.option(
@@ -106,9 +120,18 @@ def serve(
     port: int,
     unix_socket: Path | None,
     auth: str | None,
+    hba: Path | None,
+    ident: Path | None,
     users: Path | None,
+    mock_secret: Path | None,
+    oauth_issuer: str | None,
+    oauth_scope: str | None,
+    oauth_validator: str | None,
     tls_cert: Path | None,
     tls_key: Path | None,
+    tls_passphrase: Path | None,
+    tls_ca: Path | None,
+    tls_min_version: str,
     read_only: bool,
     max_connections: int,
     log_level: str,
@@ -119,30 +142,37 @@ def serve(
     SOURCE is a SQLite file (.sqlite, .sqlite3, .db), a DuckDB file (.duckdb, .ddb, .db), or any number of Parquet, CSV
     and JSON files and of folders of them, each file a view of its name. Without a SOURCE a demo data set is served.
 
-    The PostgreSQL address to connect to is printed. Ctrl-C or SIGTERM ends the server.
+    The PostgreSQL address to connect to is printed. Ctrl-C or SIGTERM ends the server; SIGHUP reads certificates, rules and maps
+    again.
     """
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    from .options import check_address, load_users, tls_context
+    from .access import load_access, load_tls
+    from .options import check_address
     from .run import Plan, run
     from .source import find_source
 
-    if auth is None:
-        auth = "trust" if users is None else "scram-sha-256"
-    if auth == "trust" and users is not None:
-        raise click.UsageError("--users is for --auth scram-sha-256, not for trust")
-    if auth == "scram-sha-256" and users is None:
-        raise click.UsageError("--auth scram-sha-256 needs --users FILE; pgwire-py hash-password makes its lines")
-    check_address(host, port, unix_socket, trust=auth == "trust", insecure=insecure)
+    tls = load_tls(tls_cert, tls_key, tls_passphrase, tls_ca, tls_min_version)
+    access = load_access(
+        auth=auth,
+        hba=hba,
+        ident=ident,
+        users=users,
+        mock_secret=mock_secret,
+        oauth=(oauth_issuer, oauth_scope, oauth_validator),
+        tls=tls,
+    )
+    beyond = check_address(host, port, unix_socket, trust=access.trusts_strangers, insecure=insecure)
     run(
         Plan(
             source=find_source(sources, engine),
             host=host,
             port=port,
             unix_socket=unix_socket,
-            users=None if users is None else load_users(users),
-            ssl_context=tls_context(tls_cert, tls_key),
+            access=access,
+            tls=tls,
+            may_trust_strangers=insecure or not beyond,
             read_only=read_only,
             max_connections=max_connections,
         )

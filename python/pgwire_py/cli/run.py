@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import signal
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +18,14 @@ import click
 from .source import Source
 
 if TYPE_CHECKING:
-    import ssl
-
-    from ..auth import UsersFile
     from ..engines.base import Engine
     from ..server import Server
+    from ..server.tls import ServerTls
+    from .access import Access
 
 __all__ = ["Plan", "run"]
+
+log = logging.getLogger("pgwire_py.cli")
 
 CLOSE_TIMEOUT = 10.0
 """Seconds that running queries get to end after the first Ctrl-C or SIGTERM; a second one ends them at once."""
@@ -36,8 +39,9 @@ class Plan:
     host: str
     port: int
     unix_socket: Path | None
-    users: UsersFile | None
-    ssl_context: ssl.SSLContext | None
+    access: Access
+    tls: ServerTls | None
+    may_trust_strangers: bool
     read_only: bool
     max_connections: int
 
@@ -118,14 +122,19 @@ async def _serve(plan: Plan, engine: Engine) -> None:
         host=plan.host,
         port=plan.port,
         unix_socket_directory=plan.unix_socket,
-        auth="trust" if plan.users is None else plan.users,
-        ssl_context=plan.ssl_context,
+        auth=plan.access.auth,
+        users=plan.access.users,
+        ident=plan.access.ident,
+        oauth=plan.access.oauth,
+        mock_secret=plan.access.mock_secret,
+        tls=plan.tls,
         max_connections=plan.max_connections,
     )
     try:
         await server.start()
     except (OSError, ValueError) as error:
         raise click.ClickException(_listen_problem(error, plan)) from error
+    _on_hangup(lambda: _reload(plan, server))
     click.echo(_banner(plan, server.port))
     serving = asyncio.ensure_future(server.serve_forever())
     stopping = asyncio.ensure_future(stop.wait())
@@ -160,6 +169,26 @@ def _on_signals(callback: Callable[[], None]) -> None:
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(callback) and None)
 
 
+def _on_hangup(callback: Callable[[], None]) -> None:
+    with suppress(NotImplementedError, AttributeError):  # Windows
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, callback)
+
+
+def _reload(plan: Plan, server: Server) -> None:
+    """Read certificates, rules and maps again."""
+    rules = plan.access.auth
+    if not isinstance(rules, str) and rules.path is not None and not plan.may_trust_strangers:
+        from ..auth import HostBasedRules
+
+        with suppress(OSError, ValueError):  # told when they are read in earnest
+            for rule in HostBasedRules.load(rules.path).rules:
+                if rule.trusts_strangers:
+                    log.error("%s trusts people from other machines: nothing read again (--insecure)", rule.where)
+                    return
+    if server.reload():
+        log.warning("certificates, rules and maps were read again")
+
+
 def _listen_problem(error: OSError | ValueError, plan: Plan) -> str:
     where = f"{plan.host}:{plan.port}"
     code = error.errno if isinstance(error, OSError) else None
@@ -177,13 +206,13 @@ def _listen_problem(error: OSError | ValueError, plan: Plan) -> str:
 def _banner(plan: Plan, port: int) -> str:
     """What to paste to connect; passwords are never in it."""
     host = _WILDCARDS.get(plan.host, plan.host)
-    user = plan.users.users[0] if plan.users is not None else "postgres"
-    tls = "?sslmode=require" if plan.ssl_context is not None else ""
+    user = plan.access.users.users[0] if plan.access.users is not None else "postgres"
+    tls = "?sslmode=require" if plan.tls is not None else ""
     authority = f"[{host}]" if ":" in host else host
     uri = f"postgresql://{quote(user, safe='')}@{authority}:{port}/{quote(plan.source.database, safe='')}{tls}"
     access = " read-only" if plan.read_only else ""
-    login = "trust" if plan.users is None else "SCRAM-SHA-256"
-    encryption = "no TLS" if plan.ssl_context is None else "TLS"
+    login = plan.access.description
+    encryption = "no TLS" if plan.tls is None else "TLS"
     lines = [
         f"Serving {plan.source.description}{access}; {login} authentication, {encryption}.",
         "",

@@ -5,6 +5,7 @@ Events are handed out one at a time, because what is legal, or to be skipped, de
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from .. import messages as m
@@ -57,6 +58,8 @@ class BackendConnection:
 
     Attributes:
         phase: where the connection stands; not to be set.
+        outgoing: what is to be sent and was not yet asked for; not to be changed.
+        recode: what brings a message of texts to the client's encoding before :meth:`send` queues it; None for UTF-8.
 
     Give it what the socket delivers with :meth:`receive_data`, take events with :meth:`next_event`, answer with :meth:`send`, and write
     what :meth:`data_to_send` returns.
@@ -70,10 +73,11 @@ class BackendConnection:
         "_feed",
         "_inbox",
         "_max_message_length",
-        "_out",
         "_position",
         "_row",
+        "outgoing",
         "phase",
+        "recode",
     )
 
     def __init__(
@@ -92,7 +96,8 @@ class BackendConnection:
         self._max_message_length = max_message_length
         self._inbox: list[Any] = []
         self._position = 0
-        self._out: list[bytes | memoryview] = []
+        self.outgoing: list[bytes | memoryview] = []
+        self.recode: Callable[[bytes], bytes] | None = None
         self._enter(Phase.STARTUP)
 
     def _enter(self, phase: Phase) -> None:
@@ -158,8 +163,8 @@ class BackendConnection:
         """
         if self.phase is _CLOSED:
             return b""
-        if self._out:
-            self._out.append(answer)
+        if self.outgoing:
+            self.outgoing.append(answer)
             return self.data_to_send()
         return answer
 
@@ -266,10 +271,12 @@ class BackendConnection:
         if phase is None:
             raise LocalProtocolError(f"cannot send {type(message).__name__} in phase {before.value}")
         data = encode_message(message)
+        if self.recode is not None:
+            data = self.recode(data)
         if phase is Phase.ENCRYPTED and (self.pending or self.buffered):
             self._stuffed(before)
             return
-        self._out.append(data)
+        self.outgoing.append(data)
         if phase is before:
             return
         self._enter(phase)
@@ -297,13 +304,13 @@ class BackendConnection:
         """
         if self.phase not in ANSWERING:
             raise LocalProtocolError(f"cannot send results in phase {self.phase.value}")
-        self._out.append(data)
+        self.outgoing.append(data)
 
     def send_ready(self, status: str, results: bytes = b"") -> None:
         """Queue ReadyForQuery with status ``I``, ``T`` or ``E`` behind ``results``, the bytes of complete backend messages."""
         if self.phase is not _SIMPLE and self.phase is not _SYNC and self.phase not in _STARTING:
             raise LocalProtocolError(f"cannot send ReadyForQuery in phase {self.phase.value}")
-        self._out.append(results + READY[status])
+        self.outgoing.append(results + READY[status])
         self.phase = _IDLE
         self._row = _IDLE_ROW
 
@@ -315,23 +322,23 @@ class BackendConnection:
         """
         if BACKEND[self.phase].get(m.AuthenticationOk) is not Phase.STARTING:
             raise LocalProtocolError(f"cannot send AuthenticationOk in phase {self.phase.value}")
-        self._out.append(_AUTHENTICATED + results + READY["I"])
+        self.outgoing.append(_AUTHENTICATED + results + READY["I"])
         self._decoder.max_message_length = self._max_message_length
         self.phase = _IDLE
         self._row = _IDLE_ROW
 
     def data_to_send(self) -> bytes | memoryview:
         """What has been queued since the last call, as one piece."""
-        out = self._out
+        out = self.outgoing
         if not out:
             return b""
         data = out[0] if len(out) == 1 else b"".join(out)
-        self._out = []
+        self.outgoing = []
         return data
 
     def take_pieces(self) -> list[bytes | memoryview]:
         """As :meth:`data_to_send` without joining: for large results, whose pieces are better not copied."""
-        out, self._out = self._out, []
+        out, self.outgoing = self.outgoing, []
         return out
 
     def close(self) -> None:

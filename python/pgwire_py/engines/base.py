@@ -59,11 +59,14 @@ class Capabilities:
         transactions: begin, commit and rollback work.
         savepoints: savepoint, release and rollback_to work. Where they do not, the session layer accepts SAVEPOINT and lets
             ROLLBACK TO succeed only when nothing was written since.
+        snapshots: an open result shows nothing of what its own session writes later. Where it might, the session layer reads the open
+            results to their end, into memory or a temporary file, before a statement that writes.
         cancel: ``"hard"`` interrupts at once; ``"soft"`` answers the client at once but discards the session; ``"none"`` cannot.
     """
 
     transactions: bool = True
     savepoints: bool = True
+    snapshots: bool = False
     cancel: Literal["hard", "soft", "none"] = "hard"
 
 
@@ -114,6 +117,22 @@ class SessionContext(Protocol):
 
     def all_settings(self) -> list[tuple[str, str, str]]:
         """Name, value and description of every run-time parameter, sorted by name."""
+
+    def prepared_statements(self) -> list[dict[str, object]]:
+        """The rows of ``pg_prepared_statements``, as values by column."""
+
+    def cursors(self) -> list[dict[str, object]]:
+        """The rows of ``pg_cursors``, as values by column."""
+
+    def notice(self, severity: str, sqlstate: str, message: str, **fields: Any) -> None:
+        """Tell the client something while a statement runs: ``severity`` is DEBUG5 to DEBUG1, LOG, INFO, NOTICE or WARNING; ``fields``
+        as of :class:`~pgwire_py.errors.PostgresError`. What is less than ``client_min_messages`` is not sent."""
+
+    def notify(self, channel: str, payload: str = "") -> None:
+        """NOTIFY: goes to the sessions that listen when the transaction is committed; raises 22023 or 54000."""
+
+    def listening_channels(self) -> list[str]:
+        """What the session listens to."""
 
 
 class EngineResult:

@@ -74,7 +74,7 @@ class DuckDBEngine(Engine):
     """
 
     name = "duckdb"
-    capabilities = Capabilities(transactions=True, savepoints=False, cancel="hard")
+    capabilities = Capabilities(transactions=True, savepoints=False, snapshots=True, cancel="hard")
 
     def __init__(self, source: Any = None, *, read_only: bool = False, external_access: bool = False) -> None:
         duckdb = _require()
@@ -121,7 +121,7 @@ class DuckDBEngine(Engine):
             cursor = self._root.cursor()
         for setting in _SESSION_SETTINGS:
             cursor.execute("SET SESSION " + setting)
-        return DuckDBSession(self, cursor)
+        return DuckDBSession(self, cursor, context)
 
     def catalogue_changed(self) -> None:
         """Let every session forget its plans."""
@@ -148,8 +148,10 @@ class _Plan:
 class DuckDBSession(EngineSession):
     """One client's cursor, with the plans of what it has run."""
 
-    def __init__(self, engine: DuckDBEngine, connection: Any) -> None:
+    def __init__(self, engine: DuckDBEngine, connection: Any, context: SessionContext | None) -> None:
         self._engine = engine
+        self._context = context
+        self._zone: str | None = "UTC"
         self._connection = connection
         self._error: type[Exception] = _require().Error
         self._plans: OrderedDict[tuple[str, tuple[int, ...]], _Plan] = OrderedDict()
@@ -172,6 +174,7 @@ class DuckDBSession(EngineSession):
             raise postgres_error("42P02", f"there is no parameter ${len(parameters) + 1}")
         self._refuse(statement, plan)
         self._settle()
+        self._follow_zone()
         values = [parameter_value(value) for value in parameters[: len(plan.description.parameter_types)]]
         try:
             for sql in plan.prelude:
@@ -205,6 +208,20 @@ class DuckDBSession(EngineSession):
         )
         self._settle()
         return DuckDBCopySink(self._connection, postgres_error_of, self._error, target, chosen)
+
+    def _follow_zone(self) -> None:
+        """Let DuckDB read and print moments in the session's zone; in UTC where it does not know the zone."""
+        zone = "UTC" if self._context is None else self._context.get_setting("TimeZone")
+        if zone != self._zone:
+            from .duckdb_dialect import duckdb_zone
+
+            self._zone = zone
+            try:
+                self._connection.execute(
+                    "SET SESSION TimeZone = '" + duckdb_zone(zone or "UTC").replace("'", "''") + "'"
+                )
+            except self._error:
+                self._connection.execute("SET SESSION TimeZone = 'UTC'")
 
     def begin(self, *, read_only: bool = False) -> None:
         self._settle()

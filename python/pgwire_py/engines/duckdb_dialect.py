@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -12,9 +13,17 @@ from .parsing import parse
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["translate"]
+__all__ = ["duckdb_zone", "translate"]
 
 _SERIAL = {"SERIAL": "INT", "BIGSERIAL": "BIGINT", "SMALLSERIAL": "SMALLINT"}
+_OFFSET = re.compile(r"<[+-][0-9:]+>([+-])([0-9:]+)")
+"""A fixed offset as TimeZone shows it; the sign is that of POSIX, which counts to the west."""
+
+
+def duckdb_zone(name: str) -> str:
+    """DuckDB's name of a time zone."""
+    found = _OFFSET.fullmatch(name)
+    return name if found is None else f"GMT{'+' if found[1] == '-' else '-'}{found[2]}"
 
 
 def translate(statement: Statement) -> Iterator[tuple[tuple[str, ...], Statement]]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from .. import oids
-from .._impl import tokenize
 from ..engines.base import Column
-from ..errors import FeatureNotSupported, SQLSyntaxError
-from ..sql import Statement, Token
+from ..errors import FeatureNotSupported
+from ..sql import Statement
+from . import session_commands
+from .tokens import Command, Tokens
 
 __all__ = [
     "Begin",
@@ -33,18 +34,6 @@ __all__ = [
 
 _ENGINE_SHOWS: Final = frozenset({"tables", "databases", "schemas", "columns"})
 """``SHOW`` of these is the engine's own, where it has such a statement."""
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A statement of the session layer; ``tag`` is its command tag."""
-
-    tag: str
-
-    @property
-    def columns(self) -> tuple[Column, ...] | None:
-        """Columns of the rows it returns; None for none."""
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,62 +126,9 @@ class Deallocate(Command):
 
 @dataclass(frozen=True, slots=True)
 class Clean(Command):
-    """DISCARD, CLOSE ALL, UNLISTEN: ``all`` True for DISCARD ALL."""
+    """DISCARD: ``all`` True for DISCARD ALL."""
 
     all: bool = False
-
-
-class _Tokens:
-    """The tokens of one command, taken from the left."""
-
-    def __init__(self, statement: Statement) -> None:
-        self._text = statement.text
-        self._start = statement.start
-        self._tokens = tokenize(statement.text)
-        self._position = 0
-
-    def peek(self) -> Token | None:
-        return self._tokens[self._position] if self._position < len(self._tokens) else None
-
-    def word(self, *wanted: str) -> str:
-        """Take the next token if it is one of these words, else take nothing and return ''."""
-        token = self.peek()
-        if token is not None and token.kind == "word" and token.value in wanted:
-            self._position += 1
-            return token.value
-        return ""
-
-    def operator(self, wanted: str) -> bool:
-        token = self.peek()
-        if token is not None and token.kind == "operator" and token.value == wanted:
-            self._position += 1
-            return True
-        return False
-
-    def take(self) -> Token:
-        token = self.peek()
-        if token is None:
-            raise SQLSyntaxError("syntax error at end of input", position=self._start + len(self._text) + 1)
-        self._position += 1
-        return token
-
-    def name(self) -> str:
-        token = self.take()
-        if token.kind not in ("word", "quoted"):
-            raise self.error(token)
-        name = token.value
-        while self.operator("."):
-            name += "." + self.take().value
-        return name
-
-    def error(self, token: Token) -> SQLSyntaxError:
-        near = self._text[token.start : token.end][:64]
-        return SQLSyntaxError(f'syntax error at or near "{near}"', position=self._start + token.start + 1)
-
-    def end(self) -> None:
-        token = self.peek()
-        if token is not None:
-            raise self.error(token)
 
 
 def parse(statement: Statement) -> Command | None:
@@ -204,7 +140,7 @@ def parse(statement: Statement) -> Command | None:
     parser = _PARSERS.get(statement.keywords[0]) if statement.keywords else None
     if parser is None:
         return None
-    tokens = _Tokens(statement)
+    tokens = Tokens(statement)
     tokens.take()
     command = parser(tokens)
     if command is not None:
@@ -212,7 +148,7 @@ def parse(statement: Statement) -> Command | None:
     return command
 
 
-def _modes(tokens: _Tokens) -> tuple[tuple[str, str], ...]:
+def _modes(tokens: Tokens) -> tuple[tuple[str, str], ...]:
     modes: list[tuple[str, str]] = []
     while tokens.peek() is not None:
         if tokens.word("isolation"):
@@ -244,20 +180,20 @@ def _modes(tokens: _Tokens) -> tuple[tuple[str, str], ...]:
     return tuple(modes)
 
 
-def _begin(tokens: _Tokens) -> Command | None:
+def _begin(tokens: Tokens) -> Command | None:
     tokens.word("work", "transaction")
     tokens.word("deferred", "immediate", "exclusive")  # SQLite's words for its own locking; harmless to accept
     tokens.word("transaction")
     return Begin("BEGIN", _modes(tokens))
 
 
-def _start(tokens: _Tokens) -> Command | None:
+def _start(tokens: Tokens) -> Command | None:
     if not tokens.word("transaction"):
         return None
     return Begin("START TRANSACTION", _modes(tokens))
 
 
-def _chain(tokens: _Tokens) -> bool:
+def _chain(tokens: Tokens) -> bool:
     if not tokens.word("and"):
         return False
     negated = bool(tokens.word("no"))
@@ -266,7 +202,7 @@ def _chain(tokens: _Tokens) -> bool:
     return not negated
 
 
-def _commit(tokens: _Tokens) -> Command | None:
+def _commit(tokens: Tokens) -> Command | None:
     token = tokens.peek()
     if token is not None and token.value == "prepared":
         raise FeatureNotSupported("two-phase commit is not supported")
@@ -274,7 +210,7 @@ def _commit(tokens: _Tokens) -> Command | None:
     return Commit("COMMIT", _chain(tokens))
 
 
-def _rollback(tokens: _Tokens) -> Command | None:
+def _rollback(tokens: Tokens) -> Command | None:
     token = tokens.peek()
     if token is not None and token.value == "prepared":
         raise FeatureNotSupported("two-phase commit is not supported")
@@ -285,16 +221,16 @@ def _rollback(tokens: _Tokens) -> Command | None:
     return Rollback("ROLLBACK", _chain(tokens))
 
 
-def _savepoint(tokens: _Tokens) -> Command | None:
+def _savepoint(tokens: Tokens) -> Command | None:
     return Savepoint("SAVEPOINT", tokens.name())
 
 
-def _release(tokens: _Tokens) -> Command | None:
+def _release(tokens: Tokens) -> Command | None:
     tokens.word("savepoint")
     return Release("RELEASE", tokens.name())
 
 
-def _value(tokens: _Tokens) -> str | None:
+def _value(tokens: Tokens) -> str | None:
     if tokens.word("default"):
         tokens.end()
         return None
@@ -313,7 +249,17 @@ def _value(tokens: _Tokens) -> str | None:
             return parts[0] if len(parts) == 1 and token.kind != "quoted" else ", ".join(parts)
 
 
-def _set(tokens: _Tokens) -> Command | None:
+def _interval(tokens: Tokens) -> str:
+    """An interval literal's text and fields, as the parameter's value has them."""
+    token = tokens.take()
+    if token.kind != "string":
+        raise tokens.error(token)
+    while tokens.word("year", "month", "day", "hour", "minute", "second", "to"):
+        pass
+    return "INTERVAL '" + token.value.replace("'", "''") + "'"
+
+
+def _set(tokens: Tokens) -> Command | None:
     scope = tokens.word("session", "local")
     if scope == "session" and tokens.word("characteristics"):
         if not (tokens.word("as") and tokens.word("transaction")):
@@ -327,6 +273,8 @@ def _set(tokens: _Tokens) -> Command | None:
             raise tokens.error(tokens.take())
         if tokens.word("local"):
             return SetParameter("SET", "timezone", None, local)
+        if tokens.word("interval"):
+            return SetParameter("SET", "timezone", _interval(tokens), local)
         return SetParameter("SET", "timezone", _value(tokens), local)
     if tokens.word("names"):
         return SetParameter("SET", "client_encoding", _value(tokens) if tokens.peek() else None, local)
@@ -342,11 +290,11 @@ def _set(tokens: _Tokens) -> Command | None:
     return SetParameter("SET", name, _value(tokens), local)
 
 
-def _reset(tokens: _Tokens) -> Command | None:
+def _reset(tokens: Tokens) -> Command | None:
     return Reset("RESET", None if tokens.word("all") else _long_name(tokens))
 
 
-def _show(tokens: _Tokens) -> Command | None:
+def _show(tokens: Tokens) -> Command | None:
     token = tokens.peek()
     if token is not None and token.kind == "word" and token.value in _ENGINE_SHOWS:
         return None
@@ -355,7 +303,7 @@ def _show(tokens: _Tokens) -> Command | None:
     return Show("SHOW", _long_name(tokens))
 
 
-def _long_name(tokens: _Tokens) -> str:
+def _long_name(tokens: Tokens) -> str:
     if tokens.word("time"):
         if tokens.word("zone"):
             return "timezone"
@@ -370,34 +318,23 @@ def _long_name(tokens: _Tokens) -> str:
     raise tokens.error(tokens.take())
 
 
-def _discard(tokens: _Tokens) -> Command | None:
+def _discard(tokens: Tokens) -> Command | None:
     kind = tokens.word("all", "plans", "sequences", "temp", "temporary")
     if not kind:
         raise tokens.error(tokens.take())
     return Clean("DISCARD ALL" if kind == "all" else f"DISCARD {kind.upper()}", all=kind == "all")
 
 
-def _deallocate(tokens: _Tokens) -> Command | None:
+def _deallocate(tokens: Tokens) -> Command | None:
     tokens.word("prepare")
     if tokens.word("all"):
         return Deallocate("DEALLOCATE ALL")
     return Deallocate("DEALLOCATE", tokens.name())
 
 
-def _close(tokens: _Tokens) -> Command | None:
-    return Clean("CLOSE CURSOR ALL") if tokens.word("all") else None
-
-
-def _unlisten(tokens: _Tokens) -> Command | None:
-    if not tokens.operator("*"):
-        tokens.name()
-    return Clean("UNLISTEN")
-
-
 _PARSERS: Final = {
     "ABORT": _rollback,
     "BEGIN": _begin,
-    "CLOSE": _close,
     "COMMIT": _commit,
     "DEALLOCATE": _deallocate,
     "DISCARD": _discard,
@@ -409,5 +346,5 @@ _PARSERS: Final = {
     "SET": _set,
     "SHOW": _show,
     "START": _start,
-    "UNLISTEN": _unlisten,
+    **session_commands.PARSERS,
 }

@@ -13,6 +13,7 @@ from ..errors import (
     NoActiveSQLTransaction,
 )
 from . import commands as c
+from .cursors import hold
 from .results import ListSource, Source, shape_of
 from .transactions import Savepoint
 
@@ -61,19 +62,24 @@ async def _commit(session: Session, command: c.Commit, formats: tuple[int, ...])
         _check_chain(command.chain, "COMMIT")
         session.notice("WARNING", "25P01", "there is no transaction in progress")
         if transaction.implicit:
-            session.close_portals()
             await session.commit_implicit()
         return _done(command.tag)
     if transaction.status == "E":
         return await _end_by_rollback(session, command.chain)
-    session.close_portals()
+    if session.portals:
+        try:
+            await hold(session)
+        except BaseException:
+            await _end_by_rollback(session, False)
+            raise
+        session.close_portals()
     transaction.end()
     try:
         await _control(session, "commit")
     except BaseException:
-        session.settings.end(commit=False)
+        session.ended(commit=False)
         raise
-    session.settings.end(commit=True)
+    session.ended(commit=True)
     if command.chain:
         await _begin(session, c.Begin("COMMIT"), formats)
     return _done(command.tag)
@@ -91,7 +97,7 @@ async def _rollback(session: Session, command: c.Rollback, formats: tuple[int, .
 async def _end_by_rollback(session: Session, chain: bool) -> Source:
     session.close_portals()
     session.transaction.end()
-    session.settings.end(commit=False)
+    session.ended(commit=False)
     await _control(session, "rollback")
     if chain:
         await _begin(session, c.Begin("ROLLBACK"), ())
@@ -119,7 +125,8 @@ async def _savepoint(session: Session, command: c.Savepoint, formats: tuple[int,
     _in_block(session, "SAVEPOINT")
     if session.execution.savepoints:
         await _control(session, "savepoint", command.name)
-    session.transaction.savepoints.append(Savepoint(command.name))
+    notifications = session.notifications
+    session.transaction.savepoints.append(Savepoint(command.name, notifications.gathered if notifications else (0, 0)))
     session.settings.savepoint()
     return _done(command.tag)
 
@@ -130,6 +137,8 @@ async def _release(session: Session, command: c.Release, formats: tuple[int, ...
     if session.execution.savepoints:
         await _control(session, "release", command.name)
     del session.transaction.savepoints[index:]
+    for portal in session.portals.values():
+        portal.level = min(portal.level, index)
     session.settings.release(index)
     return _done(command.tag)
 
@@ -146,7 +155,9 @@ async def _rollback_to(session: Session, command: c.RollbackTo, formats: tuple[i
             "this engine has no savepoints: what was written since the savepoint cannot be undone alone",
             hint="Roll the whole transaction back.",
         )
-    session.close_portals()
+    session.close_portals(index + 1)
+    if session.notifications is not None:
+        session.notifications.forget_since(transaction.savepoints[index].gathered)
     del transaction.savepoints[index + 1 :]
     session.settings.rollback_to(index)
     transaction.status = "T"
@@ -186,7 +197,7 @@ async def _show(session: Session, command: c.Show, formats: tuple[int, ...]) -> 
     columns = command.columns
     rows: list[tuple[str, ...]]
     rows = list(session.settings.all()) if command.name is None else [(session.settings.show(command.name),)]
-    return ListSource(shape_of(columns, formats), rows, None, command.tag)
+    return ListSource(shape_of(columns, formats, session.settings.coding), rows, None, command.tag)
 
 
 async def _deallocate(session: Session, command: c.Deallocate, formats: tuple[int, ...]) -> Source:
@@ -201,9 +212,11 @@ async def _clean(session: Session, command: c.Clean, formats: tuple[int, ...]) -
     if command.all:
         if session.transaction.open:
             raise ActiveSQLTransaction("DISCARD ALL cannot run inside a transaction block")
-        session.close_portals()
+        session.close_portals(-1)
         session.statements.clear()
         session.settings.reset_all()
+        if session.notifications is not None:
+            session.notifications.unlisten(None)
     return _done(command.tag)
 
 

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from ..copy import CopyDecoder, CopyOptions
+from ..copy import CopyOptions
 from ..engines.base import Column
 from ..errors import PostgresError
+from .copy_coding import SettingsDecoder
 
 __all__ = ["BlockingCopyReader", "CopyBoth", "CopyIn", "CopyOut", "CopyOutcome", "CopyReader", "CopyStream"]
 
@@ -139,7 +140,7 @@ class CopyReader:
             where the data are wrong, with the line. The statement is over then, whatever the handler makes of it.
     """
 
-    def __init__(self, read: Callable[[], Awaitable[bytes | None]], decoder: CopyDecoder, table: str) -> None:
+    def __init__(self, read: Callable[[], Awaitable[bytes | None]], decoder: SettingsDecoder, table: str) -> None:
         self._read = read
         self._decoder = decoder
         self._table = table

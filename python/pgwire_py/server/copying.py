@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .. import messages as m
 from .._impl import CopyEncoder, encode_message
-from ..copy import CopyDecoder, CopyOptions
+from ..copy import CopyOptions
 from ..errors import FeatureNotSupported, InternalError, PostgresError, postgres_error
 from ..state import Phase
+from .coding import Coding
+from .copy_coding import CopyCoding, SettingsDecoder
 from .copy_streams import (
     BlockingCopyReader,
     CopyBoth,
@@ -34,30 +35,23 @@ from .tags import command_complete
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["CopySource", "CopyTarget", "PreparedCopyIn", "PreparedCopyOut", "prepare_copy_out", "resolved", "run"]
+__all__ = ["CopySource", "CopyTarget", "PreparedCopyIn", "PreparedCopyOut", "prepare_copy_out", "run"]
 
 COPY_DONE: Final = encode_message(m.CopyDone())
-
-
-def resolved(options: CopyOptions, encoded: bool, client_encoding: str | None, server_version: str) -> CopyOptions:
-    """The options of a statement with what the session decides: the client's encoding, and the version's meaning of ``\\.``."""
-    major = server_version.partition(".")[0]
-    legacy = not major.isdecimal() or int(major) < 18
-    encoding = options.encoding if encoded else client_encoding or options.encoding
-    return replace(options, encoding=encoding, legacy_end=legacy)
 
 
 class CopySource(Source):
     """Rows of another source as CopyData messages, one for each row as PostgreSQL sends them."""
 
-    __slots__ = ("_encoder", "_inner")
+    __slots__ = ("_encoder", "_inner", "_messages")
 
-    def __init__(self, inner: Source, options: CopyOptions) -> None:
+    def __init__(self, inner: Source, how: CopyCoding) -> None:
         super().__init__(inner.shape, inner.affected, inner.tag)
         assert inner.shape is not None
-        plan = options.plan([column.name for column in inner.shape.columns], "TO")
+        plan = how.options.plan([column.name for column in inner.shape.columns], "TO")
         self._inner = inner
         self._encoder = CopyEncoder(plan._replace(framed=True))
+        self._messages = how.messages
 
     def read(self, max_rows: int) -> Chunk | Awaitable[Chunk]:
         chunk: Any = self._inner.read(max_rows)
@@ -68,9 +62,9 @@ class CopySource(Source):
 
     def _encode(self, chunk: Chunk) -> Chunk:
         data, rows, done = chunk
-        out = self._encoder.encode_data_rows(data)
+        out = self._messages(self._encoder.encode_data_rows(data))
         if done:
-            end = self._encoder.finish()
+            end = self._messages(self._encoder.finish())
             out = b"".join((out, end)) if len(out) else end
         return out, rows, done
 
@@ -120,9 +114,9 @@ async def run(session: Session, plan: Plan, outcome: CopyOutcome) -> bytes:
     elif isinstance(outcome, PreparedCopyOut):
         rows = await _send_source(session, outcome.source, outcome.response)
     elif isinstance(outcome, CopyIn):
-        rows = await _receive(session, outcome)
+        rows = await _receive(session, plan, outcome)
     elif isinstance(outcome, CopyOut):
-        prepared = prepare_copy_out(outcome, plan)
+        prepared = prepare_copy_out(outcome, plan, session.settings.coding)
         rows = await _send_source(session, prepared.source, prepared.response)
     elif isinstance(outcome, CopyBoth):
         rows = await _both(session, outcome)
@@ -200,10 +194,12 @@ async def _feed(session: Session, copy: PreparedCopyIn) -> int:
         raise
 
 
-async def _receive(session: Session, copy: CopyIn) -> int:
+async def _receive(session: Session, plan: Plan, copy: CopyIn) -> int:
     columns = copy.columns
-    binary = int(copy.options.format == "binary")
-    decoder = CopyDecoder([column.name for column in columns], copy.options, types=types_of(columns), table=copy.table)
+    how = _of_handler(copy.options, plan, session.settings.coding)
+    binary = int(how.binary)
+    names = [column.name for column in columns]
+    decoder = SettingsDecoder(how.options.plan(names, "FROM", types=types_of(columns), table=copy.table), how)
     session.connection.send(m.CopyInResponse(binary, (binary,) * len(columns)))
     session.flush()
     incoming = _Incoming(session)
@@ -268,20 +264,25 @@ def _copy_data(data: Any) -> bytes:
     return b"d" + (len(payload) + 4).to_bytes(4, "big") + payload
 
 
-def prepare_copy_out(copy: CopyOut, plan: Plan) -> PreparedCopyOut:
+def _of_handler(options: CopyOptions, plan: Plan, coding: Coding) -> CopyCoding:
+    """UTF8, which is the default, stands for the client's encoding unless the statement asks for it."""
+    return CopyCoding(options, options.encoding != "UTF8" or (plan.copy is not None and plan.copy.encoded), coding)
+
+
+def prepare_copy_out(copy: CopyOut, plan: Plan, coding: Coding) -> PreparedCopyOut:
     """The source of what a handler sends."""
-    binary = copy.options.format == "binary"
+    how = _of_handler(copy.options, plan, coding)
     if copy.chunks is not None:
-        return PreparedCopyOut(_RawSource(copy.chunks), copy.width, binary, copy.tag)
-    inner = source_of(Result(copy.columns, copy.rows), (1,) if binary else (), plan)
+        return PreparedCopyOut(_RawSource(copy.chunks), copy.width, how.binary, copy.tag)
+    inner = source_of(Result(copy.columns, copy.rows), how.formats, plan, how.rows)
     if inner.shape is None:
         raise InternalError("the handler returned a CopyOut without columns")
     try:
-        source = CopySource(inner, copy.options)
+        source = CopySource(inner, how)
     except BaseException:
         inner.close()
         raise
-    return PreparedCopyOut(source, len(inner.shape.columns), binary, copy.tag)
+    return PreparedCopyOut(source, len(inner.shape.columns), how.binary, copy.tag)
 
 
 async def _send_source(session: Session, source: Source, response: m.CopyOutResponse) -> int:
@@ -299,7 +300,7 @@ async def _send_source(session: Session, source: Source, response: m.CopyOutResp
             count += rows
             if done:
                 break
-            await session.breathe()
+            await session.pause()
             chunk = source.read(0)
             if chunk.__class__ is not tuple:
                 chunk = await chunk
@@ -326,7 +327,7 @@ async def _both(session: Session, copy: CopyBoth) -> int:
 
     async def send(data: Any) -> None:
         session.connection.send_encoded(_copy_data(data))
-        await session.breathe()
+        await session.pause()
 
     await copy.run(CopyStream(read, send))
     session.connection.send(m.CopyDone())

@@ -13,8 +13,9 @@ from ..copy import CopyOptions
 from ..engines.base import CopySink, EngineSession
 from ..enums import DEFAULT
 from ..errors import PostgresError
+from .copy_coding import CopyCoding, SettingsDecoder
 from .copy_statement import CopyStatement
-from .copying import PreparedCopyIn, resolved
+from .copying import PreparedCopyIn
 from .results import types_of
 
 if TYPE_CHECKING:
@@ -37,21 +38,22 @@ class EngineCopyTarget:
     """
 
     def __init__(
-        self, execution: Execution, session: EngineSession, sink: CopySink, copy: CopyStatement, options: CopyOptions
+        self, execution: Execution, session: EngineSession, sink: CopySink, copy: CopyStatement, how: CopyCoding
     ) -> None:
         self._execution = execution
         self._session = session
         self._sink = sink
         self._rows = 0
+        options = how.options
         self._defaults = options.default is not None
         self.line = 1 + bool(options.header)
         names = [column.name for column in sink.columns]
         types = types_of(sink.columns)
         self._plan = options.plan(names, "FROM", types=types, table=copy.name, without_default=sink.without_default)
-        self._decoder = CopyDecoder(self._plan)
+        self._decoder = SettingsDecoder(self._plan, how)
         self._arrow: ArrowDecoder | None = None
         self._storing: asyncio.Future[None] | None = None
-        if sink.takes_arrow and names and not self._defaults:
+        if sink.takes_arrow and names and not self._defaults and not self._decoder.depends:
             modifiers = [column.type_modifier for column in sink.columns]
             formats = (int(options.format == "binary"),)
             self._arrow = ArrowDecoder(types, names, formats, type_modifiers=modifiers)
@@ -181,20 +183,18 @@ def begin_copy_in(
     execution: Execution,
     session: Callable[[], EngineSession],
     copy: CopyStatement,
-    client_encoding: str | None,
-    server_version: str,
+    how: CopyCoding,
 ) -> Callable[[], PreparedCopyIn]:
     """What opens the sink of a table, on the thread."""
 
     def work() -> PreparedCopyIn:
         target = session()
-        options = resolved(copy.options, copy.encoded, client_encoding, server_version)
         sink = target.copy_in(copy.table, copy.columns)
         try:
-            feeding = EngineCopyTarget(execution, target, sink, copy, options)
+            feeding = EngineCopyTarget(execution, target, sink, copy, how)
         except BaseException:
             sink.abort()
             raise
-        return PreparedCopyIn(feeding, copy.name, len(sink.columns), options.format == "binary")
+        return PreparedCopyIn(feeding, copy.name, len(sink.columns), how.binary)
 
     return work

@@ -9,22 +9,26 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import oids
 from ..catalog import Catalog
-from ..copy import CopyOptions
-from ..engines.base import Description, Engine, EngineResult, EngineSession, SessionContext, declared_types
+from ..engines.base import Description, Engine, EngineResult, EngineSession, declared_types
 from ..engines.python import PythonEngine
 from ..errors import FeatureNotSupported, PostgresError, QueryCanceled, changed_result_type
+from .coding import Coding
+from .copy_coding import CopyCoding
 from .copy_statement import CopyStatement
 from .copy_streams import CopyOut, CopyOutcome
-from .copying import CopySource, PreparedCopyOut, prepare_copy_out, resolved
+from .copying import CopySource, PreparedCopyOut, prepare_copy_out
 from .engine_copy import begin_copy_in
 from .handler import Query, Result
 from .plans import Plan
 from .results import CHUNK, Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of, types_of
 from .workers import Worker
+
+if TYPE_CHECKING:
+    from .session import Session
 
 __all__ = ["EngineExecution", "Execution", "FunctionExecution"]
 
@@ -46,6 +50,7 @@ class Execution:
         savepoints: savepoint, release and rollback_to work.
         on_loop: statements run on the event loop, not on the thread.
         is_plain: all there is to a statement is one call of a coroutine function.
+        snapshots: what is written later does not show in a result that is open, or nobody can say.
         cancelled: what runs on the thread, or is about to, is to end with 57014; reset by who starts the next statement.
         begun: what the next call of execute returns: its statement was begun ahead (``short.py``).
     """
@@ -54,9 +59,11 @@ class Execution:
     savepoints = True
     on_loop = False
     is_plain = False
+    snapshots = True
 
-    def __init__(self, context: SessionContext, catalog: Catalog, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, context: Session, catalog: Catalog, loop: asyncio.AbstractEventLoop) -> None:
         self._context = context
+        self._settings = context.settings
         self._catalog = catalog
         self._loop = loop
         self._worker = Worker(loop, f"pgwire-session-{context.process_id}")
@@ -93,6 +100,12 @@ class Execution:
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         """Call a transaction method of the engine's session: begin, commit, rollback, savepoint, release, rollback_to."""
+
+    async def call_function(
+        self, oid: int, arguments: Sequence[bytes | None], formats: Sequence[int], result_format: int
+    ) -> bytes | None:
+        """Answer FunctionCall (Protocol 55.2.4): an engine's functions have no OIDs to call them by."""
+        raise FeatureNotSupported("the function call protocol is not supported")
 
     def cancel(self) -> None:
         """Interrupt what runs on the thread, if anything does."""
@@ -174,7 +187,7 @@ class Execution:
 
         def work() -> Source:
             result = target.execute(plan.statement, parameters, description)
-            source = _engine_source(result, description, formats)
+            source = _engine_source(result, description, formats, self._settings.coding)
             if source.shape is None:
                 return source
             return _ThreadSource(self, target, source, _read_ahead(source, max_rows))
@@ -195,12 +208,11 @@ class Execution:
 class EngineExecution(Execution):
     """Runs statements in a blocking engine."""
 
-    def __init__(
-        self, context: SessionContext, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: Engine
-    ) -> None:
+    def __init__(self, context: Session, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: Engine) -> None:
         super().__init__(context, catalog, loop)
         self.transactions = engine.capabilities.transactions
         self.savepoints = engine.capabilities.savepoints
+        self.snapshots = engine.capabilities.snapshots
         self._engine = engine
         self._session: EngineSession | None = None
 
@@ -221,11 +233,10 @@ class EngineExecution(Execution):
         if copy is None:
             return super().execute(plan, parameters, description, formats, max_rows)
         session = self._context
-        encoding, version = session.get_setting("client_encoding"), session.server_version
+        how = CopyCoding(copy.options, copy.encoded, self._settings.coding, session.server_version)
         if plan.source is not None:
-            options = resolved(copy.options, copy.encoded, encoding, version)
-            return self._worker.call(self._copy_out, self._session_for(plan.source), plan, options)
-        return self._worker.call(begin_copy_in(self, self._engine_session, copy, encoding, version))
+            return self._worker.call(self._copy_out, self._session_for(plan.source), plan, how)
+        return self._worker.call(begin_copy_in(self, self._engine_session, copy, how))
 
     def _execute_parts(self, plan: Plan) -> Source:
         target = self._engine_session()
@@ -233,23 +244,22 @@ class EngineExecution(Execution):
             self._run(target, target.execute, part.statement, (), None).close()
         return Source(None)
 
-    def _copy_out(self, session: Callable[[], EngineSession], plan: Plan, options: CopyOptions) -> PreparedCopyOut:
+    def _copy_out(self, session: Callable[[], EngineSession], plan: Plan, how: CopyCoding) -> PreparedCopyOut:
         target = session()
         copy, source = plan.copy, plan.source
         assert copy is not None
         assert source is not None
-        binary = options.format == "binary"
 
         def work() -> Source:
             try:
                 result = target.execute(source.statement, (), None)
-                inner = _engine_source(result, None, (1,) if binary else ())
+                inner = _engine_source(result, None, how.formats, how.rows)
             except PostgresError as error:
                 raise _placed(error, copy) from None
             if inner.shape is None:
                 raise FeatureNotSupported("COPY query must have a RETURNING clause")
             try:
-                copying = CopySource(inner, options)
+                copying = CopySource(inner, how)
                 return _ThreadSource(self, target, copying, _read_ahead(copying, 0))
             except BaseException:
                 inner.close()
@@ -257,7 +267,7 @@ class EngineExecution(Execution):
 
         made: Source = self._run(target, work)
         assert made.shape is not None
-        return PreparedCopyOut(made, len(made.shape.columns), binary)
+        return PreparedCopyOut(made, len(made.shape.columns), how.binary)
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         def work() -> None:
@@ -290,7 +300,9 @@ class FunctionExecution(Execution):
         function: what answers.
     """
 
-    def __init__(self, context: Any, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: PythonEngine) -> None:
+    def __init__(
+        self, context: Session, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: PythonEngine
+    ) -> None:
         super().__init__(context, catalog, loop)
         self._engine = engine
         self.function = engine.function
@@ -304,12 +316,12 @@ class FunctionExecution(Execution):
         if plan.catalogue:
             return await super().describe(plan, declared)
         types = tuple(oid or oids.TEXT for oid in declared_types(declared, plan.parameters))
-        query = Query(plan.text, (None,) * plan.parameters, types, self._context, True)  # type: ignore[arg-type]
+        query = Query(plan.text, (None,) * plan.parameters, types, self._context, True)
         if self._engine.describe is None:
             result = await self._call(self.function, query)
             if isinstance(result, CopyOutcome):
                 return Description(types, None)
-            source = source_of(result, (), plan)
+            source = source_of(result, (), plan, self._settings.coding)
             columns = None if source.shape is None else source.shape.columns
             source.close()
             return Description(types, columns)
@@ -332,7 +344,7 @@ class FunctionExecution(Execution):
             begun, self.begun = self.begun, None
             return begun
         types = () if description is None else description.parameter_types
-        query = Query(plan.text, parameters, types, self._context)  # type: ignore[arg-type]
+        query = Query(plan.text, parameters, types, self._context)
         if self.on_loop:
             outcome: Awaitable[Source | Result | CopyOutcome] = self.function(query)
             return outcome
@@ -342,7 +354,7 @@ class FunctionExecution(Execution):
         outcome = await self._call(self.function, query)
         if isinstance(outcome, CopyOutcome):
             return self._copy_on_thread(outcome, plan)
-        source = source_of(outcome, formats, plan)
+        source = source_of(outcome, formats, plan, self._settings.coding)
         return source if source.shape is None else _ThreadSource(self, None, source, [])
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
@@ -357,9 +369,18 @@ class FunctionExecution(Execution):
             or hasattr(outcome.chunks, "__aiter__")
         ):
             return outcome
-        prepared = prepare_copy_out(outcome, plan)
+        prepared = prepare_copy_out(outcome, plan, self._settings.coding)
         prepared.source = _ThreadSource(self, None, prepared.source, [])
         return prepared
+
+    async def call_function(
+        self, oid: int, arguments: Sequence[bytes | None], formats: Sequence[int], result_format: int
+    ) -> bytes | None:
+        function = self._engine.function_call
+        if function is None:
+            return await super().call_function(oid, arguments, formats, result_format)
+        value: bytes | None = await self._call(function, self._context, oid, arguments, formats, result_format)
+        return value
 
     async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
         if inspect.iscoroutinefunction(function) or (function is self.function and self.on_loop):
@@ -493,11 +514,13 @@ def _read_ahead(source: Source, max_rows: int) -> list[Chunk]:
             return chunks
 
 
-def _engine_source(result: EngineResult, description: Description | None, formats: tuple[int, ...]) -> Source:
+def _engine_source(
+    result: EngineResult, description: Description | None, formats: tuple[int, ...], coding: Coding
+) -> Source:
     described = None if description is None else description.columns
     if result.arrow is not None:
         try:
-            source = arrow_source(result.arrow, formats, described or result.columns)
+            source = arrow_source(result.arrow, formats, described or result.columns, coding)
         except PostgresError as error:
             result.close()
             raise _explained(result, error) from error
@@ -507,4 +530,4 @@ def _engine_source(result: EngineResult, description: Description | None, format
     if described is not None and types_of(described) != types_of(result.columns):
         result.close()
         raise changed_result_type()
-    return _FetchSource(shape_of(tuple(result.columns), formats), result)
+    return _FetchSource(shape_of(tuple(result.columns), formats, coding), result)

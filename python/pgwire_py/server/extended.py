@@ -10,25 +10,22 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import messages as m
-from .. import oids
-from .._impl import decode_values, encode_message
+from .._impl import encode_message
 from ..engines.base import Description, declared_types
 from ..errors import (
-    DuplicateCursor,
-    DuplicatePreparedStatement,
     InvalidCursorName,
     InvalidSQLStatementName,
     ObjectNotInPrerequisiteState,
-    ProgramLimitExceeded,
     ProtocolViolation,
     SQLSyntaxError,
-    changed_result_type,
 )
 from . import copying
 from .copy_streams import CopyOutcome
+from .cursors import add_portal
 from .handler import Result
 from .plans import Plan
 from .portals import Portal, PreparedStatement
+from .prepared import add_statement, describe_statement
 from .results import BIND_COMPLETE, PARSE_COMPLETE, Source, check_format_count, describe_rows, shape_of
 
 if TYPE_CHECKING:
@@ -41,17 +38,11 @@ NO_DATA: Final = encode_message(m.NoData())
 PORTAL_SUSPENDED: Final = encode_message(m.PortalSuspended())
 EMPTY_QUERY: Final = encode_message(m.EmptyQueryResponse())
 
-MAX_STATEMENTS: Final = 10_000
-"""Prepared statements a session can hold."""
-
-MAX_PORTALS: Final = 1_000
-"""Portals a session can hold."""
-
 
 def parse(session: Session, message: m.Parse) -> Awaitable[None] | None:
     """Parse: make a prepared statement. An engine is asked to describe it at once, so that its errors come here."""
     session.starting()
-    plans = session.server.plans(message.query)
+    plans = session.plans(message.query)
     if len(plans) > 1:
         raise SQLSyntaxError("cannot insert multiple commands into a prepared statement")
     plan = plans[0] if plans else None
@@ -59,14 +50,11 @@ def parse(session: Session, message: m.Parse) -> Awaitable[None] | None:
         session.check_transaction(plan)
     name = message.statement
     if name:
-        if name in session.statements:
-            raise DuplicatePreparedStatement(f'prepared statement "{name}" already exists')
-        if len(session.statements) >= MAX_STATEMENTS:
-            raise ProgramLimitExceeded(f"a session cannot hold more than {MAX_STATEMENTS} prepared statements")
+        add_statement(session, name)
     count = max(len(message.parameter_types), 0 if plan is None else plan.parameters)
     declared = declared_types(message.parameter_types, count) if count else ()
     statement = PreparedStatement(plan, declared)
-    if plan is not None and plan.command is None and session.execution.describes(plan):
+    if plan is not None and (plan.command is None or plan.command.described) and session.execution.describes(plan):
         return _describe_and_keep(session, name, statement)
     session.statements[name] = statement
     session.connection.send_encoded(PARSE_COMPLETE)
@@ -76,7 +64,7 @@ def parse(session: Session, message: m.Parse) -> Awaitable[None] | None:
 async def _describe_and_keep(session: Session, name: str, statement: PreparedStatement) -> None:
     if not name:
         session.statements.pop(name, None)
-    await _description(session, statement)
+    await describe_statement(session, statement)
     session.statements[name] = statement
     session.connection.send_encoded(PARSE_COMPLETE)
 
@@ -104,10 +92,7 @@ def bind(session: Session, message: m.Bind) -> Awaitable[None] | None:
     if session.transaction.status == "E" and plan is not None:
         session.check_transaction(plan)
     if name:
-        if name in session.portals:
-            raise DuplicateCursor(f'cursor "{name}" already exists')
-        if len(session.portals) >= MAX_PORTALS:
-            raise ProgramLimitExceeded(f"a session cannot hold more than {MAX_PORTALS} portals")
+        add_portal(session, name)
     count = len(message.parameters)
     if count != len(statement.declared):
         raise ProtocolViolation(
@@ -128,48 +113,28 @@ def bind(session: Session, message: m.Bind) -> Awaitable[None] | None:
         return None
     if session.portals:
         session.drop_portal(name)
-    session.portals[name] = Portal(statement, (), message.result_formats)
-    session.connection.send_encoded(BIND_COMPLETE)
+    _add(session, name, Portal(statement, (), message.result_formats))
     return None
 
 
+def _add(session: Session, name: str, portal: Portal) -> None:
+    if session.transaction.savepoints:
+        portal.level = len(session.transaction.savepoints)
+    session.portals[name] = portal
+    session.connection.send_encoded(BIND_COMPLETE)
+
+
 async def _describe_and_bind(session: Session, statement: PreparedStatement, message: m.Bind) -> None:
-    await _description(session, statement)
+    await describe_statement(session, statement)
     _bind(session, statement, message)
 
 
 def _bind(session: Session, statement: PreparedStatement, message: m.Bind) -> None:
     types = statement.declared if statement.description is None else statement.description.parameter_types
-    values = decode_values(types, message.parameter_formats, message.parameters)
+    values = session.settings.coding.decode_values(types, message.parameter_formats, message.parameters)
     if session.portals:
         session.drop_portal(message.portal)
-    session.portals[message.portal] = Portal(statement, values, message.result_formats)
-    session.connection.send_encoded(BIND_COMPLETE)
-
-
-async def _description(session: Session, statement: PreparedStatement) -> Description:
-    """The statement's description, asked of the engine once, and again after the schema may have changed."""
-    description = statement.description
-    if description is not None and statement.version == session.server.schema_version:
-        return description
-    plan = statement.plan
-    version = session.server.schema_version
-    if plan is None or plan.copy is not None or plan.parts:
-        new = Description(_open_as_text(statement.declared), None)
-    elif plan.command is not None:
-        new = Description(_open_as_text(statement.declared), plan.command.columns)
-    else:
-        session.offset = plan.statement.start
-        new = await session.execution.describe(plan, statement.declared)
-        if description is not None and new.columns != description.columns:
-            raise changed_result_type()
-    statement.description = new
-    statement.version = version
-    return new
-
-
-def _open_as_text(types: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(oid or oids.TEXT for oid in types)
+    _add(session, message.portal, Portal(statement, values, message.result_formats))
 
 
 def describe(session: Session, message: m.Describe) -> Awaitable[None] | None:
@@ -182,7 +147,11 @@ def describe(session: Session, message: m.Describe) -> Awaitable[None] | None:
         session.connection.send_encoded(NO_DATA if source.shape is None else source.shape.row_description)
         return None
     plan = portal.statement.plan
-    if plan is None or plan.copy is not None or (plan.command is not None and plan.command.columns is None):
+    if (
+        plan is None
+        or plan.copy is not None
+        or (plan.command is not None and plan.command.columns is None and not plan.command.described)
+    ):
         session.connection.send_encoded(NO_DATA)
         return None
     return _describe_portal(session, portal)
@@ -190,10 +159,10 @@ def describe(session: Session, message: m.Describe) -> Awaitable[None] | None:
 
 async def _describe_statement(session: Session, statement: PreparedStatement) -> None:
     session.check_transaction(statement.plan)
-    description = await _description(session, statement)
+    description = await describe_statement(session, statement)
     send = session.connection.send_encoded
     send(_parameter_description(description.parameter_types))
-    send(NO_DATA if description.columns is None else describe_rows(description.columns))
+    send(NO_DATA if description.columns is None else describe_rows(description.columns, (), session.settings.coding))
 
 
 async def _describe_portal(session: Session, portal: Portal) -> None:
@@ -202,16 +171,16 @@ async def _describe_portal(session: Session, portal: Portal) -> None:
     assert plan is not None
     if session.transaction.status == "E":
         session.check_transaction(plan)
-    if session.execution.describes(plan):
-        columns = (await _description(session, statement)).columns
-        shape = None if columns is None else shape_of(columns, portal.formats)
+    if plan.command is not None or session.execution.describes(plan):
+        columns = (await describe_statement(session, statement)).columns
+        shape = None if columns is None else shape_of(columns, portal.formats, session.settings.coding)
     else:
         outcome = await _start(session, portal, plan, 0)
         if isinstance(outcome, CopyOutcome):
             portal.copy = outcome
             shape = None
         else:
-            shape = portal.open(outcome).shape
+            shape = portal.open(outcome, session.settings.coding).shape
     session.connection.send_encoded(NO_DATA if shape is None else shape.row_description)
 
 
@@ -279,7 +248,7 @@ async def _execute(session: Session, portal: Portal, plan: Plan, limit: int) -> 
             session.ending()
             session.connection.send_encoded(completion)
             return
-        source = portal.open(outcome)
+        source = portal.open(outcome, session.settings.coding)
     if source.shape is not None and not portal.done:
         await _stream(session, portal, plan, limit, source.read(limit))
         return
@@ -327,7 +296,6 @@ def sync(session: Session, message: m.Sync) -> Awaitable[None] | None:
 
 
 async def _commit_and_ready(session: Session) -> None:
-    session.close_portals()
     await session.commit_implicit()
     session.ready()
 

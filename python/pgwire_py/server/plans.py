@@ -10,8 +10,10 @@ from ..catalog import Catalog
 from ..errors import PostgresError, SQLSyntaxError
 from ..sql import Statement
 from . import commands
+from .coding import Coding
 from .copy_statement import CopyStatement, parse_copy
 from .object_lists import split_objects
+from .session_commands import Prepare
 from .tags import changes_schema
 
 __all__ = ["Plan", "PlanCache"]
@@ -45,12 +47,14 @@ class Plan:
         reads: whether it is neither a command nor a change of data or schema.
         short: whether it reads, its tag is ``SELECT n`` and the catalogue does not answer it.
         shapes: the Shape its result had last time, by format codes.
-        parameters: the highest ``$n`` in it.
+        parameters: the highest ``$n`` in it; 0 for PREPARE, whose body has parameters of its own.
+        coding: the coding of the shapes: that of the sessions that ask for the plan.
     """
 
     __slots__ = (
         "catalogue",
         "changes_schema",
+        "coding",
         "command",
         "copy",
         "parameters",
@@ -65,7 +69,10 @@ class Plan:
         "writes",
     )
 
-    def __init__(self, statement: Statement, catalog: Catalog, for_handler: bool = False) -> None:
+    def __init__(
+        self, statement: Statement, catalog: Catalog, coding: Coding | None = None, for_handler: bool = False
+    ) -> None:
+        self.coding = coding
         self.statement = statement
         self.text = statement.text
         self.command = commands.parse(statement)
@@ -85,7 +92,9 @@ class Plan:
         )
         self.reads = self.command is None and not self.writes and not self.changes_schema
         self.shapes: dict[tuple[int, ...], Any] = {}
-        self.parameters = max((number for number, _, _ in statement.parameters), default=0)
+        self.parameters = 0
+        if statement.parameters and not isinstance(self.command, Prepare):
+            self.parameters = max(number for number, _, _ in statement.parameters)
         self.short = self.reads and self.selects and not self.catalogue
 
 
@@ -125,12 +134,13 @@ def _quoted(name: str) -> str:
 
 
 class PlanCache:
-    """Query text → its plans, for all sessions of a server; when it is full, the oldest quarter is forgotten.
+    """Query text → its plans, for all sessions of a server that have the same coding; when it is full, the oldest quarter is forgotten.
 
     ``for_handler``: a handler answers, which may have a syntax of its own.
     """
 
-    def __init__(self, catalog: Catalog, for_handler: bool = False) -> None:
+    def __init__(self, catalog: Catalog, coding: Coding, for_handler: bool = False) -> None:
+        self.coding = coding
         self._catalog = catalog
         self._for_handler = for_handler
         self._plans: dict[str, tuple[Plan, ...]] = {}
@@ -146,7 +156,9 @@ class PlanCache:
         plans = self._plans.get(sql)
         if plans is not None:
             return plans
-        plans = tuple(Plan(statement, self._catalog, self._for_handler) for statement in split_statements(sql))
+        plans = tuple(
+            Plan(statement, self._catalog, self.coding, self._for_handler) for statement in split_statements(sql)
+        )
         if len(sql) <= MAX_TEXT and len(plans) <= MAX_STATEMENTS:
             if len(self._plans) >= MAX_PLANS:
                 for oldest in list(islice(self._plans, MAX_PLANS // 4)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..engines.base import Description
 from ..errors import changed_result_type
+from .coding import Coding
 from .copy_streams import CopyOutcome
 from .handler import Result
 from .plans import Plan
@@ -41,9 +42,10 @@ class Portal:
         source: its rows, once it runs.
         copy: the COPY that a handler has answered with, until it runs.
         done: whether it has ended.
+        level: how many savepoints stood when it was made: it lives as long as the last of them; -1 for one that outlives transactions.
     """
 
-    __slots__ = ("copy", "done", "formats", "parameters", "source", "statement")
+    __slots__ = ("copy", "done", "formats", "level", "parameters", "source", "statement")
 
     def __init__(self, statement: PreparedStatement, parameters: tuple[object, ...], formats: tuple[int, ...]) -> None:
         self.statement = statement
@@ -52,14 +54,15 @@ class Portal:
         self.source: Source | None = None
         self.copy: CopyOutcome | None = None
         self.done = False
+        self.level = 0
 
-    def open(self, outcome: Source | Result) -> Source:
+    def open(self, outcome: Source | Result | CopyOutcome, coding: Coding) -> Source:
         """Keep what the statement returned as the rows to read."""
         if isinstance(outcome, Source):
             self.source = outcome
         else:
             assert self.statement.plan is not None
-            self.source = source_of(outcome, self.formats, self.statement.plan)
+            self.source = source_of(outcome, self.formats, self.statement.plan, coding)
             described = self.statement.description
             found = self.source.shape
             if (

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from ..connection import BackendConnection
 from ..errors import PostgresError
 from ..messages import ErrorResponse, StartupMessage, Terminate
 from ..state import Phase
 from . import startup
+from .coding import Coding
 from .eager import Runner
+from .encodings import FrameRecoder
 from .session import internal_error, shutdown_error
 from .short import ShortAnswers
+from .tls_transport import BufferedTlsTransport, TlsTransport
 
 if TYPE_CHECKING:
+    import ssl
+
     from .server import Server
     from .session import Session
 
@@ -35,20 +41,16 @@ MAX_PENDING: Final = 1_000
 MAX_WAITING: Final = 1024 * 1024
 """Bytes received while something is being answered at which reading from a client is paused."""
 
-YIELD_EVERY: Final = 4
-"""Chunks of a result after which other sessions get their turn."""
-
 
 class ServerProtocol(asyncio.Protocol):
     """One accepted connection."""
 
     __slots__ = (
-        "_chunks",
         "_drained",
         "_eof",
-        "_handshaking",
         "_more",
         "_reading_paused",
+        "_recoder",
         "_runner",
         "_short",
         "_transport",
@@ -60,20 +62,23 @@ class ServerProtocol(asyncio.Protocol):
         "session",
     )
 
+    tls_class: ClassVar[type[TlsTransport]] = TlsTransport
+
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.connection = BackendConnection(max_message_length=server.max_message_length)
+        self.connection = BackendConnection(
+            max_message_length=server.max_message_length, direct_tls=server.tls is not None
+        )
         self.session: Session | None = None
         self._short: ShortAnswers | None = None
-        self._transport: asyncio.Transport | None = None
+        self._recoder: FrameRecoder | None = None
+        self._transport: asyncio.Transport | TlsTransport | None = None
         self._runner = Runner(server.loop, self.flush, self.abort)
         self._drained: asyncio.Future[None] | None = None
         self._more: asyncio.Future[None] | None = None
-        self._handshaking = False
         self._waiting = 0
         self._reading_paused = False
         self._eof = False
-        self._chunks = 0
         self.paused = False
         self.lost = False
 
@@ -86,10 +91,14 @@ class ServerProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         short = self._short
-        if short is not None and self._runner.suspended is None:
-            answer = short.answer(data)
-            if answer is not None:
-                short.write(answer)
+        if short is not None:
+            try:
+                answer = short.answer(data)
+            except BaseException as error:
+                done = short.failed(error)
+            else:
+                done = answer is True or short.finish(answer)
+            if done:
                 return
         self._receive(data)
 
@@ -97,14 +106,16 @@ class ServerProtocol(asyncio.Protocol):
         """Answer what does not go the short way."""
         busy = self._runner.suspended is not None
         session = self.session
+        if self._recoder is not None:
+            data = self._recoder.feed(data)
         if session is not None and not busy:
             event = self.connection.receive_event(data)
             if event.__class__ is Terminate:
                 self.close()
                 return
             self._runner.run(session.run(event))
-            if self._short is None and session.execution.is_plain:
-                self._short = ShortAnswers(session, self._runner, self._transport.write)  # type: ignore[union-attr]
+            if self._short is None and self._recoder is None and session.execution.is_plain:
+                self._go_short()
             return
         if busy:
             self.connection.receive_data(data)
@@ -114,7 +125,16 @@ class ServerProtocol(asyncio.Protocol):
             elif self._waiting > MAX_WAITING or self.connection.pending > MAX_PENDING:
                 self._pause_reading()
             return
-        self._begin(self.connection.receive_event(data))
+        self.connection.receive_data(data)
+        self._begin(self.connection.next_event())
+
+    def _go_short(self) -> None:
+        """From now on statements are answered the short way where that can be."""
+        self._short = ShortAnswers(self.session, self._runner, self._transport.write)  # type: ignore[arg-type, union-attr]
+
+    def _go_long(self) -> None:
+        """Statements are answered by the session again."""
+        self._short = None
 
     def _begin(self, first: Any) -> None:
         """Log the client in: at once where nothing is to be waited for."""
@@ -147,11 +167,15 @@ class ServerProtocol(asyncio.Protocol):
         self.server.closed(self)
         busy = self._runner.busy
         self._runner.close()
-        if not busy:  # nobody asks for anything any more: without cycles the memory is free at once
-            self._transport = self._short = None
-            if self.session is not None:
-                self.session.forget()
-                self.session = None
+        if not busy:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Let go of what refers to the connection, about which nobody asks any more: without cycles the memory is free at once."""
+        self._transport = self._short = None
+        if self.session is not None:
+            self.session.forget()
+            self.session = None
 
     def pause_writing(self) -> None:
         self.paused = True
@@ -161,6 +185,8 @@ class ServerProtocol(asyncio.Protocol):
         self.paused = False
         if self._runner.suspended is None:
             self._resume_reading()
+        if self.session is not None and self.session.notifications is not None:
+            self.session.notifications.tell_if_idle()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 
@@ -191,6 +217,9 @@ class ServerProtocol(asyncio.Protocol):
         except startup.ClientLeft as error:
             log.info("start-up ended: %s", error)
         except Exception as error:
+            if self.lost:  # what was to be sent next could not be
+                log.info("start-up ended: the client left")
+                return
             log.exception("start-up failed")
             self.connection.send(ErrorResponse(internal_error(error, "FATAL").response_fields()))
         if self.session is None:
@@ -201,6 +230,18 @@ class ServerProtocol(asyncio.Protocol):
         if event is not None:
             await asyncio.sleep(0)  # from here on handlers run: in the session's task
             await self.session.run(event)
+
+    def follow_coding(self, coding: Coding) -> None:
+        """From the next message on, texts are in the encoding of ``coding``, and short answers follow it."""
+        self._go_long()
+        encoding = coding.encoding
+        if self._recoder is not None:
+            self._recoder.encoding = encoding
+            if encoding is None and self._recoder.idle:
+                self._recoder = None
+        elif encoding is not None:
+            connection = self.connection
+            self._recoder = FrameRecoder(encoding, self.server.max_message_length, lambda: connection.buffered)
 
     async def next_event(self) -> Any:
         """The next event during start-up; None when the client closed the connection."""
@@ -249,28 +290,21 @@ class ServerProtocol(asyncio.Protocol):
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
 
-    async def start_tls(self) -> None:
-        """Go on with TLS on the same socket; raises ClientLeft where the handshake fails."""
-        assert self._transport is not None
-        assert self.server.ssl_context is not None
+    async def start_tls(self, received: bytes = b"") -> ssl.SSLObject:
+        """Go on with TLS on the same socket; ``received`` are its bytes that came already.
+
+        Raises:
+            ClientLeft: the handshake failed.
+        """
+        assert self.server.tls is not None
         self.flush()
-        self._handshaking = True
-        try:
-            transport = await self.server.loop.start_tls(
-                self._transport,
-                self,
-                self.server.ssl_context,
-                server_side=True,
-                ssl_handshake_timeout=self.server.startup_timeout,
-            )
-        except OSError as error:
-            raise startup.ClientLeft(f"the TLS handshake failed: {error}") from error
-        finally:
-            self._handshaking = False
-        if transport is None:
-            raise startup.ClientLeft("the client closed the connection during the TLS handshake")
+        transport = self.tls_class(self, cast(asyncio.Transport, self._transport), self.server.tls.context)
         self._transport = transport
-        self._transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
+        try:
+            await transport.handshake(received)
+        except OSError as error:
+            raise startup.ClientLeft(f"the TLS handshake failed: {error}") from None
+        return transport.tls
 
     @property
     def local(self) -> bool:
@@ -278,9 +312,15 @@ class ServerProtocol(asyncio.Protocol):
         return self._transport is not None and not isinstance(self._transport.get_extra_info("peername"), tuple)
 
     @property
-    def encrypted(self) -> bool:
-        """Whether TLS is in use."""
-        return self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
+    def address(self) -> str | None:
+        """The client's IP address; None for a Unix-domain socket."""
+        peer = None if self._transport is None else self._transport.get_extra_info("peername")
+        return str(peer[0]) if isinstance(peer, tuple) else None
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """What speaks TLS; None where the connection is not encrypted."""
+        return self._transport.tls if isinstance(self._transport, TlsTransport) else None
 
     def flush(self) -> None:
         """Write what is queued; called whenever the session's work pauses or ends."""
@@ -307,7 +347,7 @@ class ServerProtocol(asyncio.Protocol):
                 write(piece)
 
     async def drain(self) -> None:
-        """Write what is queued and wait while the client reads too slowly; lets others have a turn now and then."""
+        """Write what is queued and wait while the client reads too slowly; lets others have a turn."""
         if self.lost:
             raise asyncio.CancelledError
         self._write_out()
@@ -317,12 +357,8 @@ class ServerProtocol(asyncio.Protocol):
                 await self._drained
             finally:
                 self._drained = None
-            self._chunks = 0
         else:
-            self._chunks += 1
-            if self._chunks >= YIELD_EVERY:
-                self._chunks = 0
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)
 
     def cancel_handler(self) -> None:
         """Cancel the handler's coroutine where it waits on the loop."""
@@ -331,9 +367,6 @@ class ServerProtocol(asyncio.Protocol):
 
     def close(self) -> None:
         """Write what is queued, then close."""
-        if self._handshaking:
-            self.abort()
-            return
         self.connection.close()
         if self._transport is not None and not self._transport.is_closing():
             self._write_out()
@@ -344,8 +377,6 @@ class ServerProtocol(asyncio.Protocol):
         self.connection.close()
         if self._transport is not None:
             self._transport.abort()
-        if self._handshaking:  # TLS that is being set up does not tell its protocol that the connection is gone
-            self.connection_lost(None)
 
     def too_slow(self) -> None:
         """The deadline for logging in has passed."""
@@ -363,17 +394,42 @@ class ServerProtocol(asyncio.Protocol):
 class BufferedServerProtocol(ServerProtocol, asyncio.BufferedProtocol):
     """The same on asyncio's own loops, which otherwise allocate 256 KiB for every receive; all connections share one buffer."""
 
-    __slots__ = ()
+    __slots__ = ("buffer_updated",)
+
+    buffer_updated: Callable[[int], None]  # type: ignore[assignment]
+    tls_class = BufferedTlsTransport
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self.buffer_updated = self._received
 
     def get_buffer(self, sizehint: int) -> bytearray:
         return self.server.receive_buffer
 
-    def buffer_updated(self, nbytes: int) -> None:
-        buffer = self.server.receive_buffer
+    def _received(self, nbytes: int) -> None:
+        self._receive(bytes(memoryview(self.server.receive_buffer)[:nbytes]))
+
+    def _not_answered(self, answer: Any, nbytes: int) -> None:
         short = self._short
-        if short is not None and self._runner.suspended is None:
-            answer = short.answer(buffer, nbytes)
-            if answer is not None:
-                short.write(answer)
-                return
-        self._receive(bytes(memoryview(buffer)[:nbytes]))
+        done = short is not None and (
+            short.failed(answer) if isinstance(answer, BaseException) else short.finish(answer)
+        )
+        if not done:
+            self._received(nbytes)
+
+    def _go_short(self) -> None:
+        super()._go_short()
+        assert self._short is not None
+        self.buffer_updated = self._short.receive_from(self.server.receive_buffer, self._not_answered)
+
+    def _go_long(self) -> None:
+        super()._go_long()
+        self.buffer_updated = self._received
+
+    def _forget(self) -> None:
+        super()._forget()
+        self.buffer_updated = _nothing
+
+
+def _nothing(nbytes: int) -> None:
+    pass

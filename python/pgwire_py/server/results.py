@@ -8,10 +8,12 @@ from itertools import islice
 from typing import Any, Final
 
 from .. import messages as m
-from .._impl import ArrowEncoder, RowEncoder, encode_message
+from .._impl import encode_message
 from ..engines.base import Column
 from ..errors import DatatypeMismatch, InternalError, ProgramLimitExceeded, ProtocolViolation
 from ..oids import type_info
+from .coding import Coding
+from .copy_streams import CopyOutcome
 from .handler import Result
 from .plans import Plan
 
@@ -48,17 +50,24 @@ class Shape:
         bound: BindComplete and RowDescription.
         parsed: ParseComplete, BindComplete and RowDescription.
         encoder: encodes tuples for these columns.
+        coding: the coding it follows.
+        shared: whether the encoder serves results at a time; else each has one of its own.
     """
 
-    __slots__ = ("bound", "columns", "encoder", "parsed", "requested", "row_description")
+    __slots__ = ("bound", "coding", "columns", "encoder", "parsed", "requested", "row_description", "shared")
 
-    def __init__(self, columns: tuple[Column, ...], formats: tuple[int, ...]) -> None:
+    def __init__(self, columns: tuple[Column, ...], formats: tuple[int, ...], coding: Coding) -> None:
         self.columns = columns
         self.requested = formats
-        self.row_description = describe_rows(columns, formats)
+        self.coding = coding
+        self.row_description = describe_rows(columns, formats, coding)
         self.bound = BIND_COMPLETE + self.row_description
         self.parsed = PARSE_COMPLETE + self.bound
-        self.encoder = RowEncoder(types_of(columns), formats)
+        self.encoder, self.shared = self.make_encoder()
+
+    def make_encoder(self) -> tuple[Any, bool]:
+        """What encodes the rows, and whether it serves results at a time."""
+        return self.coding.row_encoder(types_of(self.columns), self.requested)
 
     def head(self, described: bool, parsed: bool) -> bytes:
         """What comes before the rows: ParseComplete where ``parsed``, BindComplete, RowDescription where ``described``."""
@@ -82,8 +91,8 @@ def check_format_count(formats: tuple[int, ...], count: int) -> None:
         raise ProtocolViolation(f"bind message has {len(formats)} result formats but query has {count} columns")
 
 
-def describe_rows(columns: Sequence[Column], formats: tuple[int, ...] = ()) -> bytes:
-    """RowDescription's bytes for these columns."""
+def describe_rows(columns: Sequence[Column], formats: tuple[int, ...], coding: Coding) -> bytes:
+    """RowDescription's bytes for these columns; raises 22P05 for a name that the client's encoding cannot write."""
     if len(columns) > MAX_COLUMNS:
         raise ProgramLimitExceeded(f"a row cannot have more than {MAX_COLUMNS} columns")
     codes = check_formats(formats, len(columns))
@@ -99,19 +108,19 @@ def describe_rows(columns: Sequence[Column], formats: tuple[int, ...] = ()) -> b
         )
         for column, code in zip(columns, codes, strict=True)
     )
-    return encode_message(m.RowDescription(fields))
+    return coding.message(encode_message(m.RowDescription(fields)))
 
 
-def shape_of(columns: tuple[Column, ...], formats: tuple[int, ...]) -> Shape:
+def shape_of(columns: tuple[Column, ...], formats: tuple[int, ...], coding: Coding) -> Shape:
     """The Shape of these columns in these formats; small ones are remembered."""
     if len(columns) <= 64 and sum(len(column.name) for column in columns) <= 4096:
-        return _small_shape(columns, formats)
-    return Shape(columns, formats)
+        return _small_shape(columns, formats, coding)
+    return Shape(columns, formats, coding)
 
 
 @lru_cache(maxsize=1024)
-def _small_shape(columns: tuple[Column, ...], formats: tuple[int, ...]) -> Shape:
-    return Shape(columns, formats)
+def _small_shape(columns: tuple[Column, ...], formats: tuple[int, ...], coding: Coding) -> Shape:
+    return Shape(columns, formats, coding)
 
 
 class Source:
@@ -146,7 +155,7 @@ class Source:
 class _Buffered(Source):
     """Rows that come in lists."""
 
-    __slots__ = ("_batch", "_position", "_rows")
+    __slots__ = ("_batch", "_encode_rows", "_position", "_rows")
 
     shape: Shape
 
@@ -157,6 +166,7 @@ class _Buffered(Source):
         self._rows = rows
         self._position = 0
         self._batch = FIRST_BATCH
+        self._encode_rows = shape.encoder.encode if shape.shared else shape.make_encoder()[0].encode
 
     def _wanted(self, max_rows: int) -> int:
         """How many rows to take next: few at first, then what makes a chunk by the size of those seen."""
@@ -167,9 +177,9 @@ class _Buffered(Source):
         rows = self._rows
         if max_rows and max_rows < len(rows) - start:
             rows = rows[start : start + max_rows]
-            data, count = self.shape.encoder.encode(rows, 0, CHUNK)
+            data, count = self._encode_rows(rows, 0, CHUNK)
         else:
-            data, end = self.shape.encoder.encode(rows, start, CHUNK)
+            data, end = self._encode_rows(rows, start, CHUNK)
             count = end - start
         self._position = start + count
         if count:
@@ -274,17 +284,18 @@ def arrow_source(
     rows: object,
     formats: tuple[int, ...],
     columns: Sequence[Column] | None,
+    coding: Coding,
     affected: int | None = None,
     tag: str | None = None,
 ) -> ArrowSource:
     """A source that reads an Arrow stream; ``columns``, where given, must agree with the stream's in number and type."""
-    encoder = ArrowEncoder(rows, formats)
+    encoder = coding.arrow_encoder(rows, formats)
     found = tuple(Column(name, oid) for name, oid in encoder.columns)
     if columns is None:
         columns = found
     elif types_of(columns) != types_of(found):
         raise DatatypeMismatch(f"the result's columns are {_names(found)}, but were described as {_names(columns)}")
-    return ArrowSource(encoder, shape_of(tuple(columns), formats), affected, tag)
+    return ArrowSource(encoder, shape_of(tuple(columns), formats, coding), affected, tag)
 
 
 def types_of(columns: Sequence[Column]) -> list[int]:
@@ -296,19 +307,23 @@ def _names(columns: Sequence[Column]) -> str:
     return "(" + ", ".join(type_info(column.type).name for column in columns) + ")"
 
 
-def _shape_for(plan: Plan, columns: Sequence[Column], formats: tuple[int, ...]) -> Shape:
+def _shape_for(plan: Plan, columns: Sequence[Column], formats: tuple[int, ...], coding: Coding) -> Shape:
     """The shape of these columns; the plan remembers it, for it is nearly always the same next time."""
     shape: Shape | None = plan.shapes.get(formats)
     columns = tuple(columns)
+    if coding is not plan.coding:
+        return shape_of(columns, formats, coding)
     if shape is None or shape.columns != columns:
-        shape = shape_of(columns, formats)
+        shape = shape_of(columns, formats, coding)
+        if not shape.shared:
+            return shape
         if len(plan.shapes) >= MAX_SHAPES:
             plan.shapes.clear()
         plan.shapes[formats] = shape
     return shape
 
 
-def source_of(result: Result, formats: tuple[int, ...], plan: Plan) -> Source:
+def source_of(result: Result | CopyOutcome, formats: tuple[int, ...], plan: Plan, coding: Coding) -> Source:
     """The source of what a handler returned.
 
     Raises:
@@ -319,12 +334,12 @@ def source_of(result: Result, formats: tuple[int, ...], plan: Plan) -> Source:
     rows: Any = result.rows
     columns = result.columns
     if columns is not None and isinstance(rows, (list, tuple)):
-        return ListSource(_shape_for(plan, columns, formats), rows, result.affected, result.tag)
+        return ListSource(_shape_for(plan, columns, formats, coding), rows, result.affected, result.tag)
     if hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__"):
-        return arrow_source(rows, formats, columns, result.affected, result.tag)
+        return arrow_source(rows, formats, columns, coding, result.affected, result.tag)
     if columns is None:
         return Source(None, result.affected, result.tag)
-    shape = shape_of(tuple(columns), formats)
+    shape = shape_of(tuple(columns), formats, coding)
     if hasattr(rows, "__aiter__"):
         return AsyncIterSource(shape, aiter(rows), result.affected, result.tag)
     return IterSource(shape, iter(rows), result.affected, result.tag)

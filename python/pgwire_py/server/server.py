@@ -6,23 +6,28 @@ import asyncio
 import hmac
 import logging
 import os
-import secrets
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 from .._version import __version__
-from ..auth import AuthSource
+from ..auth import AuthSource, HostBasedRules, IdentMap, OAuth
 from ..catalog import Catalog
 from ..connection import MAX_MESSAGE_LENGTH
 from ..engines.base import Engine
 from ..engines.python import PythonEngine
+from ..types import TypeRegistry
+from .authentication import Authentication
+from .coding import MAX_CODINGS, Coding, Codings
 from .execution import EngineExecution, Execution, FunctionExecution
-from .plans import Plan, PlanCache
+from .notifications import Notifications, check, on_loop
+from .plans import PlanCache
 from .protocol import BufferedServerProtocol, ServerProtocol
 from .session import Session, shutdown_error
 from .settings import Defaults
+from .startup import StartValues
+from .tls import ServerTls
 
 __all__ = ["Server", "serve"]
 
@@ -46,14 +51,24 @@ class Server:
         host: address to listen on; None listens on no TCP port.
         port: TCP port; 0 lets the system choose one (see :attr:`port`).
         unix_socket_directory: also listen on ``.s.PGSQL.<port>`` in this directory, as libpq expects it.
-        auth: ``"trust"``, or an :class:`~pgwire_py.auth.AuthSource` for SCRAM-SHA-256.
-        ssl_context: offers TLS after SSLRequest.
+        auth: how clients prove who they are: a method (``"trust"``, ``"reject"``, ``"password"``, ``"md5"``, ``"scram-sha-256"``,
+            ``"cert"``, ``"oauth"``) for everybody, or :class:`~pgwire_py.auth.HostBasedRules`; an
+            :class:`~pgwire_py.auth.AuthSource` means ``"scram-sha-256"`` with these ``users``.
+        users: where the secrets of users are, for the methods with passwords.
+        ident: user name maps, for ``cert`` and ``oauth``.
+        oauth: how bearer tokens are asked for and checked, for ``oauth``.
+        mock_secret: at least 32 random bytes, from which users who do not exist get their salts; the same after each restart
+            (:func:`~pgwire_py.auth.load_mock_secret`). None: new ones.
+        tls: a :class:`~pgwire_py.server.tls.ServerTls`: offers TLS, after SSLRequest and direct.
+        ssl_context: a context of one's own instead, without channel binding.
         require_ssl: refuse clients that come over TCP without TLS.
         max_connections: sessions at a time; one more is refused with 53300.
         startup_timeout: seconds a client has from connecting to being logged in.
         max_message_length: largest message of a logged-in client, in bytes.
         server_version: what ``server_version`` shows, e.g. ``"15.0 (my product)"``.
         parameters: other defaults of run-time parameters.
+        types: codecs for types of the server's own, and for built-in ones instead of theirs. They read parameters, and write the rows of
+            results (not of Arrow streams), whose columns have these types.
 
     Attributes:
         sessions: the logged-in sessions by process ID.
@@ -66,7 +81,12 @@ class Server:
         host: str | None = "127.0.0.1",
         port: int = 5433,
         unix_socket_directory: str | os.PathLike[str] | None = None,
-        auth: AuthSource | str = "trust",
+        auth: AuthSource | HostBasedRules | str = "trust",
+        users: AuthSource | None = None,
+        ident: IdentMap | None = None,
+        oauth: OAuth | None = None,
+        mock_secret: bytes | None = None,
+        tls: ServerTls | None = None,
         ssl_context: ssl.SSLContext | None = None,
         require_ssl: bool = False,
         max_connections: int = 100,
@@ -74,31 +94,35 @@ class Server:
         max_message_length: int = MAX_MESSAGE_LENGTH,
         server_version: str = SERVER_VERSION,
         parameters: dict[str, str] | None = None,
+        types: TypeRegistry | None = None,
     ) -> None:
-        if isinstance(auth, str) and auth != "trust":
-            raise ValueError(f"auth must be 'trust' or an AuthSource, not {auth!r}")
+        if ssl_context is not None:
+            if tls is not None:
+                raise ValueError("tls and ssl_context are one too many")
+            tls = ServerTls.of(ssl_context)
         if max_connections < 1:
             raise ValueError("max_connections must be at least 1")
         if startup_timeout <= 0:
             raise ValueError("startup_timeout must be positive")
         self.engine = engine if isinstance(engine, (Engine, PythonEngine)) else PythonEngine(engine)
-        self.auth = None if isinstance(auth, str) else auth
-        self.mock_secret = secrets.token_bytes(32)
-        self.ssl_context = ssl_context
+        self.tls = tls
+        self.authentication = Authentication(auth, users, ident, oauth, mock_secret, tls)
         self.require_ssl = require_ssl
-        self.at_once = self.auth is None and not require_ssl and isinstance(self.engine, PythonEngine)
+        self.at_once = self.authentication.trusts_all and not require_ssl and isinstance(self.engine, PythonEngine)
         self.max_connections = max_connections
         self.startup_timeout = startup_timeout
         self.max_message_length = max_message_length
-        self.defaults = Defaults(server_version, {"max_connections": str(max_connections), **(parameters or {})})
+        self.codings = Codings(types)
+        values = {"max_connections": str(max_connections), **(parameters or {})}
+        self.defaults = Defaults(server_version, values, self.codings)
         self.loop: asyncio.AbstractEventLoop
         self.receive_buffer = bytearray(RECEIVE_BUFFER)
         self._protocol_class: type[ServerProtocol] = ServerProtocol
         self.catalog = Catalog()
-        self.plan_cache = PlanCache(self.catalog, for_handler=isinstance(self.engine, PythonEngine))
-        self.plans: Callable[[str], tuple[Plan, ...]] = self.plan_cache.plans
-        self.start_values: dict[tuple[tuple[str, str], ...], tuple[dict[str, str], bytes]] = {}
+        self._plan_caches: dict[Coding, PlanCache] = {}
+        self.start_values: dict[tuple[tuple[str, str], ...], StartValues] = {}
         self.schema_version = 0
+        self.notifications = Notifications()
         self._host = host
         self._port = port
         self._unix_socket_directory = unix_socket_directory
@@ -200,6 +224,8 @@ class Server:
         if self._freeing:
             await asyncio.wait(self._freeing, timeout=max(timeout, 1.0))
         self.catalog.close()
+        if self.authentication.users is not None:
+            await self.authentication.users.close()
         self.engine.close()
 
     async def _emptied(self, timeout: float) -> bool:
@@ -213,12 +239,40 @@ class Server:
             return not self._protocols
         return True
 
+    @property
+    def mock_secret(self) -> bytes:
+        """What users who do not exist get their salts from; to be kept where they are to stay the same after a restart."""
+        return self.authentication.mock_secret
+
+    def reload_tls(self) -> bool:
+        """Read certificates and keys again, for connections from now on; those that are open stay.
+
+        Returns:
+            False where a file is broken: that is logged, and everything stays as it was.
+        """
+        return self.tls is None or _reloaded(self.tls.reload, "TLS")
+
+    def reload(self) -> bool:
+        """:meth:`reload_tls`, and the same for the files of rules and user name maps. Users files are read when they change."""
+        rules, ident = self.authentication.rules, self.authentication.ident
+        done = [self.reload_tls(), _reloaded(rules.reload, "rules"), _reloaded(ident.reload, "user name maps")]
+        return all(done)
+
     async def __aenter__(self) -> Server:
         await self.start()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
+
+    def notify(self, channel: str, payload: str = "") -> None:
+        """Notify the sessions that listen to ``channel``, at once; they see process ID 0. Any thread may call it.
+
+        Raises:
+            PostgresError: 22023 where the channel's name or the payload is too long.
+        """
+        check(channel, payload)
+        on_loop(self.loop, self.notifications.send, 0, ((channel, payload),))
 
     # -- called by connections ---------------------------------------------------------------------------------------
 
@@ -233,6 +287,15 @@ class Server:
             self._reaper = self.loop.call_later(self.startup_timeout, self._reap)
         if self._closing is not None:
             protocol.close()
+
+    def plan_cache(self, coding: Coding) -> PlanCache:
+        """The plans of sessions of this coding."""
+        cache = self._plan_caches.get(coding)
+        if cache is None:
+            if len(self._plan_caches) >= MAX_CODINGS:
+                self._plan_caches.clear()
+            cache = self._plan_caches[coding] = PlanCache(self.catalog, coding, isinstance(self.engine, PythonEngine))
+        return cache
 
     def has_room(self) -> bool:
         """Whether another session may log in."""
@@ -293,7 +356,9 @@ class Server:
 
     def release_execution(self, session: Session) -> None:
         """Interrupt and free what a session that is gone has in the engine."""
-        session.close_portals()
+        session.close_portals(-1)
+        if session.notifications is not None:
+            session.notifications.forget()
         session.execution.cancel()
         future = session.execution.close()
         if future is not None:
@@ -304,6 +369,15 @@ class Server:
         self._freeing.discard(future)
         if not future.cancelled() and future.exception() is not None:
             log.error("freeing a session failed", exc_info=future.exception())
+
+
+def _reloaded(reload: Callable[[], None], what: str) -> bool:
+    try:
+        reload()
+    except (OSError, ValueError) as error:
+        log.error("%s not read again, everything stays as it was: %s", what, error)
+        return False
+    return True
 
 
 async def serve(engine: Engine | PythonEngine | Callable[..., Any], **options: Any) -> None:

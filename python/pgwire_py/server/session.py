@@ -12,24 +12,27 @@ from .._impl.suspended import Suspended
 from ..connection import BackendConnection
 from ..errors import (
     AdminShutdown,
-    FeatureNotSupported,
     InFailedSQLTransaction,
     InternalError,
     LocalProtocolError,
     PostgresError,
+    ProtocolViolation,
     QueryCanceled,
     ReadOnlySQLTransaction,
     RemoteProtocolError,
     postgres_error,
 )
 from ..state import Phase
-from . import commands, control, extended, simple
+from . import commands, control, cursors, extended, notifications, prepared, simple
 from .copy_streams import CopyOutcome
 from .execution import Execution
 from .handler import Result
+from .notifications import SessionNotifications
 from .plans import Plan
 from .portals import Portal, PreparedStatement
 from .results import Source
+from .services import SessionServices
+from .session_commands import Declare, Invocation, Listen, Notify, Unlisten
 from .settings import Settings
 from .tags import command_complete, command_tag
 from .transactions import Transaction
@@ -49,7 +52,17 @@ MAX_ERROR_TEXT: Final = 64 * 1024
 """Characters of an unforeseen exception's text that a client is told."""
 
 _SELECT_TAGS: Final = {count: command_complete(f"SELECT {count}") for count in range(16)}
-_SCOPED: Final = (commands.SetParameter, commands.SetTransaction, commands.Reset, commands.Clean)
+_RUN: Final = {**prepared.RUN, **cursors.RUN, **notifications.RUN}
+_SCOPED: Final = (
+    commands.SetParameter,
+    commands.SetTransaction,
+    commands.Reset,
+    commands.Clean,
+    Declare,
+    Listen,
+    Notify,
+    Unlisten,
+)
 _ANSWERS_QUERY: Final = (
     Phase.SIMPLE,
     Phase.FUNCTION_CALL,
@@ -63,7 +76,7 @@ _ANSWERS_QUERY: Final = (
 _ENDS_FAILED: Final = (commands.Commit, commands.Rollback, commands.RollbackTo)
 
 
-class Session:
+class Session(SessionServices):
     """A client session. Also what an engine and the catalogue know of it (:class:`~pgwire_py.engines.base.SessionContext`).
 
     Attributes:
@@ -76,7 +89,9 @@ class Session:
         cancel_requested: whether that statement is to be cancelled.
         offset: code points that stand before the statement in its query string: an error's position is one in the statement.
         statements: prepared statements by name, the unnamed one as ``""``.
-        portals: portals by name.
+        portals: portals by name, SQL cursors among them.
+        notifications: what it listens to and has to say; None where it never did.
+        plans: query string → plans of its statements.
     """
 
     __slots__ = (
@@ -89,7 +104,9 @@ class Session:
         "connection",
         "database",
         "execution",
+        "notifications",
         "offset",
+        "plans",
         "portals",
         "process_id",
         "running",
@@ -102,6 +119,7 @@ class Session:
     )
 
     execution: Execution
+    process_id: int
     settings: Settings
     transaction: Transaction
 
@@ -126,6 +144,10 @@ class Session:
         self.transaction = Transaction()
         self.statements: dict[str, PreparedStatement] = {}
         self.portals: dict[str, Portal] = {}
+        self.notifications: SessionNotifications | None = None
+        self.plans: Callable[[str], tuple[Plan, ...]] = server.plan_cache(settings.coding).plans
+        if settings.coding.encoding is not None:
+            self._follow_coding()
         self.offset = 0
         self.cancel_requested = False
         self.running = False
@@ -136,25 +158,6 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session {self.process_id} {self.user}@{self.database} {self.transaction.status}>"
-
-    # -- what engines and the catalogue ask --------------------------------------------------------------------------
-
-    @property
-    def server_version(self) -> str:
-        """What ``server_version`` shows."""
-        return self.settings.show("server_version")
-
-    def get_setting(self, name: str) -> str | None:
-        """A run-time parameter's value, None where there is none of that name."""
-        return self.settings.get(name)
-
-    def set_setting(self, name: str, value: str, *, local: bool = False) -> str:
-        """Set a run-time parameter; raises 42704 or 22023."""
-        return self.settings.set(name, value, local=local)
-
-    def all_settings(self) -> list[tuple[str, str, str]]:
-        """Name, value and description of every run-time parameter."""
-        return self.settings.all()
 
     # -- the message loop --------------------------------------------------------------------------------------------
 
@@ -208,16 +211,15 @@ class Session:
         self.execution.cancelled = False
         self.execution.begun = None
         self.ending()
-        self.close_portals()
+        self.close_portals(len(self.transaction.savepoints))
+        if self.notifications is not None and not self.transaction.open:
+            self.notifications.forget_since((0, 0))
         answering_query = connection.phase in _ANSWERS_QUERY
         fatal = error.severity in ("FATAL", "PANIC")
         fields = error.response_fields()
         if self.offset and fields.get("P", "").isdecimal():
             fields["P"] = str(int(fields["P"]) + self.offset)
-        try:
-            connection.send(m.ErrorResponse(fields))
-        except LocalProtocolError:  # a text that cannot be sent
-            connection.send(m.ErrorResponse({name: _sendable(text) for name, text in fields.items()}))
+        self._tell(fields, error.severity)
         if fatal:
             self._protocol.close()
             return
@@ -229,9 +231,20 @@ class Session:
         if answering_query:
             self.ready()
 
+    def _tell(self, fields: dict[str, str], severity: str) -> None:
+        try:
+            self.connection.send(m.ErrorResponse(fields))
+        except LocalProtocolError:  # a text that cannot be sent
+            self._tell({name: _sendable(text) for name, text in fields.items()}, severity)
+        except (
+            PostgresError
+        ) as other:  # the client's encoding lacks a character: that is told instead, as PostgreSQL does
+            other.severity = severity
+            self.connection.send(m.ErrorResponse(other.response_fields()))
+
     async def _abandon_implicit(self) -> None:
         self.transaction.end()
-        self.settings.end(commit=False)
+        self.ended(commit=False)
         try:
             await self.execution.control("rollback")
         except (KeyboardInterrupt, GeneratorExit):
@@ -270,11 +283,15 @@ class Session:
         max_rows: int,
         alone: bool,
     ) -> Source | Result | CopyOutcome:
-        if plan.command is not None:
+        command = plan.command
+        if command is not None:
             self.check_transaction(plan)
-            if not alone and not self.transaction.open and isinstance(plan.command, _SCOPED):
+            if not alone and not self.transaction.open and isinstance(command, _SCOPED):
                 await self.begin_implicit()
-            return await control.run(self, plan.command, formats)
+            run = _RUN.get(command.__class__)
+            if run is None:
+                return await control.run(self, command, formats)
+            return await run(self, plan, command, Invocation(parameters, description, formats, max_rows, alone))
         transaction = self.transaction
         if transaction.status == "E":
             self.check_transaction(plan)
@@ -285,6 +302,8 @@ class Session:
         if plan.writes:
             self._check_writable(plan)
             transaction.wrote()
+            if self.portals and not self.execution.snapshots:
+                await cursors.settle(self)
         outcome = await self.execution.execute(plan, parameters, description, formats, max_rows)
         if plan.changes_schema:
             self.server.schema_version += 1
@@ -312,28 +331,46 @@ class Session:
             if chunk.__class__ is not tuple:
                 chunk = await chunk
 
+    async def pause(self) -> None:
+        """Between two pieces of work that sends nothing: others get their turn, and a cancel request is heard."""
+        if self.cancel_requested:
+            raise self._canceled()
+        await self._drain()
+
     def completion(self, plan: Plan, outcome: Source | Result, rows: int) -> bytes:
         """CommandComplete's bytes for a statement that has ended."""
         if outcome.tag is not None:
             return command_complete(outcome.tag)
         if plan.selects and rows < 16:
             return _SELECT_TAGS[rows]
+        if isinstance(outcome, prepared.CommandSource):
+            return command_complete(outcome.tag_for(rows))
         return command_complete(command_tag(plan.statement, rows, outcome.affected, outcome.returns_rows))
 
     def ready(self, results: bytes = b"") -> None:
         """Send ``results``, report changed parameters, and send ReadyForQuery."""
-        if self.settings.changes:
+        if self.settings.changes is not None or self.notifications is not None:
             self.connection.send_encoded(results)
             results = b""
+            if self.notifications is not None:
+                self.notifications.statement_ended()
             self.report_changes()
         self.connection.send_ready(self.transaction.status, results)
         self.running = False
         self.ending()
 
     def report_changes(self) -> None:
-        """Send ParameterStatus for parameters that changed."""
+        """Send ParameterStatus for parameters that changed, and go on in the encoding they are for."""
+        self._follow_coding()
         for name, value in self.settings.take_changes().items():
             self.connection.send(m.ParameterStatus(name, value))
+
+    def _follow_coding(self) -> None:
+        """Have everything that depends on the settings of texts follow them."""
+        coding = self.settings.coding
+        self.plans = self.server.plan_cache(coding).plans
+        self.connection.recode = None if coding.encoding is None else coding.message
+        self._protocol.follow_coding(coding)
 
     # -- COPY --------------------------------------------------------------------------------------------------------
 
@@ -355,12 +392,6 @@ class Session:
     def copied(self, size: int) -> None:
         """Bytes of COPY data have been taken: the client may send more."""
         self._protocol.copied(size)
-
-    async def breathe(self) -> None:
-        """Write what is queued; wait while the client reads too slowly. Raises 57014 where the statement is cancelled."""
-        if self.cancel_requested:
-            raise self._canceled()
-        await self._protocol.drain()
 
     # -- transactions ------------------------------------------------------------------------------------------------
 
@@ -386,14 +417,23 @@ class Session:
 
     async def commit_implicit(self) -> None:
         """Commit it; raises what the engine raises, the transaction being over all the same."""
+        if self.portals:
+            await cursors.hold(self)  # what it raises has the transaction rolled back
+            self.close_portals()
         self.transaction.end()
         try:
             if self.execution.transactions:
                 await self.execution.control("commit")
         except BaseException:
-            self.settings.end(commit=False)
+            self.ended(commit=False)
             raise
-        self.settings.end(commit=True)
+        self.ended(commit=True)
+
+    def ended(self, *, commit: bool) -> None:
+        """The transaction has ended: parameters go back or stay, notifications are sent or forgotten."""
+        self.settings.end(commit=commit)
+        if self.notifications is not None:
+            self.notifications.transaction_ended(commit=commit)
 
     # -- portals -----------------------------------------------------------------------------------------------------
 
@@ -403,11 +443,14 @@ class Session:
         if portal is not None:
             self._close_portal(portal)
 
-    def close_portals(self) -> None:
-        """Close every portal: the transaction they lived in is over."""
+    def close_portals(self, level: int = 0) -> None:
+        """Close the portals made since so many savepoints stood: what they lived in is over. Cursors held beyond it stay, but for -1."""
         portals, self.portals = self.portals, {}
-        for portal in portals.values():
-            self._close_portal(portal)
+        for name, portal in portals.items():
+            if portal.level < level:
+                self.portals[name] = portal
+            else:
+                self._close_portal(portal)
 
     def _close_portal(self, portal: Portal) -> None:
         try:
@@ -452,10 +495,20 @@ class Session:
         """Write what is queued."""
         self._protocol.flush()
 
-    def notice(self, severity: str, sqlstate: str, message: str, **fields: Any) -> None:
-        """Send a NoticeResponse with the next output."""
-        error = postgres_error(sqlstate, message, severity=severity, **fields)
-        self.connection.send(m.NoticeResponse(error.response_fields()))
+    @property
+    def busy(self) -> bool:
+        """Whether a statement is being answered that waits for something."""
+        return self._protocol.busy
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is between statements, in no transaction, and the client reads what it is sent."""
+        protocol = self._protocol
+        return (
+            self.connection.phase is Phase.IDLE
+            and self.transaction.status == "I"
+            and not (self.running or protocol.busy or protocol.paused or protocol.lost)
+        )
 
     def cancel(self) -> None:
         """Cancel the statement that runs, if one does (a CancelRequest with the right key came)."""
@@ -503,10 +556,22 @@ def remote_error(session: Session, error: RemoteProtocolError) -> None:
     raise postgres_error(error.sqlstate, str(error), severity="FATAL" if error.fatal else "ERROR")
 
 
-def function_call(session: Session, message: m.FunctionCall) -> None:
-    """FunctionCall is answered with an error."""
+async def function_call(session: Session, message: m.FunctionCall) -> None:
+    """FunctionCall: the handler's ``function_call`` answers; without one there are no functions to call."""
+    session.starting()
     session.check_transaction(None)
-    raise FeatureNotSupported("the function call protocol is not supported")
+    count = len(message.arguments)
+    formats = message.argument_formats
+    if len(formats) > 1 and len(formats) != count:
+        raise ProtocolViolation(f"function call message contains {len(formats)} argument formats but {count} arguments")
+    formats = formats if len(formats) == count else (formats or (0,)) * count
+    value = await session.execution.call_function(
+        message.function_oid, message.arguments, formats, message.result_format
+    )
+    if value is not None and not isinstance(value, (bytes, bytearray, memoryview)):
+        raise InternalError(f"function_call returned {type(value).__name__}, not bytes or None")
+    session.connection.send(m.FunctionCallResponse(value if value is None else bytes(value)))
+    session.ready()
 
 
 def terminate(session: Session, message: m.Terminate) -> None:

@@ -6,6 +6,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from ..errors import CantChangeRuntimeParam, FeatureNotSupported, InvalidParameterValue, UndefinedObject
+from . import text_settings
+from .coding import CODING_KEYS, Coding, Codings
 from .parameters import PARAMETERS, Row
 
 __all__ = ["REPORTED", "Defaults", "Settings"]
@@ -57,13 +59,6 @@ _MEMORY_UNITS: Final = {
     "TB": Decimal(1024**3),
 }
 _BLOCK: Final = {"8kB": Decimal(8)}
-_ONLY: Final = {
-    "client_encoding": ("UTF8", ("utf8", "unicode")),
-    "intervalstyle": ("postgres", ("postgres",)),
-    "bytea_output": ("hex", ("hex",)),
-    "standard_conforming_strings": ("on", _TRUE),
-}
-"""Parameters that change how values are written: so far one value each is supported, anything else is refused rather than ignored."""
 
 
 class Defaults:
@@ -72,9 +67,13 @@ class Defaults:
     Args:
         server_version: what ``server_version`` shows; clients choose their catalogue queries by it.
         parameters: other defaults of the server's, by name.
+        codings: what the sessions encode and decode by.
     """
 
-    def __init__(self, server_version: str, parameters: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, server_version: str, parameters: dict[str, str] | None = None, codings: Codings | None = None
+    ) -> None:
+        self.codings = codings or Codings()
         self.values = {name: _number(row, row[2]) if row[6] else row[2] for name, row in _ROWS.items()}
         major, _, minor = server_version.split(" ", maxsplit=1)[0].partition(".")
         self.values.update(
@@ -91,20 +90,23 @@ class Defaults:
             }
         )
         for name, value in (parameters or {}).items():
-            self.values[name.lower()] = _canonical(name.lower(), value)
+            key = _key(name)
+            self.values[key] = _canonical(key, value, self.values.get(key, ""), self.values.get(key, ""))
 
 
 class Settings:
     """One session's run-time parameters over the server's defaults.
 
     Attributes:
-        changes: reported parameters that changed and that the client was not told of, None for none.
+        changes: reported parameters that changed and that the client was not told of; None where nothing changed that the protocol's layer
+            has to know.
         statement_timeout: seconds a statement may take, 0 for no limit.
+        coding: how its values and texts are encoded and decoded.
     """
 
-    __slots__ = ("_defaults", "_local", "_overrides", "_saved", "_startup", "changes", "statement_timeout")
+    __slots__ = ("_defaults", "_local", "_overrides", "_saved", "_startup", "changes", "coding", "statement_timeout")
 
-    def __init__(self, defaults: Defaults, startup: dict[str, str]) -> None:
+    def __init__(self, defaults: Defaults, startup: dict[str, str], coding: Coding | None = None) -> None:
         self._defaults = defaults
         self._startup = startup
         self._overrides: dict[str, str] = {}
@@ -113,6 +115,7 @@ class Settings:
         self.changes: dict[str, str] | None = None
         timeout = startup.get("statement_timeout") or defaults.values["statement_timeout"]
         self.statement_timeout = 0.0 if timeout == "0" else milliseconds(timeout) / 1000
+        self.coding: Coding = coding or self._coding()
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -157,7 +160,8 @@ class Settings:
             raise CantChangeRuntimeParam(f'parameter "{display_name(key)}" cannot be changed')
         if row is None and key not in self._overrides and sum("." in known for known in self._overrides) >= MAX_CUSTOM:
             raise InvalidParameterValue(f"a session can have at most {MAX_CUSTOM} parameters of its own")
-        canonical = _canonical(key, value)
+        default = self._startup.get(key, self._defaults.values.get(key, ""))
+        canonical = _canonical(key, value, self.get(key) or "", default)
         self._put(key, canonical, local)
         return canonical
 
@@ -195,9 +199,15 @@ class Settings:
     def _note(self, key: str, old: str | None, new: str) -> None:
         if key == "statement_timeout":
             self.statement_timeout = milliseconds(new) / 1000
+        if old != new and key in CODING_KEYS:
+            self.coding = self._coding()
+            self.changes = self.changes or {}
         name = display_name(key)
         if old != new and name in REPORTED:
             self.changes = {**(self.changes or {}), name: new}
+
+    def _coding(self) -> Coding:
+        return self._defaults.codings.find(tuple([self.get(key) or "" for key in CODING_KEYS]))
 
     def take_changes(self) -> dict[str, str]:
         """Reported parameters changed since the last call: what ParameterStatus must tell."""
@@ -260,22 +270,17 @@ def display_name(key: str) -> str:
     return row[0] if row is not None else key
 
 
-def _canonical(key: str, value: str) -> str:
+def _canonical(key: str, value: str, current: str, default: str) -> str:
+    """The value as SHOW prints it; ``current`` is the parameter's value so far and ``default`` what RESET would make it."""
     row = _ROWS.get(key)
-    if key in _ONLY:
-        supported, spellings = _ONLY[key]
-        spelled = "".join(filter(str.isalnum, value.lower())) if key == "client_encoding" else value.lower()
-        if spelled not in spellings:
-            if row is not None and row[5] is not None and value.lower() not in row[5]:
-                raise _invalid(row, value)
-            raise FeatureNotSupported(
-                f'parameter "{display_name(key)}" cannot be set to "{value}": only "{supported}" is supported'
-            )
-        return supported
     if key == "datestyle":
-        return _date_style(value)
+        return text_settings.date_style(value, current, default)
     if key == "timezone":
-        return _time_zone(value)
+        return text_settings.time_zone(value)
+    if key == "client_encoding":
+        return text_settings.client_encoding(value)
+    if key == "standard_conforming_strings" and _boolean(key, value) == "off":
+        raise FeatureNotSupported(f'parameter "{key}" cannot be set to "{value}": only "on" is supported')
     if row is None:
         return value
     kind = row[1]
@@ -351,35 +356,3 @@ def milliseconds(shown: str) -> float:
     """A time parameter's value as SHOW prints it (``1min``), in milliseconds."""
     digits = shown.rstrip("usminhd")
     return float(Decimal(digits) * _TIME_UNITS[shown[len(digits) :] or "ms"])
-
-
-def _date_style(value: str) -> str:
-    order = "MDY"
-    for word in value.replace(",", " ").upper().split():
-        if word in ("MDY", "DMY", "YMD"):
-            order = word
-        elif word in ("EURO", "EUROPEAN"):
-            order = "DMY"
-        elif word in ("US", "NONEURO", "NONEUROPEAN"):
-            order = "MDY"
-        elif word in ("POSTGRES", "SQL", "GERMAN"):
-            raise FeatureNotSupported(f'parameter "DateStyle" cannot be set to "{value}": only "ISO" is supported')
-        elif word not in ("ISO", "DEFAULT"):
-            raise InvalidParameterValue(f'invalid value for parameter "DateStyle": "{value[:64]}"')
-    return f"ISO, {order}"
-
-
-def _time_zone(value: str) -> str:
-    from zoneinfo import ZoneInfo
-
-    name = value.strip()
-    if name.lower() in ("utc", "gmt", "z", "local", "default"):
-        return "GMT" if name.lower() == "gmt" else "UTC"
-    try:
-        float(name)
-    except ValueError:
-        try:
-            return str(ZoneInfo(name))
-        except (KeyError, ValueError, OSError):
-            raise InvalidParameterValue(f'invalid value for parameter "TimeZone": "{value[:64]}"') from None
-    return name

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from .._impl import Responder, decode_values
-from .._impl.interface import Batch
+from .._impl import Responder
+from .._impl.interface import Batch, Condition
 from .._impl.suspended import Suspended
 from ..connection.backend import READY
 from ..engines.base import declared_types
@@ -31,7 +31,6 @@ __all__ = ["ShortAnswers"]
 MAX_ROWS: Final = 64
 """Most rows of a short answer."""
 
-_IDLE: Final = Phase.IDLE
 _TAILS: Final = tuple(command_complete(f"SELECT {count}") + READY["I"] for count in range(MAX_ROWS + 1))
 """CommandComplete and ReadyForQuery behind so many rows."""
 
@@ -40,75 +39,91 @@ class ShortAnswers:
     """The short way of one session whose statements are answered by a coroutine function.
 
     Attributes:
-        write: sends what :meth:`answer` returned.
+        answer: takes what came, and how many bytes of it count; True where the whole answer was sent. Anything else is for
+            :meth:`finish`, an exception for :meth:`failed`.
     """
 
     __slots__ = (
-        "_answer",
+        "_coding",
         "_connection",
+        "_decode",
         "_execution",
         "_plans",
         "_responder",
         "_runner",
         "_session",
         "_settings",
-        "_transaction",
-        "write",
+        "_write",
+        "answer",
     )
 
     def __init__(self, session: Session, runner: Runner, write: Callable[[bytes | memoryview], None]) -> None:
         execution = session.execution
         assert isinstance(execution, FunctionExecution)
+        connection = session.connection
+        settings = session.settings
         self._session = session
         self._runner = runner
-        self._connection = session.connection
-        self._transaction = session.transaction
-        self._settings = session.settings
+        self._connection = connection
+        self._settings = settings
         self._execution = execution
-        self._plans = session.server.plan_cache.single
+        self._coding = settings.coding
+        self._decode = self._coding.decode_values
+        self._plans = session.server.plan_cache(self._coding).single
+        self._write = write
+        before: tuple[Condition, ...] = (
+            (runner, "suspended", None),
+            (connection, "phase", Phase.IDLE),
+            (session.transaction, "status", "I"),
+            (session, "portals", False),
+            (settings, "statement_timeout", False),
+        )
+        after: tuple[Condition, ...] = (
+            (connection, "phase", Phase.IDLE),
+            (connection, "outgoing", False),
+            (session, "statements", False),
+            (settings, "changes", None),
+        )
         self._responder = Responder(
             (execution.function, session),
             (Query, Result, Plan, Shape),
-            session.connection.decoder,
+            connection.decoder,
             self._plans,
             runner.task_to_enter(),
-            _TAILS,
-            CHUNK,
+            (_TAILS, CHUNK),
+            (before, after, write),
         )
-        self._answer = self._responder.answer
-        self.write = write
+        self.answer = self._responder.answer
 
-    def answer(self, data: bytes | bytearray, size: int = -1) -> bytes | memoryview | None:
-        """The whole answer to ``data``, or to its first ``size`` bytes. None where it goes the long way: ``data`` was not taken."""
+    def finish(self, answer: Batch | bytes | memoryview | None) -> bool:
+        """Do the rest behind :attr:`answer`; False where the statement goes the long way: what came was not taken."""
         session = self._session
-        connection = self._connection
-        if (
-            connection.phase is not _IDLE
-            or self._transaction.status != "I"
-            or session.portals
-            or self._settings.statement_timeout
-        ):
-            return None
-        session.running = True
-        session.cancel_requested = False
-        try:
-            answer: Any = self._answer(data, size)
-            if type(answer) is tuple:
+        if type(answer) is tuple:
+            try:
                 answer = self._batch(answer)
-            elif session.statements and answer is not None:
-                session.statements.pop("", None)
-        except BaseException as error:
-            return self._long_way(Suspended(_raise(error)))
+            except BaseException as error:
+                return self.failed(error)
+        elif session.statements and answer is not None:
+            session.statements.pop("", None)
         if answer is None:
-            if self._responder.begun:
-                outcome = self._responder.outcome
-                return self._long_way(outcome if type(outcome) is Suspended else Suspended(_return(outcome)))
-            session.running = False
-            return None
-        session.running = False
-        if self._settings.changes:
+            if not self._responder.begun:
+                return False
+            outcome = self._responder.outcome
+            return self._long_way(outcome if type(outcome) is Suspended else Suspended(_return(outcome)))
+        if self._settings.changes is not None:
             session.report_changes()
-        return connection.send_around(answer)
+        self._write(self._connection.send_around(answer))  # type: ignore[arg-type]
+        return True
+
+    def receive_from(self, buffer: bytearray, otherwise: Callable[[Any, int], object]) -> Callable[[int], None]:
+        """What takes the first bytes of ``buffer``, so many as it is called with; ``otherwise`` gets those that are not answered at once,
+        with what :attr:`answer` returned or raised."""
+        self._responder.receive_from(buffer, otherwise)
+        return self._responder.receive
+
+    def failed(self, error: BaseException) -> bool:
+        """Have the session tell what the handler raised; as :meth:`finish`."""
+        return self._long_way(Suspended(_raise(error)))
 
     def _batch(self, batch: Batch) -> bytes | memoryview | None:
         query, name, types, parameter_formats, parameters, formats, described = batch
@@ -117,13 +132,18 @@ class ShortAnswers:
         if query is not None:
             statement = None if name else self._parsed(query, types, statement)
         plan = None if statement is None else statement.plan
-        if statement is None or plan is None or not _is_plain(statement, plan, batch):
+        if (
+            statement is None
+            or plan is None
+            or plan.coding is not self._coding
+            or not _is_plain(statement, plan, batch)
+        ):
             return None
         declared = statement.declared
         values: tuple[object, ...] = ()
         if parameters:
             try:
-                values = decode_values(declared, parameter_formats, parameters)
+                values = self._decode(declared, parameter_formats, parameters)
             except Exception:  # told in its place
                 return None
         shape = plan.shapes.get(formats)
@@ -147,13 +167,13 @@ class ShortAnswers:
             return last
         return PreparedStatement(plan, declared)
 
-    def _long_way(self, begun: Suspended) -> bytes | None:
+    def _long_way(self, begun: Suspended) -> bool:
         """Have the statement answered by way of the session, with the call that was begun."""
         if self._connection.phase is not Phase.CLOSED:
             self._execution.begun = begun
-            return None
+            return False
         self._runner.run(self._session.run(begun))  # the call closed the connection: nothing is sent, but it may go on
-        return b""
+        return True
 
 
 def _is_plain(statement: PreparedStatement, plan: Plan, batch: Batch) -> bool:

@@ -26,7 +26,7 @@ async def simple_query(session: Session, message: m.Query) -> None:
         session.statements.pop("", None)
     if session.portals:
         session.drop_portal("")
-    plans = session.server.plans(message.query)
+    plans = session.plans(message.query)
     if not plans:
         session.connection.send_encoded(EMPTY_QUERY)
     for plan in plans:
@@ -64,7 +64,7 @@ async def _send(session: Session, plan: Plan, outcome: Source | Result | CopyOut
     """Send what one statement returned; its CommandComplete comes back, for it waits until an implicit transaction is committed."""
     if isinstance(outcome, CopyOutcome):
         return await copying.run(session, plan, outcome)
-    source = outcome if isinstance(outcome, Source) else source_of(outcome, (), plan)
+    source = outcome if isinstance(outcome, Source) else source_of(outcome, (), plan, session.settings.coding)
     send = session.connection.send_encoded
     rows = 0
     try:

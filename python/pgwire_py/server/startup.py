@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .. import messages as m
 from .._impl import encode_message
@@ -16,11 +16,14 @@ from ..errors import (
     TooManyConnections,
     postgres_error,
 )
+from ..events import DirectTLS
 from .authentication import ClientLeft, authenticate
 from .session import Session
 from .settings import Settings
+from .tls import ALPN
 
 if TYPE_CHECKING:
+    from .coding import Coding
     from .protocol import ServerProtocol
 
 __all__ = ["ClientLeft", "start", "start_at_once"]
@@ -34,6 +37,14 @@ MAX_START_VALUES: Final = 256
 """Start-up packets whose parameters are remembered."""
 
 _NOT_PARAMETERS: Final = frozenset({"user", "database", "options", "replication"})
+
+
+class StartValues(NamedTuple):
+    """What comes of a start-up packet's parameters: the session's start values, the ParameterStatus messages about them, their coding."""
+
+    values: dict[str, str]
+    statuses: bytes
+    coding: Coding
 
 
 async def start(protocol: ServerProtocol, first: Any = None) -> Session | None:
@@ -60,14 +71,14 @@ async def start(protocol: ServerProtocol, first: Any = None) -> Session | None:
     server.reserve(protocol)
     database = startup.parameters.get("database") or user
     await authenticate(protocol, user, database)
-    values, statuses = _start_values(protocol, startup.parameters, user)
+    values = _start_values(protocol, startup.parameters, user)
     session = _session(protocol, version, user, database, values)
     try:
         await session.execution.connect()
     except BaseException:
         server.release_execution(session)
         raise
-    _welcome(session, statuses)
+    _welcome(session, values)
     return session
 
 
@@ -81,23 +92,23 @@ def start_at_once(protocol: ServerProtocol, startup: m.StartupMessage) -> Sessio
         return None
     server.reserve(protocol)
     user = parameters["user"]
-    session = _session(protocol, version, user, parameters.get("database") or user, known[0])
-    _welcome(session, known[1])
+    session = _session(protocol, version, user, parameters.get("database") or user, known)
+    _welcome(session, known)
     return session
 
 
-def _session(protocol: ServerProtocol, version: int, user: str, database: str, values: dict[str, str]) -> Session:
+def _session(protocol: ServerProtocol, version: int, user: str, database: str, values: StartValues) -> Session:
     server = protocol.server
     key = secrets.token_bytes(32 if version >= PROTOCOL_3_2 else 4)
-    settings = Settings(server.defaults, values)
+    settings = Settings(server.defaults, values.values, values.coding)
     session = Session(server, protocol, server.next_process_id(), key, user, database, settings)
     session.execution = server.execution_for(session)
     return session
 
 
-def _welcome(session: Session, statuses: bytes) -> None:
+def _welcome(session: Session, values: StartValues) -> None:
     key_data = encode_message(m.BackendKeyData(session.process_id, session.secret_key))
-    session.connection.send_welcome(statuses + key_data)
+    session.connection.send_welcome(values.statuses + key_data)
 
 
 async def _startup_message(protocol: ServerProtocol, first: Any) -> m.StartupMessage | None:
@@ -116,7 +127,11 @@ async def _startup_message(protocol: ServerProtocol, first: Any) -> m.StartupMes
         if type(event) in asked:
             raise FeatureNotSupported(f"{type(event).__name__} was already answered on this connection")
         asked.add(type(event))
-        if isinstance(event, m.SSLRequest) and protocol.server.ssl_context is not None and not protocol.encrypted:
+        if isinstance(event, DirectTLS) and protocol.server.tls is not None:
+            tls = await protocol.start_tls(event.data)
+            if tls.selected_alpn_protocol() != ALPN:  # Protocol 55.2.10: the client must mean PostgreSQL
+                raise ClientLeft("direct TLS without the ALPN protocol postgresql")
+        elif isinstance(event, m.SSLRequest) and protocol.server.tls is not None and protocol.tls is None:
             if connection.buffered or connection.pending:
                 raise ProtocolViolation(
                     "received unencrypted data after SSL request",
@@ -151,7 +166,7 @@ def _negotiate(protocol: ServerProtocol, startup: m.StartupMessage) -> int:
     return version
 
 
-def _start_values(protocol: ServerProtocol, parameters: dict[str, str], user: str) -> tuple[dict[str, str], bytes]:
+def _start_values(protocol: ServerProtocol, parameters: dict[str, str], user: str) -> StartValues:
     """The session's start values of run-time parameters, checked as SET would, and the ParameterStatus messages about them.
 
     Clients of one kind send the same packet again and again: what came of it is kept.
@@ -167,8 +182,11 @@ def _start_values(protocol: ServerProtocol, parameters: dict[str, str], user: st
     for name, value in parameters.items():
         if name not in _NOT_PARAMETERS and not name.startswith("_pq_."):
             settings.set(name, value)
-    statuses = b"".join([encode_message(m.ParameterStatus(name, value)) for name, value in settings.reported()])
-    known = settings.start_values(), statuses
+    message = settings.coding.message
+    statuses = b"".join(
+        [message(encode_message(m.ParameterStatus(name, value))) for name, value in settings.reported()]
+    )
+    known = StartValues(settings.start_values(), statuses, settings.coding)
     if any(name.startswith("_pq_.") for name in parameters):
         return known
     if len(server.start_values) >= MAX_START_VALUES:

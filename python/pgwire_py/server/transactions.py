@@ -8,13 +8,14 @@ __all__ = ["Savepoint", "Transaction"]
 
 
 class Savepoint:
-    """A savepoint: its name, and whether anything was written after it."""
+    """A savepoint: its name, whether anything was written after it, and what LISTEN and NOTIFY had gathered before it."""
 
-    __slots__ = ("name", "written")
+    __slots__ = ("gathered", "name", "written")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, gathered: tuple[int, int] = (0, 0)) -> None:
         self.name = name
         self.written = False
+        self.gathered = gathered
 
 
 class Transaction:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
-from .._impl import RowEncoder, decode_values, encode_value
+from .._impl import RowEncoder, TextStyle, decode_values, encode_value
 from .._impl.pure.types import BadValue
 from .._impl.value_errors import decode_failure, encode_failure
 from ..errors import postgres_error
@@ -40,10 +40,17 @@ class TypeRegistry:
         self._types: dict[int, Codec | Alias] = {}
         """What the ``register_`` methods made."""
         self._users: dict[int | str, UserCodec] = {}
+        self._style: TextStyle | None = None
 
     def scoped(self) -> TypeRegistry:
         """A new registry over this one: what is set there does not change this one."""
         return TypeRegistry(self)
+
+    def styled(self, style: TextStyle) -> TypeRegistry:
+        """A registry over this one that prints and reads text by a style: what a server does for a session's settings."""
+        made = TypeRegistry(self)
+        made._style = style
+        return made
 
     # What is known.
 
@@ -210,7 +217,7 @@ class TypeRegistry:
             return None
         codec = self._resolve(oid)
         if isinstance(codec, int):
-            return encode_value(codec, format, value)
+            return encode_value(codec, format, value, self._style)
         _check_format(format)
         return codec.encode(self, format, value, depth)
 
@@ -221,7 +228,7 @@ class TypeRegistry:
             return None
         codec = self._resolve(oid)
         if isinstance(codec, int):
-            return decode_values([codec], [format], [data])[0]
+            return decode_values([codec], [format], [data], self._style)[0]
         _check_format(format)
         return codec.decode(self, format, data, depth)
 
@@ -243,7 +250,8 @@ class TypeRegistry:
         codecs = [self._resolved(oid) for oid in types]
         custom = [number for number, codec in enumerate(codecs) if not isinstance(codec, int)]
         if not custom:
-            return decode_values([codec for codec in codecs if isinstance(codec, int)], formats, values)
+            plain = [codec for codec in codecs if isinstance(codec, int)]
+            return decode_values(plain, formats, values, self._style)
         # The bytes of other types pass through the native call as they are.
         every = list(formats) * len(types) if len(formats) == 1 else list(formats) or [TEXT] * len(types)
         if len(every) != len(types) or len(values) != len(types):
@@ -253,7 +261,7 @@ class TypeRegistry:
             _check_format(every[number])
             shown[number] = BINARY
         plain = [codec if isinstance(codec, int) else _BYTEA for codec in codecs]
-        decoded = list(decode_values(plain, shown, values))
+        decoded = list(decode_values(plain, shown, values, self._style))
         for number in custom:
             data: Any = decoded[number]
             if data is not None:
@@ -275,7 +283,7 @@ class TypeRegistry:
         """
         codecs = [self._resolved(oid) for oid in types]
         plain = [codec if isinstance(codec, int) else _RAW for codec in codecs]
-        encoder = RowEncoder(plain, formats)
+        encoder = RowEncoder(plain, formats, style=self._style)
         every = list(formats) * len(types) if len(formats) == 1 else list(formats) or [TEXT] * len(types)
         custom = {
             number: (types[number], every[number], codec)

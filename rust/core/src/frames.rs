@@ -2,16 +2,16 @@
 //!
 //! A frame that lies whole in the bytes that are fed is not copied. One that comes in pieces is gathered: each byte is copied once, into
 //! memory that grows with what has come and not with what a length announces. Lengths are judged before anything waits for their bytes.
+use crate::gathered::Gathered;
 use crate::wire::{MAX_LENGTH, RemoteError};
+
+pub use crate::gathered::MIN_GATHERED;
 
 /// Default bound of an untagged packet, in bytes: PostgreSQL's MAX_STARTUP_PACKET_LENGTH.
 pub const MAX_STARTUP_LENGTH: u32 = 10_000;
 
 /// Default bound of a tagged message, in bytes: PostgreSQL's PG_MAX_AUTH_TOKEN_LENGTH, what it takes before authentication.
 pub const MAX_MESSAGE_LENGTH: u32 = 65_535;
-
-/// A frame that is being gathered holds at most this many bytes, or twice what has come of it where that is more.
-pub const MIN_GATHERED: usize = 8_192;
 
 /// Major version of the packets that ask for something else than a session: SSLRequest, GSSENCRequest, CancelRequest.
 const REQUEST_VERSION: [u8; 2] = [0x04, 0xd2];
@@ -30,7 +30,7 @@ pub enum Body<'a> {
     /// Inside the bytes that were fed, just before the position.
     Fed(&'a [u8]),
     /// It came in pieces.
-    Gathered(Vec<u8>),
+    Gathered(Gathered),
 }
 
 impl Body<'_> {
@@ -72,7 +72,7 @@ pub struct FrameDecoder {
     header: [u8; 5],
     header_length: usize,
     /// What has come of an incomplete body, and how much it will have.
-    body: Vec<u8>,
+    body: Gathered,
     body_length: usize,
     /// Where in the stream the packet begins that is read now.
     offset: u64,
@@ -98,7 +98,7 @@ impl FrameDecoder {
             },
             header: [0; 5],
             header_length: 0,
-            body: Vec::new(),
+            body: Gathered::new(),
             body_length: 0,
             offset: 0,
             failed: None,
@@ -145,7 +145,7 @@ impl FrameDecoder {
         if let Err(error) = &result {
             self.failed = Some(error.clone());
             self.header_length = 0;
-            self.body = Vec::new();
+            self.body = Gathered::new();
         }
         result
     }
@@ -208,8 +208,7 @@ impl FrameDecoder {
             self.body_length = self.body_length(&header[..head])?;
         }
         let size = rest.len().min(self.body_length - self.body.len());
-        self.grow(size);
-        self.body.extend_from_slice(&rest[..size]);
+        self.body.extend(&rest[..size], self.body_length);
         *position += before - rest.len() + size;
         if self.body.len() < self.body_length {
             return Ok(None);
@@ -222,15 +221,6 @@ impl FrameDecoder {
             tag,
             body: Body::Gathered(body),
         }))
-    }
-
-    /// Makes room for `size` bytes more: at most twice of what has then come, and never more than the body needs.
-    fn grow(&mut self, size: usize) {
-        let needed = self.body.len() + size;
-        if needed > self.body.capacity() {
-            let room = self.body_length.min((2 * needed).max(MIN_GATHERED));
-            self.body.reserve_exact(room - self.body.len());
-        }
     }
 
     fn head(&self) -> usize {
@@ -330,7 +320,7 @@ mod tests {
         let frame = decoder.next(&body[1..], &mut position);
         let expected = Frame {
             tag: Some(b'd'),
-            body: Body::Gathered(body.clone()),
+            body: Body::Gathered(body.clone().into()),
         };
         assert_eq!(frame, Ok(Some(expected)));
         assert_eq!((position, decoder.buffered()), (4_999, 0));

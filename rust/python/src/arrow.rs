@@ -1,6 +1,6 @@
 //! Arrow by the PyCapsule interface: a stream or array of anyone's → DataRow messages, with the GIL released.
 use std::ffi::CStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::ffi::{FFI_ArrowArray, from_ffi};
 use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
@@ -13,6 +13,7 @@ use pyo3::types::{PyCapsule, PyCapsuleMethods, PyTuple};
 
 use crate::buffers;
 use crate::extract::{failure, postgres_error};
+use crate::text_style::TextStyle;
 
 #[pyclass(frozen, module = "pgwire_py._native")]
 pub struct ArrowEncoder {
@@ -24,9 +25,16 @@ pub struct ArrowEncoder {
 #[pymethods]
 impl ArrowEncoder {
     #[new]
-    fn new(py: Python<'_>, source: &Bound<'_, PyAny>, formats: Vec<i64>) -> PyResult<Self> {
+    #[pyo3(signature = (source, formats, style = None))]
+    fn new(
+        py: Python<'_>,
+        source: &Bound<'_, PyAny>,
+        formats: Vec<i64>,
+        style: Option<&Bound<'_, TextStyle>>,
+    ) -> PyResult<Self> {
         let reader = open(source)?;
-        let encoder = Encoder::new(reader, &formats).map_err(|error| raise(py, error))?;
+        let style = style.map(|style| Arc::clone(&style.get().style));
+        let encoder = Encoder::new(reader, &formats, style).map_err(|error| raise(py, error))?;
         let columns = columns(&encoder.schema());
         Ok(ArrowEncoder {
             encoder: Mutex::new(encoder),

@@ -5,6 +5,7 @@
 use std::ffi::c_int;
 use std::sync::{Mutex, PoisonError};
 
+use pgwire_py_core::gathered::Gathered;
 use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -30,8 +31,11 @@ pub fn take(size: usize) -> Vec<u8> {
     Vec::with_capacity(size)
 }
 
-fn put_back(mut buffer: Vec<u8>) {
-    if buffer.capacity() > SMALL && buffer.capacity() <= LARGEST {
+fn put_back(buffer: Gathered) {
+    if let Some(mut buffer) = buffer.into_heap()
+        && buffer.capacity() > SMALL
+        && buffer.capacity() <= LARGEST
+    {
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
         if pool.len() < KEPT {
             buffer.clear();
@@ -41,7 +45,8 @@ fn put_back(mut buffer: Vec<u8>) {
 }
 
 /// The bytes as a Python object: `bytes` where they are few, else a memoryview.
-pub fn give(py: Python<'_>, buffer: Vec<u8>) -> PyResult<Bound<'_, PyAny>> {
+pub fn give(py: Python<'_>, buffer: impl Into<Gathered>) -> PyResult<Bound<'_, PyAny>> {
+    let buffer = buffer.into();
     if buffer.len() <= SMALL {
         let bytes = PyBytes::new(py, &buffer);
         put_back(buffer);
@@ -54,7 +59,7 @@ pub fn give(py: Python<'_>, buffer: Vec<u8>) -> PyResult<Bound<'_, PyAny>> {
 /// A buffer that offers the buffer protocol.
 #[pyclass(frozen, module = "pgwire_py._native")]
 struct Chunk {
-    buffer: Vec<u8>,
+    buffer: Gathered,
 }
 
 #[pymethods]

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use pgwire_py_core::copy::{self, CopyError, Encoding, Field, Format, Header, Row, Stop};
 use pgwire_py_core::rows::{MAX_COLUMNS, NULL};
-use pgwire_py_core::types::{Kind, PgType};
+use pgwire_py_core::types::{Kind, PgType, style};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -12,7 +12,7 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 use crate::buffers;
 use crate::decoder::unchanging;
 use crate::extract::{self, Fail, failure, postgres_error};
-use crate::rows::{Column, field};
+use crate::field::{Column, field};
 use crate::values::object;
 
 /// The attributes of `pgwire_py._impl.interface.CopyPlan`.
@@ -137,7 +137,9 @@ impl CopyEncoder {
         let (options, types) = Plan::read(plan)?;
         let binary = options.format == Format::Binary;
         let columns = types.map(|types| {
-            let columns = types.into_iter().map(|ty| Column { ty, binary });
+            let columns = types
+                .into_iter()
+                .map(|ty| Column::new(ty, binary, &style::DEFAULT));
             columns.collect()
         });
         let inner = copy::Encoder::new(options).map_err(|error| raise(py, &error))?;
@@ -351,10 +353,10 @@ impl CopyEncoder {
             |fail: Fail| extract::raise(fail, Some(row), Some(column + 1), plan.ty.oid, item);
         if plan.binary {
             // A field of a binary row is laid out as in DataRow.
-            return field(plan, item, out).map_err(raised);
+            return field(plan, item, &None, out).map_err(raised);
         }
         scratch.clear();
-        field(plan, item, scratch).map_err(raised)?;
+        field(plan, item, &None, scratch).map_err(raised)?;
         let sound = plan.ty.kind != Kind::Raw;
         let written = self
             .inner

@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyMemoryView, PySlice, PyString, PyTuple};
 
+use crate::arguments::Given;
 use crate::buffers;
-use crate::builder::Given;
 use crate::message::local_error;
 
 /// See `pgwire_py._impl.interface.FrameDecoder`.
@@ -141,7 +141,7 @@ impl FrameDecoder {
                     frames.flush()?;
                     let bytes = match joined {
                         None => body,
-                        Some(tag) => whole(tag, &body),
+                        Some(tag) => whole(tag, &body).into(),
                     };
                     let view = PyMemoryView::from(&buffers::give(py, bytes)?)?;
                     let tag = self::tag(py, frame.tag)?;

@@ -1,6 +1,7 @@
 //! `pgwire_py._native`: one file for each thing exposed; no protocol knowledge here.
 use pyo3::prelude::*;
 
+mod arguments;
 mod arrow;
 mod arrow_decoder;
 mod auth;
@@ -10,8 +11,10 @@ mod builder;
 mod copy;
 mod decoder;
 mod extract;
+mod field;
 mod frames;
 mod lexer;
+mod make;
 #[macro_use]
 mod message;
 mod record;
@@ -22,6 +25,7 @@ mod rows;
 mod shape;
 mod statement;
 mod structured;
+mod text_style;
 mod values;
 
 #[pymodule]
@@ -33,6 +37,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<rows::RowEncoder>()?;
     module.add_class::<row_decoder::RowDecoder>()?;
     module.add_class::<record::Record>()?;
+    module.add_class::<text_style::TextStyle>()?;
     module.add_class::<responder::Responder>()?;
     module.add_class::<arrow::ArrowEncoder>()?;
     module.add_class::<arrow_decoder::ArrowDecoder>()?;

@@ -1,6 +1,4 @@
 //! `encode_message`: message objects in, bytes out.
-use std::collections::HashMap;
-
 use pgwire_py_core::wire::EncodeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -30,11 +28,16 @@ pub fn encode_message<'py>(message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, P
     let py = message.py();
     let encoders = Encoders::get(py)?;
     let class = message.get_type();
-    let Some(encode) = encoders.by_class.get(&(class.as_ptr() as usize)) else {
+    let address = class.as_ptr() as usize;
+    let Ok(found) = encoders
+        .by_class
+        .binary_search_by_key(&address, |(class, _)| *class)
+    else {
         let text = format!("{} is not a message", class.name()?);
         return Err(encoders.error(py, text)?);
     };
-    let mut out = Vec::new();
+    let encode = encoders.by_class[found].1;
+    let mut out = Vec::with_capacity(64);
     match encode(message, &mut out) {
         Ok(()) => Ok(PyBytes::new(py, &out)),
         Err(Problem::Raised(error)) => Err(error),
@@ -70,8 +73,8 @@ impl From<EncodeError> for Problem {
 type Encode = fn(&Bound<'_, PyAny>, &mut Vec<u8>) -> Result<(), Problem>;
 
 struct Encoders {
-    /// By the address of the class, which lives as long as its module.
-    by_class: HashMap<usize, Encode>,
+    /// Addresses of the classes, in order; these live as long as their module.
+    by_class: Vec<(usize, Encode)>,
     /// Keeps the addresses taken.
     _classes: Vec<Py<PyAny>>,
     local_protocol_error: Py<PyAny>,
@@ -83,13 +86,14 @@ impl Encoders {
     fn get(py: Python<'_>) -> PyResult<&'static Self> {
         ENCODERS.get_or_try_init(py, || {
             let module = py.import("pgwire_py.messages")?;
-            let mut by_class = HashMap::new();
+            let mut by_class = Vec::new();
             let mut classes = Vec::new();
             for (name, encode) in frontend::TABLE.iter().chain(backend::TABLE) {
                 let class = module.getattr(*name)?;
-                by_class.insert(class.as_ptr() as usize, *encode);
+                by_class.push((class.as_ptr() as usize, *encode));
                 classes.push(class.unbind());
             }
+            by_class.sort_by_key(|(class, _)| *class);
             let errors = py.import("pgwire_py.errors")?;
             Ok(Encoders {
                 by_class,

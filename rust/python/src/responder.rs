@@ -1,6 +1,6 @@
 //! `Responder`: a handler's coroutine run, and its short result encoded, in one step.
 use pgwire_py_core::statement::Statement;
-use pyo3::exceptions::PyException;
+use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -25,7 +25,52 @@ pub struct Responder {
     task: Py<PyAny>,
     tails: Py<PyTuple>,
     max_bytes: usize,
+    before: Vec<Condition>,
+    after: Vec<Condition>,
+    send: Py<PyAny>,
+    /// The buffer that `receive` looks into, and what else is to be done with what it finds there.
+    reception: Option<(Py<PyAny>, Py<PyAny>)>,
     outcome: Option<Py<PyAny>>,
+}
+
+/// What a slot of some object must be.
+struct Condition {
+    object: Py<PyAny>,
+    slot: Slot,
+    value: Py<PyAny>,
+}
+
+impl Condition {
+    fn load(given: &Bound<'_, PyTuple>) -> PyResult<Vec<Self>> {
+        given
+            .iter()
+            .map(|condition| {
+                let (object, slot, value): (Bound<'_, PyAny>, String, Py<PyAny>) =
+                    condition.extract()?;
+                Ok(Condition {
+                    slot: Slot::load(&object.get_type(), &slot)?,
+                    object: object.unbind(),
+                    value,
+                })
+            })
+            .collect()
+    }
+
+    /// The value itself, or, where that is False, anything falsy.
+    fn holds(&self, py: Python<'_>) -> PyResult<bool> {
+        let found = self.slot.get(self.object.bind(py))?;
+        Ok(found.is(&self.value)
+            || (self.value.is(PyBool::new(py, false).as_any()) && !found.is_truthy()?))
+    }
+
+    fn all(conditions: &[Self], py: Python<'_>) -> PyResult<bool> {
+        for condition in conditions {
+            if !condition.holds(py)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// The fields that are read and written of the classes given.
@@ -78,11 +123,13 @@ impl Responder {
         decoder: Py<FrontendDecoder>,
         plans: Py<PyDict>,
         current: (Py<PyAny>, Py<PyAny>, Py<PyAny>),
-        tails: Py<PyTuple>,
-        max_bytes: usize,
+        bounds: (Py<PyTuple>, usize),
+        sending: (Bound<'_, PyTuple>, Bound<'_, PyTuple>, Py<PyAny>),
     ) -> PyResult<Self> {
         let (function, session) = handler;
         let (context, event_loop, task) = current;
+        let (tails, max_bytes) = bounds;
+        let (before, after, send) = sending;
         Ok(Responder {
             function,
             session,
@@ -94,6 +141,10 @@ impl Responder {
             task,
             tails,
             max_bytes,
+            before: Condition::load(&before)?,
+            after: Condition::load(&after)?,
+            send,
+            reception: None,
             outcome: None,
         })
     }
@@ -109,6 +160,25 @@ impl Responder {
         self.outcome.take()
     }
 
+    fn receive_from(&mut self, buffer: Py<PyAny>, otherwise: Py<PyAny>) {
+        self.reception = Some((buffer, otherwise));
+    }
+
+    fn receive(slf: &Bound<'_, Self>, size: isize) -> PyResult<()> {
+        let py = slf.py();
+        let Some((buffer, otherwise)) = (slf.borrow().reception.as_ref())
+            .map(|(buffer, otherwise)| (buffer.clone_ref(py), otherwise.clone_ref(py)))
+        else {
+            return Err(PyTypeError::new_err("there is no buffer to receive from"));
+        };
+        let answer = match Responder::answer(slf, buffer.bind(py), size) {
+            Ok(Some(answer)) if answer.is(PyBool::new(py, true).as_any()) => return Ok(()),
+            Ok(answer) => answer.into_pyobject(py)?,
+            Err(error) => error.into_value(py).into_bound(py).into_any(),
+        };
+        otherwise.call1(py, (answer, size)).map(|_| ())
+    }
+
     #[pyo3(signature = (data, size = -1), text_signature = "(self, data, size=-1)")]
     fn answer<'py>(
         slf: &Bound<'py, Self>,
@@ -117,6 +187,9 @@ impl Responder {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         let this = slf.borrow();
+        if !Condition::all(&this.before, py)? {
+            return Ok(None);
+        }
         let until = |all: usize| usize::try_from(size).unwrap_or(all).min(all);
         let copied;
         let bytes = if let Ok(data) = data.cast::<PyBytes>() {
@@ -157,7 +230,11 @@ impl Responder {
                 head.cast()?,
             );
             if let Some(answer) = unless_refused(py, answer)? {
-                return Ok(Some(answer));
+                if !Condition::all(&this.after, py)? {
+                    return Ok(Some(answer));
+                }
+                this.send.bind(py).call1((answer,))?;
+                return Ok(Some(PyBool::new(py, true).to_owned().into_any()));
             }
         }
         drop(this);
@@ -195,11 +272,20 @@ impl Responder {
         visit.call(&self.context)?;
         visit.call(&self.event_loop)?;
         visit.call(&self.task)?;
+        visit.call(&self.send)?;
+        if let Some((buffer, otherwise)) = &self.reception {
+            visit.call(buffer)?;
+            visit.call(otherwise)?;
+        }
+        for condition in self.before.iter().chain(&self.after) {
+            visit.call(&condition.object)?;
+        }
         visit.call(&self.outcome)
     }
 
     fn __clear__(&mut self) {
         self.outcome = None;
+        self.reception = None;
     }
 }
 

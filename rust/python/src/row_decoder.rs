@@ -1,15 +1,16 @@
 //! `RowDecoder`: DataRow messages (Protocol 55.7) or tuples of binary COPY → Python rows, a batch in one call.
-use pgwire_py_core::row_reader::{Broken, Layout, NUMERIC_TEXT, RowReader, numeric_text};
+use pgwire_py_core::row_reader::{Broken, Layout, RowReader};
 use pgwire_py_core::rows;
+use pgwire_py_core::types::short_numeric::{NUMERIC_TEXT, numeric_text};
 use pgwire_py_core::types::{Kind, PgType, datetime};
 use pyo3::buffer::PyBuffer;
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyBytes, PyDate, PyDateTime, PyFloat, PyList, PyMemoryView, PyTuple, PyTzInfo,
+    PyBool, PyBytes, PyDate, PyDateTime, PyFloat, PyList, PyMemoryView, PyTuple, PyType, PyTzInfo,
 };
 
 use crate::extract::{Fail, decimal_type, postgres_error, row_failure};
+use crate::make;
 use crate::record::{Names, Record};
 use crate::rows::{is_copy, names_of};
 use crate::values::{clock, object};
@@ -25,7 +26,7 @@ struct Column {
 struct Session<'a, 'py> {
     py: Python<'py>,
     utc: Borrowed<'a, 'py, PyTzInfo>,
-    decimal: &'a Bound<'py, PyAny>,
+    decimal: &'a Bound<'py, PyType>,
 }
 
 /// See `pgwire_py._impl.interface.RowDecoder`.
@@ -71,7 +72,7 @@ impl RowDecoder {
         let session = Session {
             py,
             utc: PyTzInfo::utc(py)?,
-            decimal: decimal_type(py)?.as_any(),
+            decimal: decimal_type(py)?,
         };
         let mut found = Vec::new();
         let mut copied = Vec::new();
@@ -140,7 +141,6 @@ impl RowDecoder {
         ended: &mut bool,
     ) -> PyResult<()> {
         let py = session.py;
-        let mut values = Vec::with_capacity(self.columns.len());
         let mut reader = RowReader::new(data, layout);
         if *ended && !data.is_empty() {
             let text = format!("{} bytes are left over", data.len());
@@ -150,6 +150,7 @@ impl RowDecoder {
             .begin(self.columns.len())
             .map_err(|broken| self.broken(py, found.len(), broken))?
         {
+            let mut values = make::Row::new(py, self.columns.len())?;
             for (number, column) in self.columns.iter().enumerate() {
                 let field = reader
                     .field()
@@ -164,10 +165,16 @@ impl RowDecoder {
             reader
                 .finish()
                 .map_err(|broken| self.broken(py, found.len(), broken))?;
-            let row = PyTuple::new(py, values.drain(..))?;
+            let (row, containers) = values.finish();
             found.push(match &self.names {
                 None => row.into_any(),
-                Some(names) => Record::make(names, row)?.into_bound(py).into_any(),
+                Some(names) => {
+                    let record = Record::make(names, row)?.into_bound(py).into_any();
+                    if !containers {
+                        make::untrack(&record);
+                    }
+                    record
+                }
             });
         }
         *ended |= reader.ended();
@@ -239,7 +246,7 @@ impl<'py> Session<'_, 'py> {
                 [byte @ 0..=1] => Some(PyBool::new(py, *byte == 1).to_owned().into_any()),
                 _ => None,
             },
-            Kind::Text => self.text(bytes),
+            Kind::Text => make::text(py, bytes),
             Kind::Date => match <[u8; 4]>::try_from(bytes).map(i32::from_be_bytes) {
                 Ok(days @ FIRST_DAY..=LAST_DAY) => {
                     let (year, month, day) = datetime::civil_from_days(i64::from(days));
@@ -252,32 +259,12 @@ impl<'py> Session<'_, 'py> {
             Kind::Numeric => {
                 let mut buffer = [0; NUMERIC_TEXT];
                 match numeric_text(bytes, &mut buffer) {
-                    Some(text) => Some(self.decimal.call1((text,))?),
+                    Some(text) => Some(make::of_text(self.decimal, text)?),
                     None => None,
                 }
             }
             _ => None,
         })
-    }
-
-    #[inline]
-    fn text(&self, bytes: &[u8]) -> Option<Bound<'py, PyAny>> {
-        if bytes.contains(&0) {
-            return None;
-        }
-        // SAFETY: the pointer and the length are those of a slice, whose length fits isize; the result is a new reference, or null with
-        // an error set.
-        let made = unsafe {
-            let pointer = bytes.as_ptr().cast();
-            let length = bytes.len() as ffi::Py_ssize_t;
-            let made = ffi::PyUnicode_DecodeUTF8(pointer, length, std::ptr::null());
-            Bound::from_owned_ptr_or_opt(self.py, made)
-        };
-        if made.is_none() {
-            // Said again, in PostgreSQL's words, by whoever reads it with care.
-            drop(PyErr::take(self.py));
-        }
-        made
     }
 
     #[inline]

@@ -1,31 +1,25 @@
 //! RowEncoder: Python rows → DataRow messages (Protocol 55.7) or tuples of binary COPY, a batch in one call.
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pgwire_py_core::rows::{self, Row};
-use pgwire_py_core::types::{Kind, PgType, datetime, floats, text};
+use pgwire_py_core::types::{PgType, Style, style};
 use pyo3::exceptions::{PyAttributeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{
-    PyBool, PyDateAccess, PyDateTime, PyDict, PyFloat, PyInt, PyList, PyString, PyTimeAccess,
-    PyTuple, PyTzInfoAccess,
-};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::buffers;
-use crate::extract::{self, Fail, extract, postgres_error, row_failure};
+use crate::extract::{self, postgres_error, row_failure};
+use crate::field::{Column, field};
 use crate::record::{Names, Record};
-
-/// One column: its type and format, which together pick the writer.
-#[derive(Clone, Copy)]
-pub struct Column {
-    pub ty: PgType,
-    pub binary: bool,
-}
+use crate::text_style::TextStyle;
 
 #[pyclass(frozen, module = "pgwire_py._native")]
 pub struct RowEncoder {
     columns: Vec<Column>,
     names: Option<Py<Names>>,
     copy: bool,
+    style: Option<Arc<Style>>,
     /// Size of the rows seen last, in bytes: what to reserve for the next ones.
     row_size: AtomicUsize,
 }
@@ -34,8 +28,8 @@ pub struct RowEncoder {
 impl RowEncoder {
     #[new]
     #[pyo3(
-        signature = (types, formats = Vec::new(), names = None, *, layout = "data_row"),
-        text_signature = "(types, formats=(), names=None, *, layout='data_row')"
+        signature = (types, formats = Vec::new(), names = None, *, layout = "data_row", style = None),
+        text_signature = "(types, formats=(), names=None, *, layout='data_row', style=None)"
     )]
     fn new(
         py: Python<'_>,
@@ -43,7 +37,10 @@ impl RowEncoder {
         formats: Vec<i64>,
         names: Option<&Bound<'_, PyAny>>,
         layout: &str,
+        style: Option<&Bound<'_, TextStyle>>,
     ) -> PyResult<Self> {
+        let style = style.map(|style| Arc::clone(&style.get().style));
+        let followed = style.as_deref().unwrap_or(&style::DEFAULT);
         let copy = is_copy(layout)?;
         let names = names_of(py, names, types.len())?;
         let binary = rows::column_formats(&formats, types.len(), copy)
@@ -51,15 +48,13 @@ impl RowEncoder {
         let columns = types
             .iter()
             .zip(binary)
-            .map(|(oid, binary)| Column {
-                ty: PgType::of(*oid),
-                binary,
-            })
+            .map(|(oid, binary)| Column::new(PgType::of(*oid), binary, followed))
             .collect();
         Ok(RowEncoder {
             columns,
             names,
             copy,
+            style,
             row_size: AtomicUsize::new(64),
         })
     }
@@ -141,7 +136,7 @@ impl RowEncoder {
         while next < count && (out.len() < max_bytes || next == start) {
             let row = self.begin(&mut out);
             for (number, column) in values.iter().enumerate() {
-                Self::field(
+                self.field(
                     self.columns[number],
                     number,
                     &column.get_item(next)?,
@@ -224,12 +219,12 @@ impl RowEncoder {
             self.check_width(object, index, tuple.len())?;
             for (column, (plan, item)) in self.columns.iter().zip(tuple.iter_borrowed()).enumerate()
             {
-                Self::field(*plan, column, &item, index, &row, out)?;
+                self.field(*plan, column, &item, index, &row, out)?;
             }
         } else if let Ok(list) = object.cast::<PyList>() {
             self.check_width(object, index, list.len())?;
             for column in 0..self.columns.len() {
-                Self::field(
+                self.field(
                     self.columns[column],
                     column,
                     &list.get_item(column)?,
@@ -242,7 +237,7 @@ impl RowEncoder {
             let values = self.other_row(object, index)?;
             self.check_width(object, index, values.len())?;
             for (column, item) in values.iter_borrowed().enumerate() {
-                Self::field(self.columns[column], column, &item, index, &row, out)?;
+                self.field(self.columns[column], column, &item, index, &row, out)?;
             }
         }
         self.end(object.py(), row, out)
@@ -265,6 +260,7 @@ impl RowEncoder {
 
     #[inline(always)]
     fn field(
+        &self,
         plan: Column,
         column: usize,
         item: &Bound<'_, PyAny>,
@@ -272,7 +268,7 @@ impl RowEncoder {
         row: &Row,
         out: &mut Vec<u8>,
     ) -> PyResult<()> {
-        field(plan, item, out)
+        field(plan, item, &self.style, out)
             .and_then(|()| Ok(row.check(out)?))
             .map_err(|fail| extract::raise(fail, Some(index), Some(column + 1), plan.ty.oid, item))
     }
@@ -344,110 +340,4 @@ impl RowEncoder {
         );
         Err(postgres_error(object.py(), "08P01", &message))
     }
-}
-
-/// Appends one field with its length: the usual Python types directly, everything else by way of a value.
-#[inline]
-pub fn field(column: Column, object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result<(), Fail> {
-    if object.is_none() {
-        out.extend_from_slice(&rows::NULL);
-        return Ok(());
-    }
-    match (column.ty.kind, column.ty.is_array()) {
-        (Kind::Int4, false) if object.is_exact_instance_of::<PyInt>() => {
-            if let Some(value) = small_int(object).and_then(|value| i32::try_from(value).ok()) {
-                if column.binary {
-                    rows::put(out, &value.to_be_bytes());
-                } else {
-                    rows::put_integer(out, i64::from(value));
-                }
-                return Ok(());
-            }
-        }
-        (Kind::Int8, false) if object.is_exact_instance_of::<PyInt>() => {
-            if let Some(value) = small_int(object) {
-                if column.binary {
-                    rows::put(out, &value.to_be_bytes());
-                } else {
-                    rows::put_integer(out, value);
-                }
-                return Ok(());
-            }
-        }
-        (Kind::Text, false) => {
-            if let Ok(string) = object.cast::<PyString>() {
-                let value = extract::utf8(string)?;
-                text::check(value)?;
-                rows::put_slice(out, value.as_bytes());
-                return Ok(());
-            }
-        }
-        (Kind::Float8, false) => {
-            if let Ok(number) = object.cast_exact::<PyFloat>() {
-                if column.binary {
-                    rows::put(out, &number.value().to_be_bytes());
-                } else {
-                    rows::put_with(out, |out| floats::write_f64(out, number.value()));
-                }
-                return Ok(());
-            }
-        }
-        (Kind::Bool, false) => {
-            if let Ok(value) = object.cast::<PyBool>() {
-                let byte = match (column.binary, value.is_true()) {
-                    (true, value) => u8::from(value),
-                    (false, true) => b't',
-                    (false, false) => b'f',
-                };
-                rows::put(out, &[byte]);
-                return Ok(());
-            }
-        }
-        (Kind::Timestamp, false) if !column.binary => {
-            if let Ok(moment) = object.cast_exact::<PyDateTime>() {
-                let year = moment.get_year();
-                // The first and the last year hold the infinities.
-                if year != 1 && year != 9999 && moment.get_tzinfo().is_none() {
-                    let seconds = i64::from(moment.get_hour()) * 3600
-                        + i64::from(moment.get_minute()) * 60
-                        + i64::from(moment.get_second());
-                    let micros = seconds * 1_000_000 + i64::from(moment.get_microsecond());
-                    rows::put_with(out, |out| {
-                        datetime::write_fields(
-                            out,
-                            i64::from(year),
-                            moment.get_month().into(),
-                            moment.get_day().into(),
-                            Some(micros),
-                            false,
-                        );
-                    });
-                    return Ok(());
-                }
-            }
-        }
-        _ => {}
-    }
-    slow(column, object, out)
-}
-
-#[cold]
-fn slow(column: Column, object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> Result<(), Fail> {
-    // A reference of its own: what is called may change the row.
-    let object = object.clone();
-    let value = extract(column.ty, &object)?;
-    let at = out.len();
-    out.extend_from_slice(&[0; 4]);
-    value.encode(column.binary, out)?;
-    rows::patch(out, at);
-    Ok(())
-}
-
-/// An int that fits 64 bits.
-#[inline]
-fn small_int(object: &Bound<'_, PyAny>) -> Option<i64> {
-    let mut overflow = 0;
-    // SAFETY: the object is an int (the caller checked), so no error can be set, and the pointer is alive while borrowed.
-    let value = unsafe { pyo3::ffi::PyLong_AsLongLongAndOverflow(object.as_ptr(), &mut overflow) };
-    (overflow == 0).then_some(value)
 }

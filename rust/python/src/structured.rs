@@ -3,6 +3,7 @@ use pgwire_py_core::types::bits::Bits;
 use pgwire_py_core::types::ranges::{self, Range, Subtype};
 use pgwire_py_core::types::record::{self, Field};
 use pgwire_py_core::types::shapes::{Point, Shape};
+use pgwire_py_core::types::style;
 use pgwire_py_core::types::vectors::{Element, Vector};
 use pgwire_py_core::types::{
     Array, Kind, PgType, Structure, Structured, ValueError, ranges::Bound as RangeBound,
@@ -57,7 +58,7 @@ pub fn object<'py>(py: Python<'py>, value: &Structured) -> Result<Bound<'py, PyA
         }
         Structured::TsVector(_) | Structured::TsQuery(_) => {
             let mut out = Vec::new();
-            value.write_text(&mut out)?;
+            value.write_text(&mut out, &style::DEFAULT)?;
             String::from_utf8_lossy(&out).into_pyobject(py)?.into_any()
         }
         Structured::Vector(vector) => PyTuple::new(py, &vector.items)?.into_any(),

@@ -1,6 +1,8 @@
 //! Single values: Bind's parameters to Python objects, and one Python object to bytes.
 use pgwire_py_core::rows;
-use pgwire_py_core::types::{Array, Inet, Interval, PgType, Value, ValueError, datetime, money};
+use pgwire_py_core::types::{
+    Array, Inet, Interval, PgType, Value, ValueError, datetime, money, style,
+};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDate, PyDateTime, PyDelta, PyList, PyTime, PyTuple, PyTzInfo};
 
@@ -8,13 +10,16 @@ use crate::extract::{
     Fail, address_class, decimal_type, extract, failure, postgres_error, raise, uuid_type,
 };
 use crate::structured;
+use crate::text_style::TextStyle;
 
 #[pyfunction]
+#[pyo3(signature = (types, formats, values, style = None))]
 pub fn decode_values<'py>(
     py: Python<'py>,
     types: Vec<u32>,
     formats: Vec<i64>,
     values: Vec<Option<Bound<'py, PyBytes>>>,
+    style: Option<&Bound<'py, TextStyle>>,
 ) -> PyResult<Bound<'py, PyTuple>> {
     let count = values.len();
     if types.len() != count {
@@ -33,6 +38,7 @@ pub fn decode_values<'py>(
     }
     let binary = rows::formats(&formats, count)
         .map_err(|error| postgres_error(py, error.sqlstate, &error.message))?;
+    let style = style.map_or(&style::DEFAULT, |style| &style.get().style);
     let mut decoded = Vec::with_capacity(count);
     for (index, value) in values.iter().enumerate() {
         let Some(value) = value else {
@@ -40,7 +46,7 @@ pub fn decode_values<'py>(
             continue;
         };
         let made = PgType::of(types[index])
-            .decode(binary[index], value.as_bytes())
+            .decode_styled(binary[index], value.as_bytes(), style)
             .map_err(Fail::from)
             .and_then(|made| object(py, &made));
         decoded.push(made.map_err(|fail| match fail {
@@ -62,20 +68,23 @@ pub fn decode_values<'py>(
 }
 
 #[pyfunction]
+#[pyo3(signature = (type_oid, format, value, style = None))]
 pub fn encode_value<'py>(
     py: Python<'py>,
     type_oid: u32,
     format: i64,
     value: &Bound<'py, PyAny>,
+    style: Option<&Bound<'py, TextStyle>>,
 ) -> PyResult<Option<Bound<'py, PyBytes>>> {
     let binary = rows::is_binary(format)
         .map_err(|error| postgres_error(py, error.sqlstate, &error.message))?;
     if value.is_none() {
         return Ok(None);
     }
+    let style = style.map_or(&style::DEFAULT, |style| &style.get().style);
     let mut out = Vec::new();
     extract(PgType::of(type_oid), value)
-        .and_then(|made| Ok(made.encode(binary, &mut out)?))
+        .and_then(|made| Ok(made.encode_styled(binary, style, &mut out)?))
         .map_err(|fail| raise(fail, None, None, type_oid, value))?;
     Ok(Some(PyBytes::new(py, &out)))
 }

@@ -1,15 +1,19 @@
 //! The server that a user of the Rust crate pgwire would write for the benchmark's queries.
 //!
-//! `pgwire-rust-peer [THREADS] [STREAM_ROWS]` listens on a free port of 127.0.0.1 and prints it. One thread means tokio's
-//! current-thread runtime. Rows are made once and encoded for each query by the crate's own encoder; nothing of the crate is tuned.
+//! `pgwire-rust-peer [THREADS] [STREAM_ROWS] [SCRAM]` listens on a free port of 127.0.0.1 and prints it. One thread means tokio's
+//! current-thread runtime; with SCRAM 1 everybody logs in with SCRAM-SHA-256 and a stored verifier. Rows are made once and encoded for each query by the crate's own encoder; nothing of the crate is tuned.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use futures::{StreamExt, stream};
-use pgwire::api::auth::StartupHandler;
 use pgwire::api::auth::noop::NoopStartupHandler;
+use pgwire::api::auth::sasl::SASLAuthStartupHandler;
+use pgwire::api::auth::sasl::scram::{ScramAuth, ScramSecret, gen_salted_password};
+use pgwire::api::auth::{
+    AuthSource, DefaultServerParameterProvider, LoginInfo, Password, StartupHandler,
+};
 use pgwire::api::portal::{Format, Portal};
 use pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
 use pgwire::api::results::{DataRowEncoder, FieldFormat, FieldInfo, QueryResponse, Response};
@@ -216,19 +220,74 @@ impl PgWireServerHandlers for Factory {
     }
 }
 
-async fn serve(stream_rows: i32) -> std::io::Result<()> {
+const SALT: &[u8] = b"sixteen bytes it";
+const ITERATIONS: usize = 4096;
+
+/// A user whose salted password was derived when the server started.
+#[derive(Debug)]
+struct Users {
+    salted_password: Vec<u8>,
+}
+
+#[async_trait]
+impl AuthSource for Users {
+    async fn get_password(&self, _: &LoginInfo) -> PgWireResult<Password> {
+        Ok(Password::new(
+            Some(SALT.to_vec()),
+            self.salted_password.clone(),
+        ))
+    }
+
+    async fn get_scram_secret(&self, _: &LoginInfo) -> PgWireResult<(ScramSecret, Option<()>)> {
+        let salted = self.salted_password.clone();
+        let secret = ScramSecret::verifier_from_salted_password(SALT.to_vec(), salted, ITERATIONS);
+        Ok((secret, None))
+    }
+}
+
+struct ScramFactory(Arc<Users>, Arc<Handler>);
+
+impl PgWireServerHandlers for ScramFactory {
+    fn startup_handler(&self) -> Arc<impl StartupHandler> {
+        let mut scram = ScramAuth::new(self.0.clone());
+        scram.set_iterations(ITERATIONS);
+        let parameters = Arc::new(DefaultServerParameterProvider::default());
+        Arc::new(SASLAuthStartupHandler::new(parameters).with_scram(scram))
+    }
+
+    fn simple_query_handler(&self) -> Arc<impl SimpleQueryHandler> {
+        self.1.clone()
+    }
+
+    fn extended_query_handler(&self) -> Arc<impl ExtendedQueryHandler> {
+        self.1.clone()
+    }
+}
+
+async fn serve(stream_rows: i32, scram: bool) -> std::io::Result<()> {
     let handler = Handler {
         rows: Arc::new(make_rows()),
         stream_rows,
     };
-    let factory = Arc::new(Factory(Arc::new(handler)));
+    let handler = Arc::new(handler);
+    let salted_password = gen_salted_password("pencil", SALT, ITERATIONS);
+    let secure = Arc::new(ScramFactory(
+        Arc::new(Users { salted_password }),
+        handler.clone(),
+    ));
+    let factory = Arc::new(Factory(handler));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?.port());
     loop {
         let (socket, _) = listener.accept().await?;
-        let factory = factory.clone();
         // A client that vanishes ends its own session only.
-        tokio::spawn(async move { drop(process_socket(socket, None, factory).await) });
+        if scram {
+            let secure = secure.clone();
+            tokio::spawn(async move { drop(process_socket(socket, None, secure).await) });
+        } else {
+            let factory = factory.clone();
+            tokio::spawn(async move { drop(process_socket(socket, None, factory).await) });
+        }
     }
 }
 
@@ -238,6 +297,7 @@ fn main() -> std::io::Result<()> {
         .map(|text| text.parse::<i32>().expect("a whole number"));
     let threads = arguments.next().unwrap_or(1);
     let stream_rows = arguments.next().unwrap_or(5_000_000);
+    let scram = arguments.next().unwrap_or(0) == 1;
     let mut builder = if threads == 1 {
         tokio::runtime::Builder::new_current_thread()
     } else {
@@ -250,5 +310,5 @@ fn main() -> std::io::Result<()> {
         .enable_io()
         .enable_time()
         .build()?
-        .block_on(serve(stream_rows))
+        .block_on(serve(stream_rows, scram))
 }

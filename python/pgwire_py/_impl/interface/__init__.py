@@ -12,9 +12,10 @@ from ...messages.replication import ReplicationStream
 from ...sql import Statement, Token
 from .arrow import ArrowBatch, ArrowDecoder, ArrowStream
 from .copy import CopyDecoder, CopyEncoder, CopyPlan
-from .responder import Batch, Responder
+from .responder import Batch, Condition, Responder
 from .rows import ArrowEncoder, Record, RowDecoder, RowEncoder
 from .streams import BackendDecoder, Buffer, FrameDecoder, FrontendDecoder, MessageBuilder
+from .text_style import TextStyle, ZoneTable
 
 __all__ = [
     "ArrowBatch",
@@ -24,6 +25,7 @@ __all__ = [
     "BackendDecoder",
     "Batch",
     "Buffer",
+    "Condition",
     "CopyDecoder",
     "CopyEncoder",
     "CopyPlan",
@@ -35,6 +37,8 @@ __all__ = [
     "Responder",
     "RowDecoder",
     "RowEncoder",
+    "TextStyle",
+    "ZoneTable",
 ]
 
 
@@ -46,6 +50,7 @@ class Core(Protocol):
     MessageBuilder: type[MessageBuilder]
     BackendDecoder: type[BackendDecoder]
     RowEncoder: type[RowEncoder]
+    TextStyle: type[TextStyle]
     RowDecoder: type[RowDecoder]
     Record: type[Record]
     ArrowEncoder: type[ArrowEncoder]
@@ -88,16 +93,22 @@ class Core(Protocol):
         """Name and type OID of each column of an object with ``__arrow_c_schema__`` (or ``__arrow_c_stream__``)."""
 
     def decode_values(
-        self, types: Sequence[int], formats: Sequence[int], values: Sequence[bytes | None]
+        self,
+        types: Sequence[int],
+        formats: Sequence[int],
+        values: Sequence[bytes | None],
+        style: Any = None,
     ) -> tuple[object, ...]:
         """Python values of Bind's parameters: formats none (text), one for all, or one per value (docs/reference/types.md).
+
+        Text is read by ``style``; None is PostgreSQL's default settings with UTC.
 
         Raises:
             PostgresError: 22P02, 22P03, 22003, 22007, 22008, 22021 … naming the parameter (``$1`` …), the type and a bounded preview.
         """
 
-    def encode_value(self, type_oid: int, format: int, value: object) -> bytes | None:
-        """One value in text (0) or binary (1) format, without a length; None stays None."""
+    def encode_value(self, type_oid: int, format: int, value: object, style: Any = None) -> bytes | None:
+        """One value in text (0) or binary (1) format, without a length; None stays None. ``style`` as in :meth:`decode_values`."""
 
     def split_statements(self, sql: str) -> list[Statement]:
         """The statements of a query string, empty ones left out.

@@ -13,9 +13,10 @@ __all__ = ["ArrowEncoder", "Record", "RowDecoder", "RowEncoder"]
 class RowEncoder(Protocol):
     """Encodes rows of Python values as DataRow messages, or as tuples of binary COPY.
 
-    ``RowEncoder(types, formats=(), names=None, *, layout="data_row")``: type OIDs; format codes, none (text), one for all, or one per
-    column; the columns' names, which rows that are dicts need; and ``"data_row"`` or ``"copy"``, whose columns are all binary, with no
-    header before and no trailer behind what comes out.
+    ``RowEncoder(types, formats=(), names=None, *, layout="data_row", style=None)``: type OIDs; format codes, none (text), one for all,
+    or one per column; the columns' names, which rows that are dicts need; and ``"data_row"`` or ``"copy"``, whose columns are all
+    binary, with no header before and no trailer behind what comes out. ``style`` is the TextStyle of text, None PostgreSQL's default
+    settings with UTC; a ``str`` given for a value of another type is read by those all the same.
 
     A row is a tuple (a named tuple too), a list or a Record, in the order of the columns; a dict with exactly the names as keys; or an
     instance of a dataclass, its attributes taken by the names, without names its fields in order.
@@ -87,8 +88,8 @@ class Record(Protocol):
 class ArrowEncoder(Protocol):
     """Encodes an Arrow stream as DataRow messages.
 
-    ``ArrowEncoder(source: object, formats: Sequence[int])``: ``source`` offers ``__arrow_c_stream__`` or ``__arrow_c_array__``;
-    ``formats`` as for RowEncoder.
+    ``ArrowEncoder(source: object, formats: Sequence[int], style=None)``: ``source`` offers ``__arrow_c_stream__`` or
+    ``__arrow_c_array__``; ``formats`` and ``style`` as for RowEncoder. Values within JSON are printed with the default settings.
     """
 
     columns: list[tuple[str, int]]

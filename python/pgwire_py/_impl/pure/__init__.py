@@ -28,5 +28,6 @@ from .scram import scram_client_proof as scram_client_proof
 from .scram import scram_keys as scram_keys
 from .scram import scram_salted_password as scram_salted_password
 from .scram import scram_server_signature as scram_server_signature
+from .types import TextStyle as TextStyle
 from .values import decode_values as decode_values
 from .values import encode_value as encode_value

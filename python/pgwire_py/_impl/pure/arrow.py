@@ -12,7 +12,7 @@ from ..value_errors import arrow_failure
 from .arrow_cells import Reader, json_reader, reader
 from .arrow_memory import ArrowArray, ArrowSchema, Field, Single, Stream, capsule_struct, release, table_fields
 from .rows import NULL, data_row, format_flags
-from .types import BadValue, PgType, pg_type
+from .types import DEFAULT, BadValue, PgType, TextStyle, pg_type
 
 _TYPES = {
     **dict.fromkeys(("n", "u", "U", "vu"), oids.TEXT),
@@ -35,10 +35,10 @@ class ArrowEncoder:
 
     columns: list[tuple[str, int]]
 
-    def __init__(self, source: object, formats: Sequence[int]) -> None:
+    def __init__(self, source: object, formats: Sequence[int], style: TextStyle | None = None) -> None:
         self._source = _open(source)
         self.columns = [(field.name, _oid(field)) for field in self._source.fields]
-        self._types = [pg_type(oid) for _, oid in self.columns]
+        self._types = [pg_type(oid, style or DEFAULT) for _, oid in self.columns]
         self._binary = format_flags(formats, len(self.columns))
         self._head = struct.pack("!H", len(self.columns))
         self._batch: ArrowArray | None = None

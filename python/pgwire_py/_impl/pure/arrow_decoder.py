@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from threading import Lock
 from typing import Any, Final
 
 from ...errors import RemoteProtocolError, postgres_error
@@ -87,6 +88,7 @@ class ArrowDecoder:
             raise postgres_error(bad.sqlstate, bad.message) from None
         self._columns = tuple(made)
         self._oids = [shown_oid(shape) for _, shape in shapes]
+        self._lock = Lock()
         self._reset()
 
     def _reset(self) -> None:
@@ -106,26 +108,28 @@ class ArrowDecoder:
         many = isinstance(data, (list, tuple))
         pieces = [bytes(memoryview(piece)) for piece in (data if many else [data])]
         full: list[Arrays] = []
-        try:
-            for piece in pieces:
-                if self._copy:
-                    self._feed_copy(piece, full)
-                elif many:
-                    self._read_body(piece, full)
-                else:
-                    self._read_messages(piece, full)
-        except Exception:
-            self._reset()
-            raise
+        with self._lock:
+            try:
+                for piece in pieces:
+                    if self._copy:
+                        self._feed_copy(piece, full)
+                    elif many:
+                        self._read_body(piece, full)
+                    else:
+                        self._read_messages(piece, full)
+            except Exception:
+                self._reset()
+                raise
         return [ArrowBatch(self._columns, arrays) for arrays in full]
 
     def finish(self) -> ArrowBatch:
-        try:
-            if self._pending:
-                raise self._broken(CUT, len(self._pending))
-            return ArrowBatch(self._columns, self._batch())
-        finally:
-            self._reset()
+        with self._lock:
+            try:
+                if self._pending:
+                    raise self._broken(CUT, len(self._pending))
+                return ArrowBatch(self._columns, self._batch())
+            finally:
+                self._reset()
 
     def stream(self, chunks: Iterable[Any]) -> ArrowStream:
         return ArrowStream(self._columns, self._batches(iter(chunks)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import Context
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from ..interface import Batch
+from ..interface import Batch, Condition
 from ..suspended import Suspended
 from .framing import FrontendDecoder
 from .rows import RowEncoder
@@ -23,6 +23,8 @@ class Responder:
     """See :class:`pgwire_py._impl.interface.Responder`."""
 
     __slots__ = (
+        "_after",
+        "_before",
         "_context",
         "_decoder",
         "_enter_task",
@@ -33,7 +35,9 @@ class Responder:
         "_outcome",
         "_plans",
         "_query_class",
+        "_reception",
         "_result_class",
+        "_send",
         "_session",
         "_tails",
         "_task",
@@ -46,8 +50,8 @@ class Responder:
         decoder: FrontendDecoder,
         plans: dict[str, Any],
         current: tuple[Context, AbstractEventLoop, Task[Any]],
-        tails: tuple[bytes, ...],
-        max_bytes: int,
+        bounds: tuple[tuple[bytes, ...], int],
+        sending: tuple[tuple[Condition, ...], tuple[Condition, ...], Callable[[bytes], object]],
     ) -> None:
         # Documented for third-party event loops and tasks ("Extending asyncio"). The protocol layer does without asyncio: imported here.
         from asyncio.tasks import _enter_task, _leave_task
@@ -58,8 +62,8 @@ class Responder:
         self._decoder = decoder
         self._plans = plans
         self._context, self._event_loop, self._task = current
-        self._tails = tails
-        self._max_bytes = max_bytes
+        self._tails, self._max_bytes = bounds
+        self._before, self._after, self._send = sending
         self._outcome: Any = _NOTHING
 
     @property
@@ -73,8 +77,25 @@ class Responder:
         outcome, self._outcome = self._outcome, _NOTHING
         return None if outcome is _NOTHING else outcome
 
-    def answer(self, data: bytes | bytearray, size: int = -1) -> bytes | Batch | None:
+    def receive_from(self, buffer: bytearray, otherwise: Callable[[Any, int], object]) -> None:
+        """Say where bytes come, and what else is to be done with them."""
+        self._reception = buffer, otherwise
+
+    def receive(self, size: int) -> None:
+        """Answer what has come."""
+        buffer, otherwise = self._reception
+        answer: Any
+        try:
+            answer = self.answer(buffer, size)
+        except BaseException as error:
+            answer = error
+        if answer is not True:
+            otherwise(answer, size)
+
+    def answer(self, data: bytes | bytearray, size: int = -1) -> bytes | Batch | Literal[True] | None:
         """Answer a Query, or say what batch it is."""
+        if not _hold(self._before):
+            return None
         statement: str | Batch | None = read_statement(
             self._decoder, bytes(data if size < 0 else memoryview(data)[:size])
         )
@@ -90,6 +111,9 @@ class Responder:
             answer = self._encode(outcome, shape.columns, shape.encoder, shape.row_description)
         if answer is None:
             self._outcome = outcome
+        elif _hold(self._after):
+            self._send(answer)
+            return True
         return answer
 
     def answer_batch(
@@ -135,6 +159,14 @@ class Responder:
         except Exception:  # the owner, encoding it again, tells it in its place
             return None
         return head + data + self._tails[end] if end == len(rows) else None
+
+
+def _hold(conditions: tuple[Condition, ...]) -> bool:
+    for instance, slot, value in conditions:
+        found = getattr(instance, slot)
+        if found is not value and (value is not False or found):
+            return False
+    return True
 
 
 def _first_step(function: Callable[[Any], Any], query: object) -> Any:

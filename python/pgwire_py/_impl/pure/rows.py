@@ -15,7 +15,7 @@ from ..row_errors import dataclass_fields, missing_column
 from ..value_errors import encode_failure
 from .extract import extract
 from .record import Names, Record
-from .types import BadValue, PgType, floats, pg_type, text
+from .types import DEFAULT, BadValue, PgType, TextStyle, floats, pg_type, text
 from .types.datetime import fraction_text
 
 NULL = b"\xff\xff\xff\xff"
@@ -35,12 +35,14 @@ class RowEncoder:
         names: Sequence[str] | None = None,
         *,
         layout: str = "data_row",
+        style: TextStyle | None = None,
     ) -> None:
+        style = style or DEFAULT
         self._copy = is_copy(layout)
         self._names: Names | None = names_of(names, len(types))
         binary = column_flags(formats, len(types), self._copy)
-        self._types = [pg_type(oid) for oid in types]
-        self._fields = [writer(kind, flag) for kind, flag in zip(self._types, binary, strict=True)]
+        self._types = [pg_type(oid, style) for oid in types]
+        self._fields = [writer(kind, flag, style) for kind, flag in zip(self._types, binary, strict=True)]
         self._head = struct.pack("!H", len(types))
 
     def encode(self, rows: Sequence[Sequence[object]], start: int, max_bytes: int) -> tuple[bytes, int]:
@@ -70,7 +72,15 @@ class RowEncoder:
             if len(column) != count:
                 message = f"column {number} has {len(column)} values, but column 1 has {count}"
                 raise postgres_error("08P01", message)
-        return self.encode(list(zip(*columns, strict=True)), start, max_bytes)
+        parts: list[bytes] = []
+        size = 0
+        index = start
+        while index < count and (size < max_bytes or index == start):
+            row = self._encode([column[index] for column in columns], index)
+            parts.append(row)
+            size += len(row)
+            index += 1
+        return b"".join(parts), index
 
     def _row(self, row: Any, index: int) -> bytes:
         values: Sequence[object] = row if isinstance(row, (list, tuple)) else self._other_row(row, index)
@@ -188,13 +198,16 @@ def is_binary(code: int) -> bool:
     return code == 1
 
 
-def writer(kind: PgType, binary: bool) -> Callable[[Any], bytes]:
+def writer(kind: PgType, binary: bool, style: TextStyle = DEFAULT) -> Callable[[Any], bytes]:
     """The function that encodes one value: the usual Python type directly, everything else by way of :func:`extract`."""
 
-    def general(value: object) -> bytes:
-        return kind.encode(binary, extract(kind, value))
+    plain = pg_type(kind.oid)  # a str given for a value is read by the default settings
 
-    fast = None if kind.element else _FAST.get((kind.kind.code, binary))
+    def general(value: object) -> bytes:
+        return kind.encode(binary, extract(plain, value))
+
+    styled = not binary and style is not DEFAULT and kind.kind.code in ("float8", "timestamp")
+    fast = None if kind.element or styled else _FAST.get((kind.kind.code, binary))
     if fast is None:
         return general
     expected, write = fast

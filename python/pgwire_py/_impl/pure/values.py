@@ -9,10 +9,15 @@ from ..value_errors import decode_failure, encode_failure
 from .extract import extract
 from .python_values import to_python
 from .rows import format_flags, is_binary
-from .types import BadValue, pg_type
+from .types import DEFAULT, BadValue, TextStyle, pg_type
 
 
-def decode_values(types: Sequence[int], formats: Sequence[int], values: Sequence[bytes | None]) -> tuple[object, ...]:
+def decode_values(
+    types: Sequence[int],
+    formats: Sequence[int],
+    values: Sequence[bytes | None],
+    style: TextStyle | None = None,
+) -> tuple[object, ...]:
     """Python values of Bind's parameters; see the contract in ``_impl/interface``."""
     count = len(values)
     if len(types) != count:
@@ -25,7 +30,7 @@ def decode_values(types: Sequence[int], formats: Sequence[int], values: Sequence
         if value is None:
             decoded.append(None)
             continue
-        kind = pg_type(oid)
+        kind = pg_type(oid, style or DEFAULT)
         try:
             decoded.append(to_python(kind, kind.decode(binary, value)))
         except BadValue as bad:
@@ -33,13 +38,13 @@ def decode_values(types: Sequence[int], formats: Sequence[int], values: Sequence
     return tuple(decoded)
 
 
-def encode_value(type_oid: int, format: int, value: object) -> bytes | None:
+def encode_value(type_oid: int, format: int, value: object, style: TextStyle | None = None) -> bytes | None:
     """One value in text (0) or binary (1) format, without a length; None stays None."""
     binary = is_binary(format)
     if value is None:
         return None
     kind = pg_type(type_oid)
     try:
-        return kind.encode(binary, extract(kind, value))
+        return pg_type(type_oid, style or DEFAULT).encode(binary, extract(kind, value))
     except BadValue as bad:
         raise encode_failure(bad.sqlstate, bad.message, None, None, type_oid, value) from None

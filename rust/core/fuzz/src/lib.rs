@@ -3,12 +3,15 @@
 //! A check panics where it does not hold. libFuzzer runs them on what it thinks up, `rust/core/tests/crashes.rs` on what once failed. They
 //! have the names and the inputs of `tests/parity/fuzz_targets.py`, with one byte of settings in front.
 use pgwire_py_core::arrow_decoder::{Decoder, Shape};
+use pgwire_py_core::builder::{Parameter, Request};
 use pgwire_py_core::frames::{FrameDecoder, Limits};
 use pgwire_py_core::framing::{BackendDecoder, FrontendDecoder};
 use pgwire_py_core::lexer::{split_statements, tokenize};
 use pgwire_py_core::md5::md5_response;
-use pgwire_py_core::messages::PasswordKind;
+use pgwire_py_core::messages::{Kind, PasswordKind};
 use pgwire_py_core::replication::{self, Stream};
+use pgwire_py_core::row_reader::{Layout, RowReader};
+use pgwire_py_core::rows::{NULL, Row, put_slice};
 use pgwire_py_core::saslprep::prepare_password;
 use pgwire_py_core::scram::{KEY_LENGTH, Keys, check_proof, client_proof};
 use pgwire_py_core::statement::Statement;
@@ -17,7 +20,7 @@ use pgwire_py_core::types::PgType;
 pub type Check = fn(&[u8]);
 
 /// All of them by name.
-pub const CHECKS: [(&str, Check); 9] = [
+pub const CHECKS: [(&str, Check); 11] = [
     ("frontend", frontend),
     ("backend", backend),
     ("frames", frames),
@@ -27,6 +30,8 @@ pub const CHECKS: [(&str, Check); 9] = [
     ("sql", sql),
     ("password", password),
     ("arrow", arrow),
+    ("rows", rows),
+    ("builder", builder),
 ];
 
 /// A frontend's stream means the same in any chunking, and what its messages encode to means the same again.
@@ -305,6 +310,104 @@ pub fn password(input: &[u8]) {
         proof[message.len() % KEY_LENGTH] ^= 1;
         assert!(!check_proof(&keys.stored, message, &proof));
     }
+}
+
+/// Rows are cut into fields that, written again, are the bytes they were cut from.
+pub fn rows(input: &[u8]) {
+    let [count, flags, rest @ ..] = input else {
+        return;
+    };
+    let columns = usize::from(count % 5);
+    let data = rest.get(columns..).unwrap_or_default();
+    let layout = match flags {
+        flags if flags & 1 == 1 => Layout::Copy,
+        flags if flags & 4 == 4 => Layout::Body,
+        _ => Layout::Messages,
+    };
+    let mut reader = RowReader::new(data, layout);
+    let mut written = Vec::new();
+    while let Ok(true) = reader.begin(columns) {
+        let row = match layout {
+            Layout::Messages => Row::begin(&mut written, columns),
+            _ => Row::begin_tuple(&mut written, columns),
+        };
+        for _ in 0..columns {
+            match reader.field() {
+                Ok(Some(field)) => put_slice(&mut written, field),
+                Ok(None) => written.extend_from_slice(&NULL),
+                Err(broken) => return assert!(broken.offset <= data.len() + 5),
+            }
+        }
+        if reader.finish().is_err() {
+            return;
+        }
+        row.end(&mut written).expect("it is no larger than it was");
+        assert!(data.starts_with(&written));
+    }
+}
+
+/// A message that is built has the size that was said, and is read as one message without a fault.
+pub fn builder(input: &[u8]) {
+    let Some((&method, data)) = input.split_first() else {
+        return;
+    };
+    let (first, second) = data.split_at(data.len() / 2);
+    let (first, second) = (
+        String::from_utf8_lossy(first),
+        String::from_utf8_lossy(second),
+    );
+    let parameters: Vec<Parameter<'_>> = data
+        .chunks(7)
+        .map(|piece| Parameter {
+            value: (piece[0] != b'0').then_some(piece),
+            format: i16::from(piece[0] & 1),
+        })
+        .collect();
+    let formats: Vec<i16> = data.iter().map(|byte| i16::from(byte & 1)).collect();
+    let types: Vec<u32> = data.iter().map(|byte| u32::from(*byte) << 24).collect();
+    let request = match method % 10 {
+        0 => Request::Query(&first),
+        1 => Request::Parse {
+            statement: &first,
+            query: &second,
+            parameter_types: &types,
+        },
+        2 => Request::Bind {
+            portal: &first,
+            statement: &second,
+            parameters: &parameters,
+            result_formats: &formats,
+        },
+        3 => Request::Describe(Kind::Portal, &first),
+        4 => Request::Close(Kind::Statement, &first),
+        5 => Request::Execute {
+            portal: &first,
+            max_rows: i32::from(method),
+        },
+        6 => Request::FunctionCall {
+            function_oid: u32::from(method),
+            arguments: &parameters,
+            result_format: i16::from(method & 1),
+        },
+        7 => Request::CopyData(data),
+        8 => Request::CopyFail(&first),
+        _ => Request::Password(data),
+    };
+    let Ok(size) = request.size() else {
+        return;
+    };
+    let mut message = vec![0; size];
+    request.write(&mut message).expect("its size was found");
+    let mut decoder = FrontendDecoder::new(10_000, 1 << 30);
+    decoder.startup = false;
+    let mut read = 0;
+    let done: Result<(), ()> = decoder.feed(&message, |item| {
+        read += 1;
+        // A password of a NUL within is the one thing that only its reader refuses.
+        assert!(item.is_ok() || method % 10 == 9);
+        Ok(())
+    });
+    assert_eq!((done, read, decoder.buffered()), (Ok(()), 1, 0));
 }
 
 /// Each item described, and what it encodes to: nothing where that cannot be.

@@ -12,8 +12,8 @@ use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 use super::json;
 use crate::rows;
 use crate::types::{
-    Array, Interval, Kind, Numeric, PgType, Result, Value, ValueError, datetime, floats, integers,
-    text,
+    Array, Interval, Kind, Numeric, PgType, Result, Style, Value, ValueError, datetime, floats,
+    integers, text,
 };
 
 /// A column of a batch with the plan to write it.
@@ -125,6 +125,25 @@ fn put_value(
     let at = out.len();
     out.extend_from_slice(&[0; 4]);
     value.encode(binary, out)?;
+    rows::patch(out, at);
+    Ok(())
+}
+
+/// Appends the text of a row with settings other than the default ones, and its length.
+pub fn write_styled(
+    array: &dyn ArrowArray,
+    row: usize,
+    ty: PgType,
+    style: &Style,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let Some(value) = value(array, row, ty)? else {
+        out.extend_from_slice(&rows::NULL);
+        return Ok(());
+    };
+    let at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    value.write_styled(out, style)?;
     rows::patch(out, at);
     Ok(())
 }

@@ -5,11 +5,13 @@ mod cells;
 mod json;
 mod types;
 
+use std::sync::Arc;
+
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
 use crate::rows::{self, Row};
-use crate::types::{PgType, ValueError};
+use crate::types::{PgType, Style, ValueError};
 use cells::Cell;
 pub use types::columns;
 
@@ -31,6 +33,9 @@ pub struct Encoder {
     source: Box<dyn RecordBatchReader + Send>,
     types: Vec<PgType>,
     binary: Vec<bool>,
+    /// Settings other than the default ones, and the columns whose text they change.
+    style: Option<Arc<Style>>,
+    styled: Vec<bool>,
     batch: Option<RecordBatch>,
     /// The next row of `batch`.
     position: usize,
@@ -44,13 +49,22 @@ impl Encoder {
     pub fn new(
         source: Box<dyn RecordBatchReader + Send>,
         formats: &[i64],
+        style: Option<Arc<Style>>,
     ) -> Result<Encoder, Failure> {
         let types: Vec<PgType> = columns(&source.schema())
             .iter()
             .map(|(_, oid)| PgType::of(*oid))
             .collect();
         let binary = rows::formats(formats, types.len())?;
+        let affects = |ty: &PgType| style.as_ref().is_some_and(|style| style.affects(*ty));
+        let styled = types
+            .iter()
+            .zip(&binary)
+            .map(|(ty, binary)| !binary && affects(ty))
+            .collect();
         Ok(Encoder {
+            style,
+            styled,
             source,
             types,
             binary,
@@ -117,11 +131,20 @@ impl Encoder {
         while self.position < end && (self.position == first || out.len() < max_bytes) {
             let row = Row::begin(out, cells.len());
             for (column, (cell, binary)) in cells.iter().zip(&self.binary).enumerate() {
-                cell.write(self.position, *binary, out)
-                    .map_err(|error| Failure {
-                        error,
-                        place: Some((self.done, column, self.types[column].oid)),
-                    })?;
+                let written = match &self.style {
+                    Some(style) if self.styled[column] => cells::write_styled(
+                        batch.column(column).as_ref(),
+                        self.position,
+                        self.types[column],
+                        style,
+                        out,
+                    ),
+                    _ => cell.write(self.position, *binary, out),
+                };
+                written.map_err(|error| Failure {
+                    error,
+                    place: Some((self.done, column, self.types[column].oid)),
+                })?;
             }
             row.end(out)?;
             self.position += 1;

@@ -13,7 +13,7 @@ use arrow_schema::{ArrowError, DataType, FieldRef, Fields};
 
 use super::decimal::Decimal;
 use super::plan::Shape;
-use crate::row_reader::{NUMERIC_TEXT, numeric_text};
+use crate::types::short_numeric::{NUMERIC_TEXT, numeric_text};
 use crate::types::{Interval, Kind, PgType, Result, Value, ValueError, array, datetime, text};
 
 /// Days and microseconds from 1970-01-01 to 2000-01-01.
@@ -380,6 +380,13 @@ impl Data {
             Data::Date(values) => match bytes.try_into().map(i32::from_be_bytes) {
                 Ok(days @ -700_000..=100_000_000) => {
                     values.push(days + DAYS);
+                    true
+                }
+                _ => false,
+            },
+            Data::Time(values) => match bytes.try_into().map(i64::from_be_bytes) {
+                Ok(micros @ 0..=datetime::MICROS_PER_DAY) => {
+                    values.push(micros);
                     true
                 }
                 _ => false,

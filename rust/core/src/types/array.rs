@@ -1,5 +1,5 @@
 //! Arrays (PostgreSQL 8.15): up to six dimensions, each from a lower bound on.
-use super::{Kind, PgType, Result, Value, ValueError, clip, parse_scalar, record, text};
+use super::{Kind, PgType, Result, Style, Value, ValueError, clip, parse_scalar, record, text};
 
 const MAX_DIMENSIONS: usize = 6;
 
@@ -73,7 +73,7 @@ impl<'a> Array<'a> {
         Ok(())
     }
 
-    pub fn write_text(&self, out: &mut Vec<u8>) -> Result<()> {
+    pub fn write_text(&self, out: &mut Vec<u8>, style: &Style) -> Result<()> {
         if self.items.is_empty() {
             out.extend_from_slice(b"{}");
             return Ok(());
@@ -96,7 +96,7 @@ impl<'a> Array<'a> {
                 None => out.extend_from_slice(b"NULL"),
                 Some(item) => {
                     scratch.clear();
-                    item.write_text(&mut scratch)?;
+                    item.write_styled(&mut scratch, style)?;
                     write_item(out, &scratch, delimiter);
                 }
             }
@@ -288,7 +288,7 @@ pub fn put_sized(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<(
 }
 
 /// Reads the text format: `{1,2}`, `{{a,"b c"},{NULL,d}}`, with bounds `[0:1]={…}` allowed in front.
-pub fn parse(array: PgType, input: &str) -> Result<Value<'static>> {
+pub fn parse(array: PgType, input: &str, style: &Style) -> Result<Value<'static>> {
     text::check(input)?;
     let malformed = || {
         ValueError::new(
@@ -318,7 +318,7 @@ pub fn parse(array: PgType, input: &str) -> Result<Value<'static>> {
         .items
         .into_iter()
         .map(|item| {
-            item.map(|text| parse_scalar(array.kind, &text).map(Value::into_owned))
+            item.map(|text| parse_scalar(array.kind, &text, style).map(Value::into_owned))
                 .transpose()
         })
         .collect::<Result<Vec<_>>>()?;

@@ -9,6 +9,20 @@ pub fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend(bytes.iter().flat_map(|byte| hex(*byte)));
 }
 
+/// Printable ASCII as it is, a backslash doubled, other bytes as three octal digits.
+pub fn write_escape(out: &mut Vec<u8>, bytes: &[u8]) {
+    for byte in bytes {
+        match byte {
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b' '..=b'~' => out.push(*byte),
+            _ => {
+                let digit = |shift: u8| b'0' + (byte >> shift & 7);
+                out.extend_from_slice(&[b'\\', digit(6), digit(3), digit(0)]);
+            }
+        }
+    }
+}
+
 /// The two hexadecimal digits of a byte.
 #[inline]
 pub fn hex(byte: u8) -> [u8; 2] {

@@ -1,6 +1,8 @@
-//! date, time, timestamp and timestamptz (PostgreSQL 8.5): DateStyle ISO, TimeZone UTC.
+//! date, time, timestamp and timestamptz (PostgreSQL 8.5): how they are read, and printed with DateStyle ISO and TimeZone UTC.
 //!
 //! A date is days and a timestamp microseconds since 2000-01-01; the integers' extremes are the infinities.
+use super::date_input::{self, Date};
+use super::style::Style;
 use super::{Kind, Result, ValueError, clip, integers, text};
 
 pub const MICROS_PER_DAY: i64 = 86_400_000_000;
@@ -174,8 +176,8 @@ pub fn check_timestamp(micros: i64) -> Result<i64> {
 }
 
 /// Reads a date; a time of day behind it is checked and dropped.
-pub fn parse_date(input: &str) -> Result<i32> {
-    match Stamp::parse(Kind::Date, input)? {
+pub fn parse_date(input: &str, style: &Style) -> Result<i32> {
+    match Stamp::parse(Kind::Date, input, style)? {
         Stamp::Infinity(positive) => Ok(if positive { i32::MAX } else { i32::MIN }),
         Stamp::Finite { days, .. } if (MIN_DATE..END_DATE).contains(&days) => Ok(days as i32),
         Stamp::Finite { .. } => Err(out_of_range(Kind::Date, input)),
@@ -183,29 +185,29 @@ pub fn parse_date(input: &str) -> Result<i32> {
 }
 
 /// Reads a time of day, alone or behind a date; a zone behind it is checked and dropped.
-pub fn parse_time(input: &str) -> Result<i64> {
-    Ok(parse_clock(Kind::Time, input)?.micros)
+pub fn parse_time(input: &str, style: &Style) -> Result<i64> {
+    Ok(parse_clock(Kind::Time, input, style)?.micros)
 }
 
-/// Microseconds of the day, seconds east of Greenwich.
+/// Microseconds of the day, and seconds east of Greenwich where they were told.
 pub(super) struct Clock {
     pub micros: i64,
-    pub east: i64,
+    pub east: Option<i64>,
 }
 
 /// Reads a time of day and its zone, alone or behind a date.
-pub(super) fn parse_clock(kind: Kind, input: &str) -> Result<Clock> {
+pub(super) fn parse_clock(kind: Kind, input: &str, style: &Style) -> Result<Clock> {
     let syntax = || ValueError::syntax(kind, input);
     let mut cursor = Cursor {
         rest: text::trim(input),
     };
-    if input.contains(':') && cursor.date().is_none() {
+    if input.contains(':') && cursor.date(style).is_none() {
         cursor.rest = text::trim(input);
     }
     cursor.gap();
     let micros = cursor.clock().ok_or_else(syntax)?;
     let east = cursor
-        .zone()
+        .zone(style)
         .filter(|_| cursor.rest.is_empty())
         .ok_or_else(syntax)?;
     let east = east.ok_or_else(|| displacement(input))?;
@@ -214,20 +216,27 @@ pub(super) fn parse_clock(kind: Kind, input: &str) -> Result<Clock> {
 }
 
 /// Reads a timestamp; an offset is applied with a zone and dropped without one, as PostgreSQL does.
-pub fn parse_timestamp(input: &str, with_zone: bool) -> Result<i64> {
+pub fn parse_timestamp(input: &str, with_zone: bool, style: &Style) -> Result<i64> {
     let kind = if with_zone {
         Kind::TimestampTz
     } else {
         Kind::Timestamp
     };
-    match Stamp::parse(kind, input)? {
+    match Stamp::parse(kind, input, style)? {
         Stamp::Infinity(positive) => Ok(if positive { i64::MAX } else { i64::MIN }),
         Stamp::Finite {
             days,
             micros,
             offset,
         } => {
-            let offset = if with_zone { offset } else { 0 };
+            let offset = match (with_zone, offset, &style.zone) {
+                (false, ..) | (true, None, None) => 0,
+                (true, Some(offset), _) => offset,
+                (true, None, Some(zone)) => {
+                    let clock = (days + UNIX_EPOCH_DAYS) * 86_400 + micros / 1_000_000;
+                    zone.offset_of(clock).into()
+                }
+            };
             let total = i128::from(days) * i128::from(MICROS_PER_DAY) + i128::from(micros)
                 - i128::from(offset) * 1_000_000;
             match i64::try_from(total) {
@@ -240,17 +249,19 @@ pub fn parse_timestamp(input: &str, with_zone: bool) -> Result<i64> {
 
 enum Stamp {
     Infinity(bool),
-    /// Days since 2000-01-01, microseconds of the day, seconds east of Greenwich.
+    /// Days since 2000-01-01, microseconds of the day, seconds east of Greenwich where they were told.
     Finite {
         days: i64,
         micros: i64,
-        offset: i64,
+        offset: Option<i64>,
     },
 }
 
 impl Stamp {
     /// `YYYY-MM-DD[( |T)HH:MM[:SS[.f]]][ zone][ BC]`, `YYYYMMDD[…]`, infinity, -infinity or epoch.
-    fn parse(kind: Kind, input: &str) -> Result<Stamp> {
+    ///
+    /// Dates may also be `1/2/2003` and the like, in the order of DateStyle, or as DateStyle Postgres prints them.
+    fn parse(kind: Kind, input: &str, style: &Style) -> Result<Stamp> {
         let syntax = || ValueError::syntax(kind, input);
         let trimmed = text::trim(input);
         match trimmed.to_ascii_lowercase().as_str() {
@@ -260,19 +271,27 @@ impl Stamp {
                 return Ok(Stamp::Finite {
                     days: -UNIX_EPOCH_DAYS,
                     micros: 0,
-                    offset: 0,
+                    offset: Some(0),
                 });
             }
             _ => {}
         }
+        let rearranged;
         let mut cursor = Cursor { rest: trimmed };
-        let (year, month, day) = cursor.date().ok_or_else(syntax)?;
+        let date = match cursor.date(style) {
+            Some(date) => date,
+            None => {
+                rearranged = date_input::rearranged(trimmed).ok_or_else(syntax)?;
+                cursor.rest = &rearranged;
+                cursor.date(style).ok_or_else(syntax)?
+            }
+        };
         let mut clock = Some(0);
-        let mut offset = Some(0);
+        let mut offset = Some(None);
         let before_gap = cursor.rest;
         if cursor.gap() && cursor.rest.starts_with(|c: char| c.is_ascii_digit()) {
             clock = cursor.clock().ok_or_else(syntax)?;
-            offset = cursor.zone().ok_or_else(syntax)?;
+            offset = cursor.zone(style).ok_or_else(syntax)?;
         } else {
             cursor.rest = before_gap;
         }
@@ -282,10 +301,11 @@ impl Stamp {
         }
         let offset = offset.ok_or_else(|| displacement(input))?;
         let micros = clock.ok_or_else(|| field(input))?;
-        if year == 0 || !(1..=12).contains(&month) || year > 6_000_000 {
-            return Err(field(input));
-        }
-        let year = if before_christ { 1 - year } else { year };
+        let Date { month, day, .. } = date;
+        let year = date
+            .meant(before_christ)
+            .filter(|_| (1..=12).contains(&month) && date.year <= 6_000_000)
+            .ok_or_else(|| field(input))?;
         if day < 1 || day > days_in_month(year, month) {
             return Err(field(input));
         }
@@ -298,8 +318,8 @@ impl Stamp {
 }
 
 /// What is still to be read. A reader returns None where the syntax is wrong, and `Some(None)` where a field is out of range.
-struct Cursor<'a> {
-    rest: &'a str,
+pub(super) struct Cursor<'a> {
+    pub rest: &'a str,
 }
 
 impl Cursor<'_> {
@@ -324,21 +344,25 @@ impl Cursor<'_> {
         }
     }
 
-    fn date(&mut self) -> Option<(i64, u32, u32)> {
+    /// A run of one to `most` digits as a number, and its length.
+    pub fn digits(&mut self, most: usize) -> Option<(u32, usize)> {
+        let before = self.rest.len();
+        let value = self.number(1, most)?;
+        Some((value, before - self.rest.len()))
+    }
+
+    fn date(&mut self, style: &Style) -> Option<Date> {
         let length = self.rest.bytes().take_while(u8::is_ascii_digit).count();
-        if length == 8 && !self.rest[8..].starts_with('-') {
+        if length == 8 && !self.rest[8..].starts_with(['-', '/', '.']) {
             let packed = self.number(8, 8)?;
-            return Some((i64::from(packed / 10_000), packed / 100 % 100, packed % 100));
+            return Some(Date {
+                year: i64::from(packed / 10_000),
+                month: packed / 100 % 100,
+                day: packed % 100,
+                short_year: false,
+            });
         }
-        let year = self.number(3, 9)?;
-        if !self.literal("-") {
-            return None;
-        }
-        let month = self.number(1, 2)?;
-        if !self.literal("-") {
-            return None;
-        }
-        Some((i64::from(year), month, self.number(1, 2)?))
+        date_input::numbers(self, style.order)
     }
 
     /// White space or a T between date and time.
@@ -387,22 +411,29 @@ impl Cursor<'_> {
         Some((value * 1e6).round_ties_even() as i64)
     }
 
-    /// An optional zone, as seconds east of Greenwich.
-    fn zone(&mut self) -> Option<Option<i64>> {
+    /// An optional zone, as seconds east of Greenwich; `Some(Some(None))` where there is none.
+    fn zone(&mut self, style: &Style) -> Option<Option<Option<i64>>> {
         self.space();
         let lower = self.rest.to_ascii_lowercase();
         for name in ["zulu", "utc", "gmt", "z"] {
             if lower.starts_with(name) {
                 self.rest = &self.rest[name.len()..];
-                return Some(Some(0));
+                return Some(Some(Some(0)));
             }
+        }
+        let letters = lower.bytes().take_while(u8::is_ascii_alphabetic).count();
+        if let Some(zone) = style.zone.as_ref().filter(|_| letters >= 3)
+            && let Some(offset) = zone.named(&lower[..letters])
+        {
+            self.rest = &self.rest[letters..];
+            return Some(Some(Some(offset.into())));
         }
         let sign = if self.literal("+") {
             1
         } else if self.literal("-") {
             -1
         } else {
-            return Some(Some(0));
+            return Some(Some(None));
         };
         let digits = self.rest.bytes().take_while(u8::is_ascii_digit).count();
         let (hours, mut minutes, mut seconds) = if digits > 2 {
@@ -418,7 +449,7 @@ impl Cursor<'_> {
             }
         }
         let in_range = hours < 16 && minutes < 60 && seconds < 60;
-        Some(in_range.then(|| sign * i64::from(hours * 3600 + minutes * 60 + seconds)))
+        Some(in_range.then(|| Some(sign * i64::from(hours * 3600 + minutes * 60 + seconds))))
     }
 
     /// ` BC` or ` AD`; true for BC.

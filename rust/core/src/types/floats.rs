@@ -4,6 +4,37 @@
 //! lying exactly half-way to a neighbour is not taken, although it would round to the right number (1e23 is 9.999999999999999e+22).
 use super::{Kind, Result, ValueError, clip, text};
 
+/// A float8 by the setting extra_float_digits: the shortest text above 0, else as many digits more (or fewer) than 15.
+pub fn write_f64_digits(out: &mut Vec<u8>, value: f64, extra: i8) {
+    if extra > 0 {
+        write_f64(out, value);
+    } else {
+        write_rounded(out, value, 15 + i32::from(extra));
+    }
+}
+
+/// The same for a float4, which has 6.
+pub fn write_f32_digits(out: &mut Vec<u8>, value: f32, extra: i8) {
+    if extra > 0 {
+        write_f32(out, value);
+    } else {
+        write_rounded(out, value.into(), 6 + i32::from(extra));
+    }
+}
+
+/// A number rounded to so many significant digits, at least one; zeros at the end are not shown (C's `%g`).
+fn write_rounded(out: &mut Vec<u8>, value: f64, digits: i32) {
+    if write_special(out, value) {
+        return;
+    }
+    let digits = digits.max(1);
+    let decimal = Decimal::of(&format!("{:.*e}", digits as usize - 1, value.abs()));
+    if decimal.exponent < -4 || decimal.exponent >= digits {
+        return decimal.write_scientific(out, value < 0.0);
+    }
+    decimal.write_fixed(out, value < 0.0);
+}
+
 #[inline]
 pub fn write_f64(out: &mut Vec<u8>, value: f64) {
     let magnitude = value.abs();
@@ -98,6 +129,25 @@ impl Decimal {
         Decimal {
             digits: significant.trim_end_matches('0').to_owned(),
             exponent: exponent + whole.len() as i32 - 1 - leading_zeros,
+        }
+    }
+
+    fn write_fixed(&self, out: &mut Vec<u8>, negative: bool) {
+        if negative {
+            out.push(b'-');
+        }
+        if self.exponent < 0 {
+            out.extend_from_slice(b"0.");
+            out.extend(std::iter::repeat_n(b'0', -self.exponent as usize - 1));
+            return out.extend_from_slice(self.digits.as_bytes());
+        }
+        let whole = self.exponent as usize + 1;
+        let shown = self.digits.len().min(whole);
+        out.extend_from_slice(&self.digits.as_bytes()[..shown]);
+        out.extend(std::iter::repeat_n(b'0', whole - shown));
+        if self.digits.len() > whole {
+            out.push(b'.');
+            out.extend_from_slice(&self.digits.as_bytes()[whole..]);
         }
     }
 

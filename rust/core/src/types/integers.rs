@@ -66,7 +66,32 @@ pub fn append<const N: usize>(out: &mut Vec<u8>, buffer: &[u8; N], length: usize
     out.truncate(end);
 }
 
-/// Reads an integer in a range; 22P02 if it is none, 22003 if it lies outside.
+/// Decimal digits, or hexadecimal, octal and binary ones behind 0x, 0o and 0b; an underscore may stand between two digits, and behind the
+/// prefix. What is beyond 64 bits becomes the largest number that is not.
+fn magnitude(text: &[u8]) -> Option<i128> {
+    let (base, digits) = match text {
+        [b'0', b'x' | b'X', rest @ ..] => (16, rest),
+        [b'0', b'o' | b'O', rest @ ..] => (8, rest),
+        [b'0', b'b' | b'B', rest @ ..] => (2, rest),
+        _ => (10, text),
+    };
+    let mut value: i128 = 0;
+    // Whether an underscore may be next.
+    let mut open = base != 10;
+    let mut ended = false;
+    for byte in digits {
+        if *byte == b'_' && open {
+            (open, ended) = (false, false);
+            continue;
+        }
+        let digit = char::from(*byte).to_digit(base)?;
+        value = (value * i128::from(base) + i128::from(digit)).min(i128::from(u64::MAX));
+        (open, ended) = (true, true);
+    }
+    ended.then_some(value)
+}
+
+/// Reads an integer in a range, in the forms that PostgreSQL 16 and later read; 22P02 if it is none, 22003 if it lies outside.
 pub fn parse(kind: Kind, input: &str, min: i64, max: i64) -> Result<i64> {
     let trimmed = text::trim(input);
     let (negative, digits) = match trimmed.as_bytes() {
@@ -74,13 +99,9 @@ pub fn parse(kind: Kind, input: &str, min: i64, max: i64) -> Result<i64> {
         [b'+', rest @ ..] => (false, rest),
         rest => (false, rest),
     };
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+    let Some(value) = magnitude(digits) else {
         return Err(ValueError::syntax(kind, input));
-    }
-    let mut value: i128 = 0;
-    for digit in digits {
-        value = (value * 10 + i128::from(digit - b'0')).min(i128::from(u64::MAX));
-    }
+    };
     let value = if negative { -value } else { value };
     match i64::try_from(value) {
         Ok(value) if (min..=max).contains(&value) => Ok(value),

@@ -65,8 +65,9 @@ fn grouped(text: &str) -> Option<[u8; 6]> {
 }
 
 /// Reads six or eight pairs of digits with the same separator (colon, hyphen, point) behind any of them; six get FF:FE in their middle.
+/// At a single byte behind them, such as another separator, PostgreSQL does not look.
 pub fn parse8(input: &str) -> Result<[u8; 8]> {
-    scan8(text::trim(input)).ok_or_else(|| ValueError::syntax(Kind::MacAddr8, input))
+    scan8(text::trim_start(input)).ok_or_else(|| ValueError::syntax(Kind::MacAddr8, input))
 }
 
 fn scan8(text: &str) -> Option<[u8; 8]> {
@@ -86,9 +87,12 @@ fn scan8(text: &str) -> Option<[u8; 8]> {
             }
             rest = tail;
         }
-    }
-    if !rest.is_empty() {
-        return None;
+        if matches!(bytes.len(), 6 | 8) && rest.first().is_some_and(|byte| text::is_space(*byte)) {
+            if !rest.iter().all(|byte| text::is_space(*byte)) {
+                return None;
+            }
+            rest = &[];
+        }
     }
     match bytes[..] {
         [a, b, c, d, e, f] => Some([a, b, c, 0xff, 0xfe, d, e, f]),
@@ -100,6 +104,9 @@ fn scan8(text: &str) -> Option<[u8; 8]> {
 pub fn from_binary8(bytes: &[u8]) -> Result<[u8; 8]> {
     match *bytes {
         [a, b, c, d, e, f] => Ok([a, b, c, 0xff, 0xfe, d, e, f]),
-        _ => bytes.try_into().map_err(|_| ValueError::binary()),
+        _ => bytes.try_into().map_err(|_| match bytes.len() {
+            ..=5 | 7 => ValueError::insufficient(),
+            _ => ValueError::binary(),
+        }),
     }
 }

@@ -1,11 +1,13 @@
 //! Values of PostgreSQL's built-in types: text and binary format, both ways.
 //!
 //! A [`Value`] is what a type's bytes mean. Each file holds the rules of one family of types; this one picks among them.
-//! Text output is what PostgreSQL prints with its default settings (IntervalStyle postgres, DateStyle ISO, TimeZone UTC).
+//! Text follows a [`Style`]; where none is given, PostgreSQL's default settings (IntervalStyle postgres, DateStyle ISO, TimeZone UTC).
 pub mod array;
 pub mod bits;
 pub mod bytea;
+mod date_input;
 pub mod datetime;
+pub mod datetime_text;
 pub mod floats;
 pub mod integers;
 pub mod interval;
@@ -20,7 +22,9 @@ pub mod ranges;
 pub mod record;
 mod scalar;
 pub mod shapes;
+pub mod short_numeric;
 pub mod structured;
+pub mod style;
 pub mod system;
 pub mod table;
 pub mod text;
@@ -30,6 +34,7 @@ pub mod tsvector;
 pub mod uuid;
 mod value;
 pub mod vectors;
+pub mod zone;
 
 use std::borrow::Cow;
 
@@ -39,6 +44,7 @@ pub use network::Inet;
 pub use numeric::Numeric;
 use scalar::{decode_scalar, parse_scalar};
 pub use structured::{Structure, Structured};
+pub use style::Style;
 pub use system::{Snapshot, Tid};
 pub use timetz::TimeTz;
 pub use value::Value;
@@ -71,6 +77,11 @@ impl ValueError {
                 clip(text)
             ),
         )
+    }
+
+    /// 08P01: a binary value ends before it is whole.
+    pub fn insufficient() -> Self {
+        Self::new("08P01", "insufficient data left in message")
     }
 
     /// 22P03: the bytes of a binary value have the wrong length or shape.
@@ -261,20 +272,35 @@ impl PgType {
 
     /// Reads the text format, as the type's input function does.
     pub fn parse(self, text: &str) -> Result<Value<'_>> {
+        self.parse_styled(text, &style::DEFAULT)
+    }
+
+    /// The same with settings other than the default ones.
+    pub fn parse_styled<'a>(self, text: &'a str, style: &Style) -> Result<Value<'a>> {
         if self.is_array() {
-            array::parse(self, text)
+            array::parse(self, text, style)
         } else {
-            parse_scalar(self.kind, text)
+            parse_scalar(self.kind, text, style)
         }
     }
 
     /// Reads a value's bytes in a format (0 text, 1 binary).
     pub fn decode(self, binary: bool, bytes: &[u8]) -> Result<Value<'_>> {
+        self.decode_styled(binary, bytes, &style::DEFAULT)
+    }
+
+    /// The same with settings other than the default ones.
+    pub fn decode_styled<'a>(
+        self,
+        binary: bool,
+        bytes: &'a [u8],
+        style: &Style,
+    ) -> Result<Value<'a>> {
         if !binary {
             return match (self.kind, bytes) {
                 // Before version 16, PostgreSQL sent a byte above 127 as it is.
                 (Kind::Char, [byte @ 128..=255]) if !self.is_array() => Ok(Value::Char(*byte)),
-                _ => self.parse(text::from_utf8(bytes)?),
+                _ => self.parse_styled(text::from_utf8(bytes)?, style),
             };
         }
         if self.is_array() {

@@ -1,6 +1,7 @@
 //! numeric (PostgreSQL 8.1.2): up to 131,072 digits before the decimal point and 16,383 after it.
 //!
 //! Kept as in the binary format: digits to the base 10,000, the weight of the first, and the number of decimal places to show.
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::{Kind, Result, ValueError, text};
@@ -25,9 +26,10 @@ pub struct Numeric {
 }
 
 impl Numeric {
-    /// Reads decimal text, with or without exponent; NaN and the infinities in any case.
+    /// Reads decimal text, with or without exponent, an underscore between two digits; NaN and the infinities in any case.
     pub fn parse(input: &str) -> Result<Numeric> {
         let trimmed = text::trim(input);
+        let trimmed: &str = &without_underscores(trimmed);
         let (negative, rest) = match trimmed.as_bytes() {
             [b'-', ..] => (true, &trimmed[1..]),
             [b'+', ..] => (false, &trimmed[1..]),
@@ -125,6 +127,11 @@ impl Numeric {
     }
 
     pub fn from_binary(bytes: &[u8]) -> Result<Numeric> {
+        match bytes.split_first_chunk::<8>() {
+            Some((head, rest))
+                if rest.len() >= 2 * usize::from(u16::from_be_bytes([head[0], head[1]])) => {}
+            _ => return Err(ValueError::insufficient()),
+        }
         let words: Vec<u16> = bytes
             .chunks(2)
             .map(|pair| u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)]))
@@ -270,6 +277,19 @@ fn push_four(out: &mut Vec<u8>, digit: u16, count: usize) {
     let four = [digit / 1000, digit / 100 % 10, digit / 10 % 10, digit % 10]
         .map(|value| b'0' + value as u8);
     out.extend_from_slice(&four[..count]);
+}
+
+/// The text without the underscores that stand between two digits.
+fn without_underscores(text: &str) -> Cow<'_, str> {
+    if !text.contains('_') {
+        return Cow::Borrowed(text);
+    }
+    let bytes = text.as_bytes();
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let kept = text
+        .char_indices()
+        .filter(|(at, c)| !(*c == '_' && *at > 0 && digit(at - 1) && digit(at + 1)));
+    Cow::Owned(kept.map(|(_, c)| c).collect())
 }
 
 /// The exponent of a number's text, held within ±10⁹; None if it is not an integer.

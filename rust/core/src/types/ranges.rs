@@ -1,7 +1,7 @@
 //! Ranges and multiranges (PostgreSQL 8.17), always in canonical form: `[1,3]` of integers is kept as `[1,4)`.
 use std::cmp::Ordering;
 
-use super::{Kind, Result, Value, ValueError, array, clip, datetime, quoted, text};
+use super::{Kind, Result, Style, Value, ValueError, array, clip, datetime, quoted, text};
 
 /// The built-in range types, by what they are ranges of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Range {
         Ok(Range::Between(lower, upper))
     }
 
-    pub fn parse(of: Subtype, input: &str) -> Result<Range> {
+    pub fn parse(of: Subtype, input: &str, style: &Style) -> Result<Range> {
         let malformed = || {
             let message = format!("malformed range literal: \"{}\"", clip(input));
             ValueError::new("22P02", message)
@@ -93,7 +93,7 @@ impl Range {
         };
         let read = |(part, inclusive): (Option<String>, bool)| {
             part.map(|part| {
-                let value = super::parse_scalar(of.scalar().1, &part)?.into_owned();
+                let value = super::parse_scalar(of.scalar().1, &part, style)?.into_owned();
                 Ok(Bound { value, inclusive })
             })
             .transpose()
@@ -124,7 +124,7 @@ impl Range {
         Range::new(of, lower, upper)
     }
 
-    pub fn write_text(&self, out: &mut Vec<u8>) -> Result<()> {
+    pub fn write_text(&self, out: &mut Vec<u8>, style: &Style) -> Result<()> {
         let Range::Between(lower, upper) = self else {
             out.extend_from_slice(b"empty");
             return Ok(());
@@ -139,7 +139,7 @@ impl Range {
             }
             if let Some(bound) = bound {
                 scratch.clear();
-                bound.value.write_text(&mut scratch)?;
+                bound.value.write_styled(&mut scratch, style)?;
                 quoted::write(out, &scratch, b"()[]");
             }
         }
@@ -295,12 +295,13 @@ fn reaches(of: Subtype, upper: &Option<Bound>, lower: &Option<Bound>) -> bool {
 }
 
 /// Reads `{[1,3),[5,7)}`.
-pub fn parse_multirange(of: Subtype, input: &str) -> Result<Vec<Range>> {
+pub fn parse_multirange(of: Subtype, input: &str, style: &Style) -> Result<Vec<Range>> {
     let malformed = || {
         let message = format!("malformed multirange literal: \"{}\"", clip(input));
         ValueError::new("22P02", message)
     };
-    let texts = split_multirange(input, |part| Range::parse(of, part))?.ok_or_else(malformed)?;
+    let texts =
+        split_multirange(input, |part| Range::parse(of, part, style))?.ok_or_else(malformed)?;
     Ok(merge(of, texts))
 }
 
@@ -384,13 +385,13 @@ pub fn multirange_from_binary(of: Subtype, bytes: &[u8]) -> Result<Vec<Range>> {
     Ok(merge(of, ranges))
 }
 
-pub fn write_multirange_text(ranges: &[Range], out: &mut Vec<u8>) -> Result<()> {
+pub fn write_multirange_text(ranges: &[Range], out: &mut Vec<u8>, style: &Style) -> Result<()> {
     out.push(b'{');
     for (index, range) in ranges.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        range.write_text(out)?;
+        range.write_text(out, style)?;
     }
     out.push(b'}');
     Ok(())

@@ -1,5 +1,5 @@
 //! Records (PostgreSQL 8.16): rows of a composite type, or of none. In binary each field carries its type's OID; in text no type is known.
-use super::{Kind, PgType, Result, Value, ValueError, array, clip, quoted};
+use super::{Kind, PgType, Result, Style, Value, ValueError, array, clip, quoted};
 
 /// Records within records that are read or written.
 pub const MAX_DEPTH: usize = 64;
@@ -91,7 +91,7 @@ pub fn decode(ty: PgType, bytes: &[u8], depth: usize) -> Result<Value<'_>> {
     }
 }
 
-pub fn write_text(fields: &[Field], out: &mut Vec<u8>) -> Result<()> {
+pub fn write_text(fields: &[Field], out: &mut Vec<u8>, style: &Style) -> Result<()> {
     let mut scratch = Vec::new();
     out.push(b'(');
     for (index, field) in fields.iter().enumerate() {
@@ -100,7 +100,7 @@ pub fn write_text(fields: &[Field], out: &mut Vec<u8>) -> Result<()> {
         }
         if let Some(value) = &field.value {
             scratch.clear();
-            value.write_text(&mut scratch)?;
+            value.write_styled(&mut scratch, style)?;
             quoted::write(out, &scratch, b"()");
         }
     }

@@ -2,11 +2,11 @@
 use std::borrow::Cow;
 
 use super::{
-    Inet, Interval, Kind, Numeric, Result, Snapshot, Tid, TimeTz, Value, ValueError, bytea,
+    Inet, Interval, Kind, Numeric, Result, Snapshot, Style, Tid, TimeTz, Value, ValueError, bytea,
     datetime, floats, integers, json, mac, money, system, text, uuid,
 };
 
-pub(super) fn parse_scalar(kind: Kind, text: &str) -> Result<Value<'_>> {
+pub(super) fn parse_scalar<'a>(kind: Kind, text: &'a str, style: &Style) -> Result<Value<'a>> {
     text::check(text)?;
     Ok(match kind {
         Kind::Bool => Value::Bool(integers::parse_bool(text)?),
@@ -26,7 +26,7 @@ pub(super) fn parse_scalar(kind: Kind, text: &str) -> Result<Value<'_>> {
         Kind::Money => Value::Money(money::parse(text)?),
         Kind::Name => Value::Text(Cow::Borrowed(text::clip_name(text))),
         Kind::Char => Value::Char(text::parse_char(text)),
-        Kind::TimeTz => Value::TimeTz(TimeTz::parse(text)?),
+        Kind::TimeTz => Value::TimeTz(TimeTz::parse(text, style)?),
         Kind::Jsonpath => Value::Jsonpath(Cow::Borrowed(text)),
         Kind::Inet | Kind::Cidr => Value::Inet(Inet::parse(kind, text)?),
         Kind::MacAddr => Value::MacAddr(mac::parse(text)?),
@@ -36,17 +36,17 @@ pub(super) fn parse_scalar(kind: Kind, text: &str) -> Result<Value<'_>> {
         Kind::Numeric => Value::Numeric(Numeric::parse(text)?),
         Kind::Text => Value::Text(Cow::Borrowed(text)),
         Kind::Raw => Value::Raw(Cow::Borrowed(text.as_bytes())),
-        Kind::Json => Value::Json(Cow::Borrowed(text)),
-        Kind::Jsonb => Value::Jsonb(Cow::Borrowed(text)),
+        Kind::Json => Value::Json(Cow::Borrowed(json::check(text, false)?)),
+        Kind::Jsonb => Value::Jsonb(Cow::Borrowed(json::check(text, true)?)),
         Kind::Bytea => Value::Bytea(Cow::Owned(bytea::parse(text)?)),
-        Kind::Date => Value::Date(datetime::parse_date(text)?),
-        Kind::Time => Value::Time(datetime::parse_time(text)?),
-        Kind::Timestamp => Value::Timestamp(datetime::parse_timestamp(text, false)?),
-        Kind::TimestampTz => Value::TimestampTz(datetime::parse_timestamp(text, true)?),
-        Kind::Interval => Value::Interval(Interval::parse(text)?),
+        Kind::Date => Value::Date(datetime::parse_date(text, style)?),
+        Kind::Time => Value::Time(datetime::parse_time(text, style)?),
+        Kind::Timestamp => Value::Timestamp(datetime::parse_timestamp(text, false, style)?),
+        Kind::TimestampTz => Value::TimestampTz(datetime::parse_timestamp(text, true, style)?),
+        Kind::Interval => Value::Interval(Interval::parse_styled(text, style.intervals)?),
         Kind::Uuid => Value::Uuid(uuid::parse(text)?),
         Kind::Void => Value::Void,
-        Kind::Structured(kind) => Value::structured(kind.parse(text)?),
+        Kind::Structured(kind) => Value::structured(kind.parse(text, style)?),
     })
 }
 
@@ -75,8 +75,11 @@ pub(super) fn decode_scalar(kind: Kind, bytes: &[u8]) -> Result<Value<'_>> {
         Kind::Numeric => Value::Numeric(Numeric::from_binary(bytes)?),
         Kind::Text => Value::Text(Cow::Borrowed(text::from_utf8(bytes)?)),
         Kind::Raw => Value::Raw(Cow::Borrowed(text::from_utf8(bytes)?.as_bytes())),
-        Kind::Json => Value::Json(Cow::Borrowed(text::from_utf8(bytes)?)),
-        Kind::Jsonb => Value::Jsonb(Cow::Borrowed(json::versioned("jsonb", bytes)?)),
+        Kind::Json => Value::Json(Cow::Borrowed(json::check(text::from_utf8(bytes)?, false)?)),
+        Kind::Jsonb => {
+            let text = json::versioned("jsonb", bytes)?;
+            Value::Jsonb(Cow::Borrowed(json::check(text, true)?))
+        }
         Kind::Bytea => Value::Bytea(Cow::Borrowed(bytes)),
         Kind::Date => Value::Date(datetime::check_date(i32::from_be_bytes(fixed(bytes)?))?),
         Kind::Time => Value::Time(datetime::check_time(i64::from_be_bytes(fixed(bytes)?))?),
@@ -94,5 +97,11 @@ pub(super) fn decode_scalar(kind: Kind, bytes: &[u8]) -> Result<Value<'_>> {
 }
 
 fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
-    bytes.try_into().map_err(|_| ValueError::binary())
+    bytes.try_into().map_err(|_| {
+        if bytes.len() < N {
+            ValueError::insufficient()
+        } else {
+            ValueError::binary()
+        }
+    })
 }

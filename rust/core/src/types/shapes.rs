@@ -1,6 +1,6 @@
 //! Geometric types (PostgreSQL 8.8): point, line, lseg, box, path, polygon, circle.
 use super::structured::Structure;
-use super::{Kind, Result, ValueError, floats, quoted};
+use super::{Kind, Result, Style, ValueError, floats, quoted};
 
 /// x and y.
 pub type Point = [f64; 2];
@@ -107,28 +107,29 @@ impl Shape {
         })
     }
 
-    pub fn write_text(&self, out: &mut Vec<u8>) {
+    pub fn write_text(&self, out: &mut Vec<u8>, style: &Style) {
+        let digits = style.float_digits;
         match self {
-            Shape::Point(point) => write_point(out, *point),
+            Shape::Point(point) => write_point(out, *point, digits),
             Shape::Line(line) => {
                 out.push(b'{');
-                write_floats(out, line);
+                write_floats(out, line, digits);
                 out.push(b'}');
             }
-            Shape::Lseg(ends) => write_points(out, ends, b"[", b"]"),
-            Shape::Box(corners) => write_points(out, corners, b"", b""),
+            Shape::Lseg(ends) => write_points(out, ends, digits, b"[", b"]"),
+            Shape::Box(corners) => write_points(out, corners, digits, b"", b""),
             Shape::Path {
                 closed: false,
                 points,
-            } => write_points(out, points, b"[", b"]"),
+            } => write_points(out, points, digits, b"[", b"]"),
             Shape::Path { points, .. } | Shape::Polygon(points) => {
-                write_points(out, points, b"(", b")");
+                write_points(out, points, digits, b"(", b")");
             }
             Shape::Circle { center, radius } => {
                 out.push(b'<');
-                write_point(out, *center);
+                write_point(out, *center, digits);
                 out.push(b',');
-                floats::write_f64(out, *radius);
+                floats::write_f64_digits(out, *radius, digits);
                 out.push(b'>');
             }
         }
@@ -162,28 +163,28 @@ fn two(points: Vec<Point>) -> [Point; 2] {
     [points[0], points[1]]
 }
 
-fn write_floats(out: &mut Vec<u8>, values: &[f64]) {
+fn write_floats(out: &mut Vec<u8>, values: &[f64], digits: i8) {
     for (index, value) in values.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        floats::write_f64(out, *value);
+        floats::write_f64_digits(out, *value, digits);
     }
 }
 
-fn write_point(out: &mut Vec<u8>, point: Point) {
+fn write_point(out: &mut Vec<u8>, point: Point, digits: i8) {
     out.push(b'(');
-    write_floats(out, &point);
+    write_floats(out, &point, digits);
     out.push(b')');
 }
 
-fn write_points(out: &mut Vec<u8>, points: &[Point], open: &[u8], close: &[u8]) {
+fn write_points(out: &mut Vec<u8>, points: &[Point], digits: i8, open: &[u8], close: &[u8]) {
     out.extend_from_slice(open);
     for (index, point) in points.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        write_point(out, *point);
+        write_point(out, *point, digits);
     }
     out.extend_from_slice(close);
 }

@@ -7,7 +7,7 @@ use super::table::oid;
 use super::tsquery::TsQuery;
 use super::tsvector::TsVector;
 use super::vectors::{Element, Vector};
-use super::{Result, text};
+use super::{Result, Style, text};
 
 /// How the bytes of a type with parts are read and written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,13 +111,13 @@ impl Structure {
         if self == Structure::Box { b';' } else { b',' }
     }
 
-    pub fn parse(self, input: &str) -> Result<Structured> {
+    pub fn parse(self, input: &str, style: &Style) -> Result<Structured> {
         text::check(input)?;
         Ok(match self {
             Structure::Bit | Structure::VarBit => Structured::Bits(Bits::parse(input)?),
-            Structure::Range(of) => Structured::Range(of, Range::parse(of, input)?),
+            Structure::Range(of) => Structured::Range(of, Range::parse(of, input, style)?),
             Structure::Multirange(of) => {
-                Structured::Multirange(of, ranges::parse_multirange(of, input)?)
+                Structured::Multirange(of, ranges::parse_multirange(of, input, style)?)
             }
             Structure::Record => Structured::Record(record::parse(input)?),
             Structure::TsVector => Structured::TsVector(TsVector::parse(input)?),
@@ -145,13 +145,13 @@ impl Structure {
 }
 
 impl Structured {
-    pub fn write_text(&self, out: &mut Vec<u8>) -> Result<()> {
+    pub fn write_text(&self, out: &mut Vec<u8>, style: &Style) -> Result<()> {
         match self {
             Structured::Bits(bits) => bits.write_text(out),
-            Structured::Shape(shape) => shape.write_text(out),
-            Structured::Range(_, range) => range.write_text(out)?,
-            Structured::Multirange(_, ranges) => ranges::write_multirange_text(ranges, out)?,
-            Structured::Record(fields) => record::write_text(fields, out)?,
+            Structured::Shape(shape) => shape.write_text(out, style),
+            Structured::Range(_, range) => range.write_text(out, style)?,
+            Structured::Multirange(_, ranges) => ranges::write_multirange_text(ranges, out, style)?,
+            Structured::Record(fields) => record::write_text(fields, out, style)?,
             Structured::TsVector(vector) => vector.write_text(out),
             Structured::TsQuery(query) => query.write_text(out),
             Structured::Vector(vector) => vector.write_text(out),

@@ -127,6 +127,12 @@ fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
     good.then(|| text.parse().ok()).flatten()
 }
 
+/// Digits with blanks and a plus sign in front, as strtoull reads them.
+fn number(text: &str) -> Option<u64> {
+    let text = text::trim_start(text);
+    digits(text.strip_prefix('+').unwrap_or(text))
+}
+
 /// Which transactions a snapshot sees (9.26 pg_snapshot): all below `xmin`, none from `xmax`, and between them all but `running`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -172,9 +178,9 @@ impl Snapshot {
             let running = if list.is_empty() {
                 Vec::new()
             } else {
-                list.split(',').map(digits).collect::<Option<Vec<u64>>>()?
+                list.split(',').map(number).collect::<Option<Vec<u64>>>()?
             };
-            Snapshot::new(digits(xmin)?, digits(xmax)?, running)
+            Snapshot::new(number(xmin)?, number(xmax)?, running)
         };
         scan().ok_or_else(|| ValueError::syntax(Kind::Snapshot, input))
     }

@@ -35,6 +35,10 @@ pub fn is_space(byte: u8) -> bool {
 }
 
 /// The text without white space at its ends.
+pub fn trim_start(text: &str) -> &str {
+    text.trim_start_matches(|c: char| c.is_ascii() && is_space(c as u8))
+}
+
 pub fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_ascii() && is_space(c as u8))
 }

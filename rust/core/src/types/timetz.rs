@@ -1,9 +1,9 @@
 //! timetz (PostgreSQL 8.5): a time of day and the offset of its zone.
 use super::datetime::{self, Clock};
-use super::{Result, ValueError, integers};
+use super::{Result, Style, ValueError, datetime_text};
 
 /// Offsets stay below sixteen hours.
-const END_ZONE: i32 = 16 * 3600;
+const END_ZONE: u32 = 16 * 3600;
 
 /// Microseconds of the day, and seconds west of Greenwich as in the binary format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ impl TimeTz {
     /// 22008 for a time of day, 22009 for an offset out of range.
     pub fn new(micros: i64, west: i32) -> Result<TimeTz> {
         datetime::check_time(micros)?;
-        if west.abs() >= END_ZONE {
+        if west.unsigned_abs() >= END_ZONE {
             return Err(ValueError::new(
                 "22009",
                 "time zone displacement out of range",
@@ -25,9 +25,13 @@ impl TimeTz {
         Ok(TimeTz { micros, west })
     }
 
-    /// Reads a time of day with an offset, alone or behind a date; without an offset it is UTC.
-    pub fn parse(input: &str) -> Result<TimeTz> {
-        let Clock { micros, east } = datetime::parse_clock(super::Kind::TimeTz, input)?;
+    /// Reads a time of day with an offset, alone or behind a date; without an offset it is that of the zone today.
+    pub fn parse(input: &str, style: &Style) -> Result<TimeTz> {
+        let Clock { micros, east } = datetime::parse_clock(super::Kind::TimeTz, input, style)?;
+        let east = east.unwrap_or_else(|| {
+            let zone = style.zone.as_ref();
+            zone.map_or(0, |zone| zone.offset_today(micros / 1_000_000).into())
+        });
         TimeTz::new(micros, -east as i32)
     }
 
@@ -46,16 +50,6 @@ impl TimeTz {
 
     pub fn write_text(&self, out: &mut Vec<u8>) {
         datetime::write_time(out, self.micros);
-        out.push(if self.west <= 0 { b'+' } else { b'-' });
-        let offset = self.west.unsigned_abs();
-        out.extend_from_slice(&integers::pair(offset / 3600));
-        if !offset.is_multiple_of(3600) {
-            out.push(b':');
-            out.extend_from_slice(&integers::pair(offset / 60 % 60));
-        }
-        if !offset.is_multiple_of(60) {
-            out.push(b':');
-            out.extend_from_slice(&integers::pair(offset % 60));
-        }
+        datetime_text::write_offset(out, -self.west);
     }
 }

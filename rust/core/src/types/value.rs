@@ -2,8 +2,9 @@
 use std::borrow::Cow;
 
 use super::{
-    Array, Inet, Interval, Kind, Numeric, Result, Snapshot, Structured, Tid, TimeTz, ValueError,
-    bytea, datetime, floats, integers, json, mac, money, system, text, uuid,
+    Array, Inet, Interval, Kind, Numeric, Result, Snapshot, Structured, Style, Tid, TimeTz,
+    ValueError, bytea, datetime, datetime_text, floats, integers, interval_text, json, mac, money,
+    style, system, text, uuid,
 };
 
 /// A value, independent of its format. Times are microseconds and dates are days, both from 2000-01-01 UTC;
@@ -121,15 +122,29 @@ impl Value<'_> {
         }
     }
 
+    /// The same with settings other than the default ones.
+    pub fn encode_styled(&self, binary: bool, style: &Style, out: &mut Vec<u8>) -> Result<()> {
+        if binary {
+            self.write_binary(out)
+        } else {
+            self.write_styled(out, style)
+        }
+    }
+
     pub fn write_text(&self, out: &mut Vec<u8>) -> Result<()> {
+        self.write_styled(out, &style::DEFAULT)
+    }
+
+    /// Appends the text with settings other than the default ones.
+    pub fn write_styled(&self, out: &mut Vec<u8>, style: &Style) -> Result<()> {
         match self {
             Value::Bool(v) => out.push(if *v { b't' } else { b'f' }),
             Value::Int2(v) => integers::write_text(out, i64::from(*v)),
             Value::Int4(v) => integers::write_text(out, i64::from(*v)),
             Value::Int8(v) => integers::write_text(out, *v),
             Value::Oid(v) => integers::write_text(out, i64::from(*v)),
-            Value::Float4(v) => floats::write_f32(out, *v),
-            Value::Float8(v) => floats::write_f64(out, *v),
+            Value::Float4(v) => floats::write_f32_digits(out, *v, style.float_digits),
+            Value::Float8(v) => floats::write_f64_digits(out, *v, style.float_digits),
             Value::Numeric(v) => v.write_text(out),
             Value::Text(v)
             | Value::Json(v)
@@ -149,16 +164,17 @@ impl Value<'_> {
             Value::MacAddr(v) => mac::write_text(out, v),
             Value::MacAddr8(v) => mac::write_text(out, v),
             Value::Raw(v) => out.extend_from_slice(v),
+            Value::Bytea(v) if style.escape => bytea::write_escape(out, v),
             Value::Bytea(v) => bytea::write_hex(out, v),
-            Value::Date(v) => datetime::write_date(out, *v),
+            Value::Date(v) => datetime_text::write_date(out, *v, style),
             Value::Time(v) => datetime::write_time(out, *v),
-            Value::Timestamp(v) => datetime::write_timestamp(out, *v, false),
-            Value::TimestampTz(v) => datetime::write_timestamp(out, *v, true),
-            Value::Interval(v) => v.write_text(out),
+            Value::Timestamp(v) => datetime_text::write_timestamp(out, *v, style),
+            Value::TimestampTz(v) => datetime_text::write_timestamptz(out, *v, style),
+            Value::Interval(v) => interval_text::write(out, v, style.intervals),
             Value::Uuid(v) => uuid::write_text(out, v),
             Value::Void => {}
-            Value::Array(v) => v.write_text(out)?,
-            Value::Structured(v) => v.write_text(out)?,
+            Value::Array(v) => v.write_text(out, style)?,
+            Value::Structured(v) => v.write_text(out, style)?,
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 Between the formats stands a plain value: int, float, bool, str, bytes, Numeric, Interval, Array; dates are days and times microseconds
 since 2000-01-01 UTC, the integers' extremes being the infinities. Each file holds the rules of one family of types; this one picks.
-Text output is what PostgreSQL prints with its default settings (IntervalStyle postgres, DateStyle ISO, TimeZone UTC).
+Text follows a style; where none is given, PostgreSQL's default settings (IntervalStyle postgres, DateStyle ISO, TimeZone UTC).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from . import (
     bits,
     bytea,
     datetime,
+    datetime_text,
     floats,
     integers,
     interval,
@@ -38,9 +39,10 @@ from . import (
     uuid,
     vectors,
 )
-from .bad_value import BadValue, bad_binary, clip, syntax
+from .bad_value import BadValue, clip, syntax, wrong_length
+from .style import DEFAULT, TextStyle
 
-__all__ = ["BadValue", "PgType", "clip", "pg_type", "syntax"]
+__all__ = ["DEFAULT", "BadValue", "PgType", "TextStyle", "clip", "pg_type", "syntax"]
 
 
 class Kind(NamedTuple):
@@ -123,7 +125,7 @@ def _packed(
 
     def decode(data: bytes) -> Any:
         if len(data) != codec.size:
-            raise bad_binary()
+            raise wrong_length(data, codec.size)
         (value,) = codec.unpack(data)
         return check(value) if check else value
 
@@ -133,7 +135,7 @@ def _packed(
 def _sized(size: int, decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     def checked(data: bytes) -> Any:
         if len(data) != size:
-            raise bad_binary()
+            raise wrong_length(data, size)
         return decode(data)
 
     return checked
@@ -141,16 +143,6 @@ def _sized(size: int, decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
 
 def _integer(code: str, name: str, layout: str, least: int, most: int) -> Kind:
     return _kind(code, name, lambda value: integers.parse(name, value, least, most), str, *_packed(layout))
-
-
-def _timestamp(code: str, name: str, with_zone: bool) -> Kind:
-    return _kind(
-        code,
-        name,
-        partial(datetime.parse_timestamp, with_zone=with_zone),
-        partial(datetime.timestamp_text, with_zone=with_zone),
-        *_packed("q", datetime.check_timestamp),
-    )
 
 
 def _network(name: str) -> Kind:
@@ -162,22 +154,91 @@ def _decode_field(oid: int, data: bytes, depth: int) -> Any:
     return pg_type(oid).decode_within(data, depth)
 
 
-def _encode_fields(binary: bool, fields: tuple[record.Field, ...]) -> bytes:
+def _encode_fields(binary: bool, fields: tuple[record.Field, ...], style: TextStyle = DEFAULT) -> bytes:
     """A record of fields that each have a type."""
     made = [
-        (field.oid, None if field.value is None else pg_type(field.oid).encode(binary, field.value)) for field in fields
+        (field.oid, None if field.value is None else pg_type(field.oid, style).encode(binary, field.value))
+        for field in fields
     ]
     return record.join_binary(made) if binary else record.join([data for _, data in made])
 
 
-def _shape(code: str) -> Kind:
-    rules = (partial(rule, code) for rule in (shapes.parse, shapes.from_binary, shapes.to_text, shapes.to_binary))
-    return _kind_of(code, *rules)
+def _styled_kinds(style: TextStyle) -> dict[str, Kind]:
+    """The kinds whose text depends on settings."""
+
+    def timestamp(code: str, name: str, to_text: Callable[..., str]) -> Kind:
+        parse = partial(datetime.parse_timestamp, style=style, with_zone=code == "timestamptz")
+        return _kind(code, name, parse, partial(to_text, style=style), *_packed("q", datetime.check_timestamp))
+
+    def shape(code: str) -> Kind:
+        to_text = partial(shapes.to_text, code, digits=style.float_digits)
+        parse, decode, binary = (partial(rule, code) for rule in (shapes.parse, shapes.from_binary, shapes.to_binary))
+        return _kind_of(code, parse, decode, to_text, binary)
+
+    def float_text(rule: Callable[[float, int], str]) -> Callable[[float], str]:
+        return lambda value: rule(value, style.float_digits)
+
+    kinds = (
+        _kind("float4", "real", floats.parse4, float_text(floats.to_digits4), *_packed("f")),
+        _kind("float8", "double precision", floats.parse8, float_text(floats.to_digits8), *_packed("d")),
+        _kind(
+            "bytea",
+            "bytea",
+            bytea.parse,
+            bytea.to_escaped if style.bytea == "escape" else bytea.to_text,
+            bytes,
+            bytes,
+        ),
+        _kind(
+            "date",
+            "date",
+            partial(datetime.parse_date, style=style),
+            partial(datetime_text.date_text, style=style),
+            *_packed("i", datetime.check_date),
+        ),
+        _kind(
+            "time",
+            "time",
+            partial(datetime.parse_time, style=style),
+            datetime.time_text,
+            *_packed("q", datetime.check_time),
+        ),
+        _kind(
+            "timetz",
+            "time with time zone",
+            partial(timetz.parse, style=style),
+            timetz.to_text,
+            timetz.from_binary,
+            timetz.to_binary,
+        ),
+        timestamp("timestamp", "timestamp", datetime_text.timestamp_text),
+        timestamp("timestamptz", "timestamp with time zone", datetime_text.timestamptz_text),
+        _kind(
+            "interval",
+            "interval",
+            partial(interval.parse, style=style.intervals),
+            partial(interval.to_text, style=style.intervals),
+            _sized(16, interval.from_binary),
+            interval.to_binary,
+        ),
+        Kind(
+            "record",
+            "record",
+            record.parse,
+            partial(record.from_binary, depth=0, decode=_decode_field),
+            partial(_encode_fields, False, style=style),
+            partial(_encode_fields, True),
+        ),
+        *map(shape, structured.SHAPES),
+    )
+    found = {kind.code: kind for kind in kinds}
+    for code, subtype in structured.SUBTYPES.items():
+        found[code] = _range(code, found.get(subtype) or _KINDS[subtype])
+    return found
 
 
-def _range(code: str, subtype: str) -> Kind:
-    kind = _KINDS[subtype]
-    of = ranges.Subtype(subtype, lambda value: kind.parse(text.check(value)), kind.decode, kind.text, kind.binary)
+def _range(code: str, kind: Kind) -> Kind:
+    of = ranges.Subtype(kind.code, lambda value: kind.parse(text.check(value)), kind.decode, kind.text, kind.binary)
     rules: tuple[Callable[..., Any], ...] = (ranges.parse, ranges.from_binary, ranges.to_text, ranges.to_binary)
     if code.endswith("multirange"):
         rules = (
@@ -235,8 +296,6 @@ _KINDS = {
             system.snapshot_from_binary,
             system.snapshot_to_binary,
         ),
-        _kind("float4", "real", floats.parse4, floats.to_text4, *_packed("f")),
-        _kind("float8", "double precision", floats.parse8, floats.to_text8, *_packed("d")),
         _kind("numeric", "numeric", numeric.parse, numeric.to_text, numeric.from_binary, numeric.to_binary),
         _kind("money", "money", money.parse, money.to_text, *_packed("q")),
         Kind("name", "name", system.clip_name, system.name_from_binary, text.to_utf8, text.to_utf8),
@@ -257,23 +316,23 @@ _KINDS = {
             bytes,
             bytes,
         ),
-        Kind("json", "json", text.check, text.from_utf8, text.to_utf8, text.to_utf8),
-        Kind("jsonb", "jsonb", text.check, partial(json.versioned, "jsonb"), text.to_utf8, json.to_versioned),
-        Kind("jsonpath", "jsonpath", text.check, partial(json.versioned, "jsonpath"), text.to_utf8, json.to_versioned),
-        _kind("bytea", "bytea", bytea.parse, bytea.to_text, bytes, bytes),
-        _kind("date", "date", datetime.parse_date, datetime.date_text, *_packed("i", datetime.check_date)),
-        _kind("time", "time", datetime.parse_time, datetime.time_text, *_packed("q", datetime.check_time)),
-        _kind("timetz", "time with time zone", timetz.parse, timetz.to_text, timetz.from_binary, timetz.to_binary),
-        _timestamp("timestamp", "timestamp", False),
-        _timestamp("timestamptz", "timestamp with time zone", True),
-        _kind(
-            "interval",
-            "interval",
-            interval.parse,
-            interval.to_text,
-            _sized(16, interval.from_binary),
-            interval.to_binary,
+        Kind(
+            "json",
+            "json",
+            partial(json.check, "json"),
+            lambda data: json.check("json", text.from_utf8(data)),
+            text.to_utf8,
+            text.to_utf8,
         ),
+        Kind(
+            "jsonb",
+            "jsonb",
+            partial(json.check, "jsonb"),
+            lambda data: json.check("jsonb", json.versioned("jsonb", data)),
+            text.to_utf8,
+            json.to_versioned,
+        ),
+        Kind("jsonpath", "jsonpath", text.check, partial(json.versioned, "jsonpath"), text.to_utf8, json.to_versioned),
         _kind("uuid", "uuid", uuid.parse, uuid.to_text, _sized(16, bytes), bytes),
         _network("inet"),
         _network("cidr"),
@@ -283,21 +342,11 @@ _KINDS = {
     )
 }
 
-_KINDS |= {code: _shape(code) for code in structured.SHAPES}
-_KINDS |= {code: _range(code, subtype) for code, subtype in structured.SUBTYPES.items()}
 _KINDS |= {
     kind.code: kind
     for kind in (
         Kind("bit", "bit", bits.parse, bits.from_binary, bits.to_text, bits.to_binary),
         Kind("varbit", "bit varying", bits.parse, bits.from_binary, bits.to_text, bits.to_binary),
-        Kind(
-            "record",
-            "record",
-            record.parse,
-            partial(record.from_binary, depth=0, decode=_decode_field),
-            partial(_encode_fields, False),
-            partial(_encode_fields, True),
-        ),
         Kind("tsvector", "tsvector", tsvector.parse, tsvector.from_binary, tsvector.to_text, tsvector.to_binary),
         Kind("tsquery", "tsquery", tsquery.parse, tsquery.from_binary, tsquery.to_text, tsquery.to_binary),
         _vector(vectors.OID),
@@ -318,9 +367,15 @@ def _code(name: str) -> str:
     return _CODES.get(name, name)
 
 
-@lru_cache(maxsize=1024)
-def pg_type(oid: int) -> PgType:
+@lru_cache(maxsize=64)
+def _kinds(style: TextStyle) -> dict[str, Kind]:
+    return {**_KINDS, **_styled_kinds(style)}
+
+
+@lru_cache(maxsize=2048)
+def pg_type(oid: int, style: TextStyle = DEFAULT) -> PgType:
     """The type with this OID; a type without a codec of its own is text, or bytes as they are."""
     element = ELEMENT_OF.get(oid, 0)
     info = TYPES.get(element or oid)
-    return PgType(oid, (info and _KINDS.get(_code(info.name))) or _KINDS["raw"], element)
+    kinds = _kinds(style)
+    return PgType(oid, (info and kinds.get(_code(info.name))) or kinds["raw"], element)

@@ -27,6 +27,16 @@ def syntax(name: str, text: str) -> BadValue:
     return BadValue("22007" if name in TEMPORAL else "22P02", f'invalid input syntax for type {name}: "{clip(text)}"')
 
 
+def insufficient() -> BadValue:
+    """08P01: a binary value ends before it is whole."""
+    return BadValue("08P01", "insufficient data left in message")
+
+
+def wrong_length(data: bytes, size: int) -> BadValue:
+    """The error about a binary value that has not so many bytes."""
+    return insufficient() if len(data) < size else bad_binary()
+
+
 def bad_binary() -> BadValue:
     """22P03: the bytes of a binary value have the wrong length or shape."""
     return BadValue("22P03", "incorrect binary data format")

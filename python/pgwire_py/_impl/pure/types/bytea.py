@@ -15,6 +15,11 @@ def to_text(value: bytes) -> str:
     return "\\x" + value.hex()
 
 
+def to_escaped(value: bytes) -> str:
+    """Printable ASCII as it is, a backslash doubled, other bytes as three octal digits."""
+    return "".join("\\\\" if byte == 0x5C else chr(byte) if 0x20 <= byte <= 0x7E else f"\\{byte:03o}" for byte in value)
+
+
 def parse(text: str) -> bytes:
     return _parse_hex(text[2:]) if text.startswith("\\x") else _parse_escape(to_utf8(text))
 

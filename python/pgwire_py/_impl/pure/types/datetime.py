@@ -1,12 +1,19 @@
-"""date, time, timestamp and timestamptz (PostgreSQL 8.5): DateStyle ISO, TimeZone UTC.
+"""date, time, timestamp and timestamptz (PostgreSQL 8.5): how they are read, and printed with DateStyle ISO and TimeZone UTC.
 
 A date is days and a timestamp microseconds since 2000-01-01; the integers' extremes are the infinities.
 """
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
+from . import date_input
 from .bad_value import BadValue, clip, syntax
 from .text import SPACE, lower
+
+if TYPE_CHECKING:
+    from .style import TextStyle
 
 MICROS_PER_DAY = 86_400_000_000
 UNIX_EPOCH_DAYS = 10_957
@@ -83,9 +90,9 @@ def check_timestamp(micros: int) -> int:
     raise BadValue("22008", "timestamp out of range")
 
 
-def parse_date(text: str) -> int:
+def parse_date(text: str, style: TextStyle) -> int:
     """Reads a date; a time of day behind it is checked and dropped."""
-    stamp = _parse_stamp("date", text)
+    stamp = _parse_stamp("date", text, style)
     if isinstance(stamp, bool):
         return MAX32 if stamp else MIN32
     if not MIN_DATE <= stamp[0] < END_DATE:
@@ -93,46 +100,52 @@ def parse_date(text: str) -> int:
     return stamp[0]
 
 
-def parse_time(text: str) -> int:
+def parse_time(text: str, style: TextStyle) -> int:
     """Reads a time of day, alone or behind a date; a zone behind it is checked and dropped."""
-    return parse_clock("time", text)[0]
+    return parse_clock("time", text, style)[0]
 
 
-def parse_clock(name: str, text: str) -> tuple[int, int]:
-    """Reads a time of day and its zone, alone or behind a date: microseconds of the day, seconds east of Greenwich."""
+def parse_clock(name: str, text: str, style: TextStyle) -> tuple[int, int | None]:
+    """Reads a time of day and its zone, alone or behind a date: microseconds of the day, seconds east of Greenwich where they were told."""
     cursor = _Cursor(text.strip(SPACE))
-    if ":" in text and cursor.date() is None:
+    if ":" in text and cursor.date(style) is None:
         cursor = _Cursor(text.strip(SPACE))
     cursor.gap()
     clock = cursor.clock()
     if clock is None:
         raise syntax(name, text)
-    zone = cursor.zone()
+    zone = cursor.zone(style)
     if zone is None or cursor.rest:
         raise syntax(name, text)
     if zone is OUTSIDE:
         raise _displacement(text)
     if clock is OUTSIDE:
         raise _field(text)
-    return int(clock), int(zone)
+    return int(clock), None if zone is NOT_TOLD else int(zone)
 
 
-def parse_timestamp(text: str, with_zone: bool) -> int:
+def parse_timestamp(text: str, style: TextStyle, *, with_zone: bool) -> int:
     """Reads a timestamp; an offset is applied with a zone and dropped without one, as PostgreSQL does."""
-    stamp = _parse_stamp("timestamp with time zone" if with_zone else "timestamp", text)
+    stamp = _parse_stamp("timestamp with time zone" if with_zone else "timestamp", text, style)
     if isinstance(stamp, bool):
         return MAX64 if stamp else MIN64
     days, micros, offset = stamp
-    total = days * MICROS_PER_DAY + micros - (offset * 1_000_000 if with_zone else 0)
+    if not with_zone:
+        offset = 0
+    elif offset is None:
+        clock = (days + UNIX_EPOCH_DAYS) * 86_400 + micros // 1_000_000
+        offset = 0 if style.zone is None else style.zone.offset_of(clock)
+    total = days * MICROS_PER_DAY + micros - offset * 1_000_000
     if not MIN_TIMESTAMP <= total < END_TIMESTAMP:
         raise _out_of_range("timestamp", text)
     return total
 
 
-def _parse_stamp(name: str, text: str) -> bool | tuple[int, int, int]:
+def _parse_stamp(name: str, text: str, style: TextStyle) -> bool | tuple[int, int, int | None]:
     """``YYYY-MM-DD[( |T)HH:MM[:SS[.f]]][ zone][ BC]``, ``YYYYMMDD[…]``, infinity, -infinity or epoch.
 
-    True and False are the infinities; otherwise days since 2000-01-01, microseconds of the day, seconds east of Greenwich.
+    Dates may also be ``1/2/2003`` and the like, in the order of DateStyle, or as DateStyle Postgres prints them. True and False are the
+    infinities; otherwise days since 2000-01-01, microseconds of the day, seconds east of Greenwich where they were told.
     """
     trimmed = text.strip(SPACE)
     word = lower(trimmed)
@@ -141,15 +154,18 @@ def _parse_stamp(name: str, text: str) -> bool | tuple[int, int, int]:
     if word == "epoch":
         return -UNIX_EPOCH_DAYS, 0, 0
     cursor = _Cursor(trimmed)
-    date = cursor.date()
+    date = cursor.date(style)
+    if date is None:
+        cursor = _Cursor(date_input.rearranged(trimmed) or "")
+        date = cursor.date(style)
     if date is None:
         raise syntax(name, text)
     clock: float | None = 0
-    offset: float | None = 0
+    offset: float | None = NOT_TOLD
     before_gap = cursor.rest
     if cursor.gap() and cursor.rest[:1] in _DIGITS and cursor.rest:
         clock = cursor.clock()
-        offset = cursor.zone() if clock is not None else None
+        offset = cursor.zone(style) if clock is not None else None
         if offset is None:
             raise syntax(name, text)
     else:
@@ -157,24 +173,27 @@ def _parse_stamp(name: str, text: str) -> bool | tuple[int, int, int]:
     before_christ = cursor.era()
     if cursor.rest:
         raise syntax(name, text)
-    year, month, day = date
+    year = date.meant(before_christ)
+    month, day = date.month, date.day
     if offset is OUTSIDE:
         raise _displacement(text)
-    if clock is OUTSIDE or year == 0 or not 1 <= month <= 12 or year > 6_000_000:
+    if clock is OUTSIDE or year is None or not 1 <= month <= 12 or date.year > 6_000_000:
         raise _field(text)
-    if before_christ:
-        year = 1 - year
     if not 1 <= day <= _days_in_month(year, month):
         raise _field(text)
     assert clock is not None
     assert offset is not None
-    return days_from_civil(year, month, day), int(clock), int(offset)
+    return days_from_civil(year, month, day), int(clock), None if offset is NOT_TOLD else int(offset)
 
 
 OUTSIDE = float("inf")
 """What a reader returns where the syntax is right and a field is out of range; None where the syntax is wrong."""
 
+NOT_TOLD = float("-inf")
+"""What the reader of zones returns where there is none."""
+
 _DIGITS = "0123456789"
+_ABBREVIATION = re.compile("[a-z]{3,}")
 
 
 class _Cursor:
@@ -202,19 +221,16 @@ class _Cursor:
             self.rest = self.rest[len(wanted) :]
         return found
 
-    def date(self) -> tuple[int, int, int] | None:
-        if self.digits() == 8 and self.rest[8:9] != "-":
+    def date(self, style: TextStyle) -> date_input.Date | None:
+        if self.digits() == 8 and self.rest[8:9] not in ("-", "/", "."):
             packed = self.number(8, 8)
             assert packed is not None
-            return packed // 10_000, packed // 100 % 100, packed % 100
-        year = self.number(3, 9)
-        if year is None or not self.literal("-"):
+            return date_input.Date(packed // 10_000, packed // 100 % 100, packed % 100, False)
+        found = date_input.numbers(self.rest, style.order)
+        if found is None:
             return None
-        month = self.number(1, 2)
-        if month is None or not self.literal("-"):
-            return None
-        day = self.number(1, 2)
-        return None if day is None else (year, month, day)
+        self.rest = self.rest[found[1] :]
+        return found[0]
 
     def gap(self) -> bool:
         """White space or a T between date and time."""
@@ -255,7 +271,7 @@ class _Cursor:
         self.rest = self.rest[length:]
         return round(value * 1e6)
 
-    def zone(self) -> float | None:
+    def zone(self, style: TextStyle) -> float | None:
         """An optional zone, as seconds east of Greenwich."""
         self.space()
         lowered = lower(self.rest)
@@ -263,12 +279,18 @@ class _Cursor:
             if lowered.startswith(name):
                 self.rest = self.rest[len(name) :]
                 return 0
+        letters = _ABBREVIATION.match(lowered)
+        if letters is not None and style.zone is not None:
+            east = style.zone.named(letters[0])
+            if east is not None:
+                self.rest = self.rest[letters.end() :]
+                return east
         if self.literal("+"):
             sign = 1
         elif self.literal("-"):
             sign = -1
         else:
-            return 0
+            return NOT_TOLD
         digits = self.digits()
         minutes: int | None = 0
         seconds: int | None = 0

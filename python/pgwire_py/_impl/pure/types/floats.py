@@ -49,6 +49,20 @@ def to_text4(value: float) -> str:
     return _scientific(value, shortest)
 
 
+def to_digits8(value: float, extra: int) -> str:
+    """A float8 by the setting extra_float_digits: the shortest text above 0, else as many digits more (or fewer) than 15."""
+    return to_text8(value) if extra > 0 else _rounded(value, 15 + extra)
+
+
+def to_digits4(value: float, extra: int) -> str:
+    """The same for a float4, which has 6."""
+    return to_text4(value) if extra > 0 else _rounded(value, 6 + extra)
+
+
+def _rounded(value: float, digits: int) -> str:
+    return _special(value) or f"{value:.{max(digits, 1)}g}"
+
+
 def _special(value: float) -> str | None:
     if math.isnan(value):
         return "NaN"

@@ -7,17 +7,19 @@ import re
 from .bad_value import BadValue, clip, syntax
 from .text import SPACE, lower
 
-_INTEGER = re.compile(r"([+-]?)([0-9]+)")
+_INTEGER = re.compile("([+-]?)(?:([0-9](?:_?[0-9])*)|0[xX]((?:_?[0-9a-fA-F])+)|0[oO]((?:_?[0-7])+)|0[bB]((?:_?[01])+))")
+_BASES = (10, 16, 8, 2)
 
 
 def parse(name: str, text: str, least: int, most: int) -> int:
-    """Reads an integer in a range; 22P02 if it is none, 22003 if it lies outside."""
+    """Reads an integer in a range, in the forms that PostgreSQL 16 and later read; 22P02 if it is none, 22003 if it lies outside."""
     found = _INTEGER.fullmatch(text.strip(SPACE))
     if not found:
         raise syntax(name, text)
-    digits = found[2].lstrip("0")
+    base, digits = next((base, digits) for base, digits in zip(_BASES, found.groups()[1:], strict=True) if digits)
+    digits = digits.replace("_", "").lstrip("0")
     # More digits than any type has are out of range without being read.
-    value = int(digits or "0") if len(digits) <= 20 else 1 << 64
+    value = int(digits or "0", base) if len(digits) <= 64 else 1 << 64
     if found[1] == "-":
         value = -value
     if not least <= value <= most:

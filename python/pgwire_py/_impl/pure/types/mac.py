@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .bad_value import BadValue, bad_binary, clip, syntax
+from .bad_value import BadValue, clip, syntax, wrong_length
 from .text import SPACE
 
 _HEX = "[0-9a-fA-F]"
@@ -12,7 +12,8 @@ _SIX = re.compile(
     rf"({_HEX}{{1,8}})([:-])({_HEX}{{1,8}})\2({_HEX}{{1,8}})\2({_HEX}{{1,8}})\2({_HEX}{{1,8}})\2({_HEX}{{1,8}})"
 )
 _GROUPED = re.compile(rf"{_HEX}{{12}}|{_HEX}{{6}}[:-]{_HEX}{{6}}|{_HEX}{{4}}([.-]){_HEX}{{4}}\1{_HEX}{{4}}")
-_PAIRS = re.compile(rf"(?:{_HEX}{{2}}[:.-]?)+")
+_PAIR = re.compile(_HEX.encode() + b"{2}")
+_SPACES = SPACE.encode()
 _SEPARATORS = re.compile("[:.-]")
 
 
@@ -37,20 +38,36 @@ def parse(text: str) -> bytes:
 def parse8(text: str) -> bytes:
     """Reads six or eight pairs of digits with the same separator (colon, hyphen, point) behind any of them.
 
-    Six get FF:FE in their middle.
+    Six get FF:FE in their middle. At a single byte behind them, such as another separator, PostgreSQL does not look.
     """
-    trimmed = text.strip(SPACE)
-    if _PAIRS.fullmatch(trimmed) and len(set(_SEPARATORS.findall(trimmed))) <= 1:
-        value = bytes.fromhex(_SEPARATORS.sub("", trimmed))
-        if len(value) in (6, 8):
-            return _extended(value)
-    raise syntax("macaddr8", text)
+    value = _scan8(text.lstrip(SPACE).encode())
+    if value is None:
+        raise syntax("macaddr8", text)
+    return _extended(value)
+
+
+def _scan8(rest: bytes) -> bytes | None:
+    value, separator = bytearray(), b""
+    while len(rest) > 1:
+        if len(value) == 8 or not _PAIR.fullmatch(rest[:2]):
+            return None
+        value += bytes.fromhex(rest[:2].decode())
+        rest = rest[2:]
+        if rest[:1] in (b":", b"-", b"."):
+            if separator not in (b"", rest[:1]):
+                return None
+            separator, rest = rest[:1], rest[1:]
+        if len(value) in (6, 8) and rest[:1] and rest[0] in _SPACES:
+            if rest.strip(_SPACES):
+                return None
+            rest = b""
+    return bytes(value) if len(value) in (6, 8) else None
 
 
 def from_binary8(data: bytes) -> bytes:
     """Eight bytes, or six that get FF:FE in their middle."""
     if len(data) not in (6, 8):
-        raise bad_binary()
+        raise wrong_length(data, 8)
     return _extended(data)
 
 

@@ -9,7 +9,7 @@ import re
 import struct
 from typing import Final, NamedTuple
 
-from .bad_value import BadValue, bad_binary, syntax
+from .bad_value import BadValue, bad_binary, insufficient, syntax
 from .text import SPACE, lower
 
 NEGATIVE: Final = 0x4000
@@ -22,6 +22,7 @@ MAX_WEIGHT: Final = 32_767
 LIMIT: Final = 1_000_000_000
 
 _NUMBER = re.compile(r"([+-]?)(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?)([0-9]+))?")
+_UNDERSCORE = re.compile("(?<=[0-9])_(?=[0-9])")
 _SPECIAL = {NAN: "NaN", INFINITY: "Infinity", NEGATIVE_INFINITY: "-Infinity"}
 _WORDS = {
     "nan": NAN,
@@ -44,12 +45,12 @@ class Numeric(NamedTuple):
 
 
 def parse(text: str) -> Numeric:
-    """Reads decimal text, with or without exponent; NaN and the infinities in any case."""
+    """Reads decimal text, with or without exponent, an underscore between two digits; NaN and the infinities in any case."""
     trimmed = text.strip(SPACE)
     word = _WORDS.get(lower(trimmed))
     if word is not None:
         return _special(word)
-    found = _NUMBER.fullmatch(trimmed)
+    found = _NUMBER.fullmatch(_UNDERSCORE.sub("", trimmed))
     if not found:
         raise syntax("numeric", text)
     sign, whole, fraction, exponent_sign, exponent_digits = found.groups(default="")
@@ -105,7 +106,9 @@ def _overflow() -> BadValue:
 
 
 def from_binary(data: bytes) -> Numeric:
-    if len(data) % 2 or len(data) < 8:
+    if len(data) < 8 or len(data) - 8 < 2 * int.from_bytes(data[:2], "big"):
+        raise insufficient()
+    if len(data) % 2:
         raise bad_binary()
     count, weight, sign, scale = struct.unpack_from("!HhHH", data)
     digits = struct.unpack_from(f"!{len(data) // 2 - 4}H", data, 8)

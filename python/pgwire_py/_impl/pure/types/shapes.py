@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Sequence
+from functools import partial
 from math import inf, isinf, isnan
 from typing import Any
 
@@ -90,20 +91,21 @@ def from_binary(kind: str, data: bytes) -> Any:
     return _points(data, "polygon")
 
 
-def to_text(kind: str, value: Any) -> bytes:
-    """Writes the text of the type with this name."""
+def to_text(kind: str, value: Any, digits: int = 1) -> bytes:
+    """Writes the text of the type with this name, numbers by extra_float_digits."""
+    point = partial(_point, digits=digits)
     if kind == "point":
-        made = _point(value)
+        made = point(value)
     elif kind == "line":
-        made = "{" + _numbers(value) + "}"
+        made = "{" + _numbers(value, digits) + "}"
     elif kind == "circle":
-        made = f"<{_point(value[0])},{floats.to_text8(value[1])}>"
+        made = f"<{point(value[0])},{floats.to_digits8(value[1], digits)}>"
     elif kind == "box":
-        made = ",".join(map(_point, value))
+        made = ",".join(map(point, value))
     elif kind == "lseg" or (kind == "path" and not value[0]):
-        made = "[" + ",".join(map(_point, value if kind == "lseg" else value[1])) + "]"
+        made = "[" + ",".join(map(point, value if kind == "lseg" else value[1])) + "]"
     else:
-        made = "(" + ",".join(map(_point, value[1] if kind == "path" else value)) + ")"
+        made = "(" + ",".join(map(point, value[1] if kind == "path" else value)) + ")"
     return made.encode()
 
 
@@ -120,12 +122,12 @@ def to_binary(kind: str, value: Any) -> bytes:
     return _put_points(value)
 
 
-def _numbers(values: Sequence[float]) -> str:
-    return ",".join(map(floats.to_text8, values))
+def _numbers(values: Sequence[float], digits: int) -> str:
+    return ",".join(floats.to_digits8(value, digits) for value in values)
 
 
-def _point(point: Point) -> str:
-    return f"({_numbers(point)})"
+def _point(point: Point, digits: int) -> str:
+    return f"({_numbers(point, digits)})"
 
 
 def _put_points(points: Sequence[Point]) -> bytes:

@@ -7,14 +7,15 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .bad_value import BadValue, bad_binary, clip, syntax
+from .bad_value import BadValue, bad_binary, clip, syntax, wrong_length
 from .text import SPACE, from_utf8
 
 _END32, _END64 = 1 << 32, 1 << 64
 _NUMBER = re.compile(r"([+-]?)(?:(0[xX])([0-9a-fA-F]+)|([0-9]+))")
 _TID = re.compile(r"\(([0-9]+),([0-9]+)\)")
 _LSN = re.compile(r"([0-9a-fA-F]{1,8})/([0-9a-fA-F]{1,8})")
-_SNAPSHOT = re.compile(r"([0-9]+):([0-9]+):((?:[0-9]+,)*[0-9]*)")
+_COUNTED = rf"[{SPACE}]*\+?[0-9]+"
+_SNAPSHOT = re.compile(rf"({_COUNTED}):({_COUNTED}):((?:{_COUNTED},)*(?:{_COUNTED})?)")
 
 
 def parse32(name: str, text: str) -> int:
@@ -106,7 +107,7 @@ def tid_text(value: Tid) -> str:
 
 def tid_from_binary(data: bytes) -> Tid:
     if len(data) != _TID_LAYOUT.size:
-        raise bad_binary()
+        raise wrong_length(data, _TID_LAYOUT.size)
     return Tid(*_TID_LAYOUT.unpack(data))
 
 
@@ -153,7 +154,7 @@ def parse_snapshot(text: str) -> Snapshot:
 
 def _digits(text: str) -> int:
     """A number below 2⁶⁴, or 2⁶⁴ for every other one."""
-    digits = text.lstrip("0") or "0"
+    digits = text.lstrip(SPACE).removeprefix("+").lstrip("0") or "0"
     return min(int(digits), _END64) if len(digits) <= 20 else _END64
 
 

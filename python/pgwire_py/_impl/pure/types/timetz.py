@@ -5,8 +5,10 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from .bad_value import BadValue, bad_binary
+from .bad_value import BadValue, wrong_length
 from .datetime import check_time, parse_clock, time_text
+from .datetime_text import offset_text
+from .style import TextStyle
 
 _LAYOUT = struct.Struct("!qi")
 _END_ZONE = 16 * 3600
@@ -28,15 +30,17 @@ def make(micros: int, west: int) -> TimeTz:
     return TimeTz(micros, west)
 
 
-def parse(text: str) -> TimeTz:
-    """Reads a time of day with an offset, alone or behind a date; without an offset it is UTC."""
-    micros, east = parse_clock("time with time zone", text)
+def parse(text: str, style: TextStyle) -> TimeTz:
+    """Reads a time of day with an offset, alone or behind a date; without an offset it is that of the zone today."""
+    micros, east = parse_clock("time with time zone", text, style)
+    if east is None:
+        east = 0 if style.zone is None else style.zone.offset_today(micros // 1_000_000)
     return make(micros, -east)
 
 
 def from_binary(data: bytes) -> TimeTz:
     if len(data) != _LAYOUT.size:
-        raise bad_binary()
+        raise wrong_length(data, _LAYOUT.size)
     return make(*_LAYOUT.unpack(data))
 
 
@@ -45,7 +49,4 @@ def to_binary(value: TimeTz) -> bytes:
 
 
 def to_text(value: TimeTz) -> str:
-    offset = abs(value.west)
-    minutes = f":{offset // 60 % 60:02}" if offset % 3600 else ""
-    seconds = f":{offset % 60:02}" if offset % 60 else ""
-    return f"{time_text(value.micros)}{'+' if value.west <= 0 else '-'}{offset // 3600:02}{minutes}{seconds}"
+    return f"{time_text(value.micros)}{offset_text(-value.west)}"

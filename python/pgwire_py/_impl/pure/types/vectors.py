@@ -6,7 +6,7 @@ import struct
 from typing import NamedTuple
 
 from . import array, integers
-from .bad_value import BadValue, bad_binary
+from .bad_value import BadValue, wrong_length
 from .text import SPACE
 
 
@@ -35,7 +35,7 @@ def from_binary(of: Element, data: bytes) -> tuple[int, ...]:
 
     def item(raw: bytes) -> int:
         if len(raw) != struct.calcsize(of.layout):
-            raise bad_binary()
+            raise wrong_length(raw, struct.calcsize(of.layout))
         (value,) = struct.unpack(of.layout, raw)
         return int(value)
 

@@ -1,0 +1,140 @@
+//! Python objects made in the shortest way that CPython offers: the strings, decimals and tuples of decoded rows.
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyTuple, PyType};
+
+/// A `str` of UTF-8; None where the bytes are not UTF-8 or hold a zero byte.
+#[inline]
+pub fn text<'py>(py: Python<'py>, bytes: &[u8]) -> Option<Bound<'py, PyAny>> {
+    // One pass without a branch, which is compiled to vectors: every byte is in 1..=127.
+    let plain = bytes
+        .iter()
+        .fold(true, |plain, byte| plain & (byte.wrapping_sub(1) < 127));
+    if plain && bytes.len() > 1 {
+        return ascii(py, bytes).ok();
+    }
+    if bytes.contains(&0) {
+        return None;
+    }
+    // SAFETY: the pointer and the length are those of a slice, whose length fits isize; the result is a new reference, or null with an
+    // error set.
+    let made = unsafe {
+        let pointer = bytes.as_ptr().cast();
+        let length = bytes.len() as ffi::Py_ssize_t;
+        let made = ffi::PyUnicode_DecodeUTF8(pointer, length, std::ptr::null());
+        Bound::from_owned_ptr_or_opt(py, made)
+    };
+    if made.is_none() {
+        // Said again, in PostgreSQL's words, by whoever reads it with care.
+        drop(PyErr::take(py));
+    }
+    made
+}
+
+/// A `str` of bytes that are ASCII, more than one (CPython shares the shorter ones).
+#[inline]
+fn ascii<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: a new str with room for so many characters of one byte each (the highest is below 128), filled before anybody sees it.
+    unsafe {
+        let made = ffi::PyUnicode_New(bytes.len() as ffi::Py_ssize_t, 127);
+        let made = Bound::from_owned_ptr_or_err(py, made)?;
+        let room = ffi::PyUnicode_1BYTE_DATA(made.as_ptr());
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), room, bytes.len());
+        Ok(made)
+    }
+}
+
+/// `class(text)`, for a class whose instances its `__new__` makes ready, as `decimal.Decimal`'s does; the text is ASCII.
+#[inline]
+pub fn of_text<'py>(class: &Bound<'py, PyType>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+    let py = class.py();
+    if text.len() < 2 {
+        return class.call1((text,));
+    }
+    let arguments = PyTuple::new(py, [ascii(py, text.as_bytes())?])?;
+    let class = class.as_type_ptr();
+    // SAFETY: the class is alive while borrowed, and its tp_new is called as type.__call__ would; the result is a new reference, or null
+    // with an error set.
+    unsafe {
+        match (*class).tp_new {
+            Some(new) => {
+                let made = new(class, arguments.as_ptr(), std::ptr::null_mut());
+                Bound::from_owned_ptr_or_err(py, made)
+            }
+            None => Err(pyo3::exceptions::PyTypeError::new_err(
+                "cannot create instances",
+            )),
+        }
+    }
+}
+
+/// A tuple that is filled while its values are made.
+///
+/// The garbage collector does not see it before it is whole, and never where no value is a container: such a tuple cannot be part of a
+/// cycle, and to look at each of a large result is a good part of what its rows cost.
+pub struct Row<'py> {
+    tuple: Bound<'py, PyTuple>,
+    size: usize,
+    filled: usize,
+    containers: bool,
+}
+
+impl<'py> Row<'py> {
+    #[inline]
+    pub fn new(py: Python<'py>, size: usize) -> PyResult<Self> {
+        // SAFETY: a new tuple, or null with an error set; PyObject_GC_UnTrack takes any object with a collector's head.
+        let tuple = unsafe {
+            let made = ffi::PyTuple_New(size as ffi::Py_ssize_t);
+            let tuple = Bound::from_owned_ptr_or_err(py, made)?.cast_into_unchecked();
+            if size > 0 {
+                ffi::PyObject_GC_UnTrack(made.cast());
+            }
+            tuple
+        };
+        Ok(Row {
+            tuple,
+            size,
+            filled: 0,
+            containers: false,
+        })
+    }
+
+    #[inline]
+    pub fn push(&mut self, value: Bound<'py, PyAny>) {
+        assert!(self.filled < self.size);
+        self.containers |= is_container(&value);
+        // SAFETY: the tuple is new and nobody else's, the place is one of its own and empty; the reference goes to the tuple.
+        unsafe {
+            let at = self.filled as ffi::Py_ssize_t;
+            ffi::PyTuple_SET_ITEM(self.tuple.as_ptr(), at, value.into_ptr());
+        }
+        self.filled += 1;
+    }
+
+    /// The tuple, and whether it holds containers.
+    #[inline]
+    pub fn finish(self) -> (Bound<'py, PyTuple>, bool) {
+        assert!(self.filled == self.size);
+        if self.containers {
+            // SAFETY: the tuple is whole and not tracked (a tuple that holds something is not the one empty tuple).
+            unsafe { ffi::PyObject_GC_Track(self.tuple.as_ptr().cast()) };
+        }
+        (self.tuple, self.containers)
+    }
+}
+
+/// Whether the collector may follow references of the object.
+#[inline]
+fn is_container(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: the object is alive, and so is its type.
+    unsafe { ffi::PyType_IS_GC(ffi::Py_TYPE(object.as_ptr())) != 0 }
+}
+
+/// Takes an object that can be part of no cycle out of the collector's sight.
+#[inline]
+pub fn untrack(object: &Bound<'_, PyAny>) {
+    if is_container(object) {
+        // SAFETY: the object has a collector's head.
+        unsafe { ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) };
+    }
+}
