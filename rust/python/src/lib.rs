@@ -2,6 +2,7 @@
 use pyo3::prelude::*;
 
 mod arrow;
+mod arrow_memory;
 mod auth;
 mod backend_decoder;
 mod buffers;
