@@ -43,6 +43,7 @@ NAMES = {
     "RowDecoder",
     "RowEncoder",
     "Server",
+    "ArrowEncoder",
     "Session",
     "__version__",
     "frames",

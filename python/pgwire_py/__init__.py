@@ -14,13 +14,14 @@ from .engines.python import PythonEngine
 from .errors import FrameError, LocalProtocolError, PgWireError, PostgresError, ProtocolError, RemoteProtocolError
 from .frames import FrameDecoder, MessageBuilder
 from .oids import *
-from .rows import Record, RowDecoder, RowEncoder
+from .rows import ArrowEncoder, Record, RowDecoder, RowEncoder
 
 if TYPE_CHECKING:
     from .server import Query, Result, Server, Session, serve
 
 __all__ = [
     "IMPLEMENTATION",
+    "ArrowEncoder",
     "BackendConnection",
     "Column",
     "ConnectionClosed",

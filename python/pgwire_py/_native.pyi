@@ -175,7 +175,14 @@ class Record:
 
 @final
 class ArrowEncoder:
-    def __new__(cls, source: object, formats: Sequence[int]) -> ArrowEncoder: ...
+    def __new__(
+        cls,
+        source: object,
+        formats: Sequence[int] = (),
+        *,
+        layout: str = "data_row",
+        types: Sequence[int] | None = None,
+    ) -> ArrowEncoder: ...
     @property
     def columns(self) -> list[tuple[str, int]]: ...
     def encode(self, max_rows: int, max_bytes: int) -> tuple[bytes | memoryview, int, bool]: ...
@@ -186,6 +193,9 @@ class CopyEncoder:
     def encode(
         self, rows: Sequence[Sequence[object]], start: int, max_bytes: int
     ) -> tuple[bytes | memoryview, int]: ...
+    def encode_arrow(
+        self, rows: ArrowEncoder, max_rows: int, max_bytes: int
+    ) -> tuple[bytes | memoryview, int, bool]: ...
     def finish(self) -> bytes: ...
 
 @final

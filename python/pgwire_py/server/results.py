@@ -10,7 +10,7 @@ from typing import Any, Final
 from .. import messages as m
 from .._impl import ArrowEncoder, RowEncoder, encode_message
 from ..engines.base import Column
-from ..errors import DatatypeMismatch, InternalError, ProgramLimitExceeded, ProtocolViolation
+from ..errors import InternalError, ProgramLimitExceeded, ProtocolViolation
 from ..oids import type_info
 from .handler import Result
 from .plans import Plan
@@ -277,23 +277,18 @@ def arrow_source(
     affected: int | None = None,
     tag: str | None = None,
 ) -> ArrowSource:
-    """A source that reads an Arrow stream; ``columns``, where given, must agree with the stream's in number and type."""
-    encoder = ArrowEncoder(rows, formats)
-    found = tuple(Column(name, oid) for name, oid in encoder.columns)
+    """A source that reads an Arrow stream; the stream's columns must be able to become ``columns``, where these are given (42804)."""
     if columns is None:
-        columns = found
-    elif types_of(columns) != types_of(found):
-        raise DatatypeMismatch(f"the result's columns are {_names(found)}, but were described as {_names(columns)}")
+        encoder = ArrowEncoder(rows, formats)
+        columns = [Column(name, oid) for name, oid in encoder.columns]
+    else:
+        encoder = ArrowEncoder(rows, formats, types=types_of(columns))
     return ArrowSource(encoder, shape_of(tuple(columns), formats), affected, tag)
 
 
 def types_of(columns: Sequence[Column]) -> list[int]:
     """The type OIDs of columns: what must not change between a description and the result."""
     return [column.type for column in columns]
-
-
-def _names(columns: Sequence[Column]) -> str:
-    return "(" + ", ".join(type_info(column.type).name for column in columns) + ")"
 
 
 def _shape_for(plan: Plan, columns: Sequence[Column], formats: tuple[int, ...]) -> Shape:

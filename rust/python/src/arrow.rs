@@ -25,7 +25,10 @@ pub struct ArrowEncoder {
 #[pymethods]
 impl ArrowEncoder {
     #[new]
-    #[pyo3(signature = (source, formats=Vec::new(), *, layout="data_row", types=None))]
+    #[pyo3(
+        signature = (source, formats = Vec::new(), *, layout = "data_row", types = None),
+        text_signature = "(source, formats=(), *, layout='data_row', types=None)"
+    )]
     fn new(
         py: Python<'_>,
         source: &Bound<'_, PyAny>,
@@ -44,7 +47,6 @@ impl ArrowEncoder {
         })
     }
 
-    #[pyo3(signature = (max_rows, max_bytes))]
     fn encode<'py>(
         &self,
         py: Python<'py>,

@@ -195,7 +195,7 @@ impl CopyEncoder {
                 "the Arrow source has {} columns, but there are {expected} columns",
                 rows.width()
             );
-            return Err(postgres_error(py, "08P01", &message));
+            return Err(postgres_error(py, "42804", &message));
         }
         let mut out = buffers::take(max_bytes.min(1 << 20));
         self.begin(py, &mut out)?;

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from .rows import ArrowEncoder
 from .streams import Buffer
 
 __all__ = ["CopyDecoder", "CopyEncoder", "CopyPlan"]
@@ -59,6 +60,13 @@ class CopyEncoder(Protocol):
         Raises:
             PostgresError: as :meth:`RowEncoder.encode`; 22021 for a field that is not UTF-8 or has a NUL, 22P05 for a character that
                 the encoding does not have, 42804 for a field that is not bytes, 54000 for a row of more than ``max_row`` bytes.
+        """
+
+    def encode_arrow(self, rows: ArrowEncoder, max_rows: int, max_bytes: int) -> tuple[bytes | memoryview, int, bool]:
+        """Encode the next rows of an Arrow stream as :meth:`ArrowEncoder.encode` does, whose formats and layout do not matter here.
+
+        Raises:
+            PostgresError: as ``encode`` of both; 42804 for another number of columns than the plan has.
         """
 
     def finish(self) -> bytes:

@@ -116,8 +116,8 @@ class ArrowEncoder:
 
     def _row(self, row: int) -> bytes:
         parts = [self._head]
-        for column, plan in enumerate(self._plan):
-            data = self.field(column, row, plan.binary)
+        for column, (*_, binary) in enumerate(self._plan):
+            data = self.field(column, row, binary)
             if data is None:
                 parts.append(NULL)
             else:

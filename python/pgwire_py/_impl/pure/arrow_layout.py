@@ -93,7 +93,10 @@ def parts_of(shape: Format) -> list[tuple[str, int]]:
 
 @dataclass
 class Field:
-    """A column of a schema, or what lies inside one; ``dictionary``: of a dictionary array, whose format is that of its keys, the values."""
+    """A column of a schema, or what lies inside one.
+
+    ``dictionary``: what the values of a dictionary array are; the format is that of its keys.
+    """
 
     name: str
     format: Format
@@ -114,7 +117,9 @@ class Field:
             raise broken("a type has a wrong number of children")
         if self.dictionary and kind != "int":
             raise broken("the keys of a dictionary are not integers")
-        if kind == "run_ends" and (self.children[0].format.kind != "int" or self.children[0].format.detail not in "hiq"):
+        if kind == "run_ends" and (
+            self.children[0].format.kind != "int" or self.children[0].format.detail not in "hiq"
+        ):
             raise broken("the ends of runs are not integers")
         if kind == "map" and (self.children[0].format.kind != "struct" or len(self.children[0].children) != 2):
             raise broken("the entries of a map are not pairs")

@@ -134,15 +134,23 @@ def spans(shape: Format, source: Array) -> Callable[[int], range]:
     """The items of a row of a list or map, in its child."""
     count = source.children[0].length
     if isinstance(shape.detail, int):
-        size = shape.detail
-        find = lambda row: ((row + source.offset) * size, (row + source.offset + 1) * size)  # noqa: E731
+        size, offset = shape.detail, source.offset
+
+        def find(row: int) -> tuple[int, int]:
+            return (row + offset) * size, (row + offset + 1) * size
+
     elif shape.detail in ("view", "large_view"):
         layout = "i" if shape.detail == "view" else "q"
         starts, sizes = numbers(source, 0, layout), numbers(source, 1, layout)
-        find = lambda row: (starts[row], starts[row] + sizes[row])  # noqa: E731
+
+        def find(row: int) -> tuple[int, int]:
+            return starts[row], starts[row] + sizes[row]
+
     else:
         offsets = numbers(source, 0, "q" if shape.detail == "large" else "i", 1)
-        find = lambda row: (offsets[row], offsets[row + 1])  # noqa: E731
+
+        def find(row: int) -> tuple[int, int]:
+            return offsets[row], offsets[row + 1]
 
     def span(row: int) -> range:
         first, last = find(row)

@@ -215,9 +215,7 @@ def _record(field: Field, source: Array) -> Reader:
     """Fields in order, each of its own type."""
     fields = [
         (kind.oid, reader(child, inner, kind))
-        for child, inner, kind in zip(
-            field.children, source.children, map(within_record, field.children), strict=True
-        )
+        for child, inner, kind in zip(field.children, source.children, map(within_record, field.children), strict=True)
     ]
     offset = source.offset
     return lambda row: tuple(RecordField(oid, read(row + offset)) for oid, read in fields)

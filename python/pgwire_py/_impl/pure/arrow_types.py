@@ -51,10 +51,10 @@ def columns(fields: Sequence[Field]) -> list[tuple[str, int]]:
 def plan(fields: Sequence[Field], asked: Sequence[int] | None) -> list[PgType]:
     """The type of each column: the one asked for, the natural one for 0.
 
-    08P01 for a wrong number of them, 42804 for one that cannot be.
+    42804 for a wrong number of them and for one that cannot be.
     """
     if asked is not None and len(asked) != len(fields):
-        raise BadValue("08P01", f"there are {len(asked)} types, but {len(fields)} columns")
+        raise BadValue("42804", f"there are {len(asked)} types, but {len(fields)} columns")
     planned = []
     for column, field in enumerate(fields):
         kind = pg_type((asked[column] if asked is not None else 0) or natural(field))

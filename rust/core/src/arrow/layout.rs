@@ -329,6 +329,7 @@ pub struct Array {
 }
 
 /// XX000: the producer does not keep to the C data interface.
+#[cold]
 pub fn broken(what: &str) -> ValueError {
     ValueError::new(
         "XX000",

@@ -50,7 +50,7 @@ fn names(fields: &[Field], types: &[PgType]) -> Vec<(String, u32)> {
         .collect()
 }
 
-/// The type of each column: the one asked for, the natural one for 0. 08P01 for a wrong number of them, 42804 for one that cannot be.
+/// The type of each column: the one asked for, the natural one for 0. 42804 for a wrong number of them and for one that cannot be.
 fn plan(fields: &[Field], asked: Option<&[u32]>) -> Result<Vec<PgType>, ValueError> {
     if let Some(asked) = asked
         && asked.len() != fields.len()
@@ -60,7 +60,7 @@ fn plan(fields: &[Field], asked: Option<&[u32]>) -> Result<Vec<PgType>, ValueErr
             asked.len(),
             fields.len()
         );
-        return Err(ValueError::new("08P01", message));
+        return Err(ValueError::new("42804", message));
     }
     let planned = fields.iter().enumerate().map(|(column, field)| {
         let ty = match asked.map_or(0, |asked| asked[column]) {

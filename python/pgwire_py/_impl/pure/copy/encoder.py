@@ -54,7 +54,7 @@ class CopyEncoder:
         count = len(self._plan.columns)
         if len(rows.columns) != count:
             message = f"the Arrow source has {len(rows.columns)} columns, but there are {count} columns"
-            raise postgres_error("08P01", message)
+            raise postgres_error("42804", message)
         head = b"" if self._begun else self._head
         data, done, ended = rows.rows(max_rows, max_bytes, lambda row: self._arrow_row(rows, row), len(head))
         self._begun = True
