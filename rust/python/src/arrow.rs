@@ -63,6 +63,23 @@ impl ArrowEncoder {
     }
 }
 
+impl Drop for ArrowEncoder {
+    fn drop(&mut self) {
+        let encoder = self
+            .encoder
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        // The producer may be Python, which must not run with the exception set that may be on its way while this object goes.
+        Python::attach(|py| {
+            let pending = PyErr::take(py);
+            encoder.close();
+            if let Some(pending) = pending {
+                pending.restore(py);
+            }
+        });
+    }
+}
+
 impl ArrowEncoder {
     /// The encoder, for one thread at a time: the GIL must not be held, for the producer may need it.
     pub fn lock(&self) -> MutexGuard<'_, Encoder> {

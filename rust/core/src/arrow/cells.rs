@@ -1,6 +1,6 @@
 //! Columns of a batch, ready to be written by row: the frequent types directly, all others by way of a [`Value`].
 use super::layout::{Array, Field, Format, Size, Unit, broken};
-use super::locate::{Bits, Bytes, Located, fixed};
+use super::locate::{Bits, Bytes, Located, fixed, outside};
 use super::readers::{Reader, reader};
 use super::{temporal, types};
 use crate::rows;
@@ -18,8 +18,9 @@ pub enum Cell<'a> {
     /// Whether they are of a type with zone.
     Micros(Option<Bits<'a>>, &'a [[u8; 8]], bool),
     Decimal(Option<Bits<'a>>, &'a [[u8; 16]], usize, Reader<'a>),
-    /// Whether the bytes are known to be ASCII without NUL.
-    Text(Option<Bits<'a>>, Bytes<'a>, bool),
+    /// Offsets and data; whether the bytes are known to be ASCII without NUL.
+    Text(Option<Bits<'a>>, &'a [[u8; 4]], &'a [u8], bool),
+    OtherText(Option<Bits<'a>>, Bytes<'a>, bool),
     Other(Reader<'a>),
 }
 
@@ -49,8 +50,12 @@ impl<'a> Cell<'a> {
                 scale as usize,
                 reader(field, array, ty),
             ),
+            (Format::Text(Size::Small), _) if types::is_text(ty) => {
+                let data = array.buffers.get(1).map_or(&[][..], |data| data);
+                Cell::Text(nulls, fixed(array, 0), data, is_ascii)
+            }
             (Format::Text(_), _) if types::is_text(ty) => {
-                Cell::Text(nulls, Bytes::new(field.format, array), is_ascii)
+                Cell::OtherText(nulls, Bytes::new(field.format, array), is_ascii)
             }
             _ => Cell::Other(reader(field, array, ty)),
         }
@@ -124,7 +129,18 @@ impl<'a> Cell<'a> {
                     _ => return put_value(read, row, binary, out),
                 }
             }
-            Cell::Text(nulls, bytes, is_ascii) if is_valid(nulls) => {
+            Cell::Text(nulls, offsets, data, is_ascii) if is_valid(nulls) => {
+                let start = i32::from_ne_bytes(*at(offsets, row)?) as usize;
+                let end = i32::from_ne_bytes(*at(offsets, row + 1)?) as usize;
+                let Some(value) = data.get(start..end) else {
+                    return Err(outside());
+                };
+                if !is_ascii {
+                    text::from_utf8(value)?;
+                }
+                rows::put_slice(out, value);
+            }
+            Cell::OtherText(nulls, bytes, is_ascii) if is_valid(nulls) => {
                 let value = bytes.get(row)?;
                 if !is_ascii {
                     text::from_utf8(value)?;

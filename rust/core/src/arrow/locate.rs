@@ -1,6 +1,6 @@
 //! Where a row's value lies: through validity bits, keys of dictionaries and ends of runs, however they are nested.
 use super::layout::{Array, Field, Format, broken};
-use crate::types::Result;
+use crate::types::{Result, ValueError};
 
 /// Bits from an offset on, the least significant of a byte first.
 #[derive(Clone, Copy)]
@@ -191,6 +191,11 @@ fn run(ends: Integers<'_>, count: usize, row: i128) -> usize {
     low
 }
 
+#[cold]
+pub fn outside() -> ValueError {
+    broken("a value lies outside of its buffer")
+}
+
 /// The bytes of each value of text and binary arrays.
 pub enum Bytes<'a> {
     Small(&'a [[u8; 4]], &'a [u8]),
@@ -222,8 +227,7 @@ impl<'a> Bytes<'a> {
 
     #[inline]
     pub fn get(&self, row: usize) -> Result<&'a [u8]> {
-        self.find(row)
-            .ok_or_else(|| broken("a value lies outside of its buffer"))
+        self.find(row).ok_or_else(outside)
     }
 
     #[inline]

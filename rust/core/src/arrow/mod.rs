@@ -177,7 +177,7 @@ impl Encoder {
                     result?;
                 }
                 _ => match (self.source)() {
-                    Ok(None) => self.ended = true,
+                    Ok(None) => self.close(),
                     Ok(Some(table)) => {
                         let columns = self.fields.iter().zip(&table.children);
                         let is_ascii = columns
@@ -187,13 +187,20 @@ impl Encoder {
                         self.position = 0;
                     }
                     Err(error) => {
-                        self.ended = true;
+                        self.close();
                         return Err(error.into());
                     }
                 },
             }
         }
         Ok((written, self.ended))
+    }
+
+    /// Gives the rest of the stream and its memory back to the producer.
+    pub fn close(&mut self) {
+        self.ended = true;
+        self.batch = None;
+        self.source = Box::new(|| Ok(None));
     }
 
     fn encode_batch(
