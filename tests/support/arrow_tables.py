@@ -128,7 +128,9 @@ def columns(draw: Draw, size: int, depth: int = 2) -> Any:
     lengths = draw(st.lists(st.integers(0, 3), min_size=size, max_size=size))
     offsets = [sum(lengths[:index]) for index in range(size + 1)]
     if shape == "map":
-        kind, values = draw(st.sampled_from([(pa.utf8(), TEXTS), (pa.int32(), integers(32)), (pa.date32(), st.dates())]))
+        kind, values = draw(
+            st.sampled_from([(pa.utf8(), TEXTS), (pa.int32(), integers(32)), (pa.date32(), st.dates())])
+        )
         keys = column(draw(st.lists(values, min_size=offsets[-1], max_size=offsets[-1])), kind)
         return pa.MapArray.from_arrays(pa.array(offsets, pa.int32()), keys, draw(columns(offsets[-1], depth - 1)))
     items = draw(columns(offsets[-1], depth - 1))
@@ -150,7 +152,17 @@ def mask(draw: Draw, size: int) -> Any:
     return pa.array(draw(st.lists(st.booleans(), min_size=size, max_size=size)), pa.bool_())
 
 
-SHAPES = ["scalar"] * 3 + ["dictionary", "runs", "struct", "list", "large list", "fixed list", "list view", "large list view", "map"]
+SHAPES = ["scalar"] * 3 + [
+    "dictionary",
+    "runs",
+    "struct",
+    "list",
+    "large list",
+    "fixed list",
+    "list view",
+    "large list view",
+    "map",
+]
 
 
 @st.composite
@@ -163,4 +175,3 @@ def tables(draw: Draw) -> pa.Table:
     start = draw(st.integers(0, size))
     batches = [batch.slice(start, draw(st.integers(0, size))), batch]
     return pa.Table.from_batches(batches, batch.schema)
-
