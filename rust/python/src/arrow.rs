@@ -172,7 +172,7 @@ pub fn raise(py: Python<'_>, failed: Failure) -> PyErr {
             "arrow_failure",
             (error.sqlstate, error.message, row, column + 1, oid),
         ),
-        Failure::Copy(error, row, Some(column)) => raise_copy(py, &placed(error, row, column)),
+        Failure::Copy(error, row, Some(column)) => raise_copy(py, &placed(*error, row, column)),
         Failure::Copy(error, row, None) => raise_copy(py, &error.context(format!("row {row}"))),
     }
 }

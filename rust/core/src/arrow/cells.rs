@@ -161,6 +161,16 @@ fn at<const W: usize>(values: &[[u8; W]], row: usize) -> Result<&[u8; W]> {
         .ok_or_else(|| broken("a column ends too early"))
 }
 
+/// Whether bytes are ASCII without NUL, in one pass: 0 becomes 255 and lies with those above 127.
+fn is_plain(data: &[u8]) -> bool {
+    data.chunks(1024).all(|chunk| {
+        let most = chunk
+            .iter()
+            .fold(0, |most: u8, byte| most.max(byte.wrapping_sub(1)));
+        most < 127
+    })
+}
+
 /// Whether the text that a column's rows take is ASCII without NUL; false where that is not easily told.
 pub fn is_ascii(field: &Field, array: &Array) -> bool {
     let range = |from: usize, to: usize| {
@@ -168,7 +178,7 @@ pub fn is_ascii(field: &Field, array: &Array) -> bool {
             .buffers
             .get(1)
             .and_then(|data| data.get(from..to))
-            .is_some_and(|data| data.is_ascii() && memchr::memchr(0, data).is_none())
+            .is_some_and(is_plain)
     };
     match field.format {
         Format::Text(Size::Small) => {

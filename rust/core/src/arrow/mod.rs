@@ -26,7 +26,7 @@ pub enum Failure {
     /// Row, column, type OID.
     ValueAt(ValueError, usize, usize, u32),
     /// Row, and the column if one is to blame.
-    Copy(CopyError, usize, Option<usize>),
+    Copy(Box<CopyError>, usize, Option<usize>),
 }
 
 impl From<ValueError> for Failure {
@@ -279,11 +279,11 @@ impl Encoder {
                 let sound = self.types[column].kind != Kind::Raw;
                 let field = &scratch[rows::NULL.len()..];
                 let written = copy.write_field(column, field, sound, out);
-                written.map_err(|error| Failure::Copy(error, self.done, Some(column)))?;
+                written.map_err(|error| Failure::Copy(Box::new(error), self.done, Some(column)))?;
             }
         }
         copy.end_row(begin, out)
-            .map_err(|error| Failure::Copy(error, self.done, None))
+            .map_err(|error| Failure::Copy(Box::new(error), self.done, None))
     }
 
     fn value(&self, error: ValueError, column: usize) -> Failure {
