@@ -51,6 +51,7 @@ NAMES = {
     "RowDecoder",
     "RowEncoder",
     "Server",
+    "ArrowEncoder",
     "Session",
     "__version__",
     "arrow",

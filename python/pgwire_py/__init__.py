@@ -15,7 +15,7 @@ from .engines.python import PythonEngine
 from .errors import FrameError, LocalProtocolError, PgWireError, PostgresError, ProtocolError, RemoteProtocolError
 from .frames import FrameDecoder, MessageBuilder
 from .oids import *
-from .rows import Record, RowDecoder, RowEncoder
+from .rows import ArrowEncoder, Record, RowDecoder, RowEncoder
 
 if TYPE_CHECKING:
     from .server import (
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "IMPLEMENTATION",
     "ArrowDecoder",
+    "ArrowEncoder",
     "BackendConnection",
     "BlockingCopyReader",
     "Column",

@@ -194,7 +194,15 @@ class Record:
 
 @final
 class ArrowEncoder:
-    def __new__(cls, source: object, formats: Sequence[int], style: TextStyle | None = None) -> ArrowEncoder: ...
+    def __new__(
+        cls,
+        source: object,
+        formats: Sequence[int] = (),
+        *,
+        layout: str = "data_row",
+        types: Sequence[int] | None = None,
+        style: TextStyle | None = None,
+    ) -> ArrowEncoder: ...
     @property
     def columns(self) -> list[tuple[str, int]]: ...
     def encode(self, max_rows: int, max_bytes: int) -> tuple[bytes | memoryview, int, bool]: ...
@@ -237,6 +245,9 @@ class CopyEncoder:
         self, rows: Sequence[Sequence[object]], start: int, max_bytes: int
     ) -> tuple[bytes | memoryview, int]: ...
     def encode_data_rows(self, data: Buffer) -> bytes | memoryview: ...
+    def encode_arrow(
+        self, rows: ArrowEncoder, max_rows: int, max_bytes: int
+    ) -> tuple[bytes | memoryview, int, bool]: ...
     def finish(self) -> bytes: ...
 
 @final

@@ -86,9 +86,9 @@ class Coding:
             encoder = _Recoding(encoder, self.encoding, types, formats)
         return encoder, shared
 
-    def arrow_encoder(self, rows: object, formats: Sequence[int]) -> Any:
-        """What encodes an Arrow stream, with its columns."""
-        encoder: Any = ArrowEncoder(rows, formats, self.style)
+    def arrow_encoder(self, rows: object, formats: Sequence[int], types: Sequence[int] | None = None) -> Any:
+        """What encodes an Arrow stream, with its columns; ``types``: what they are to become."""
+        encoder: Any = ArrowEncoder(rows, formats, types=types, style=self.style)
         if self.encoding is None:
             return encoder
         return _RecodingArrow(encoder, self.encoding, [oid for _, oid in encoder.columns], formats)

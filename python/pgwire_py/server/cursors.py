@@ -412,7 +412,7 @@ async def _moving(session: Session, name: str, portal: Portal) -> CursorSource:
             raise ObjectNotInPrerequisiteState(f'portal "{name}" cannot be run')
         return source
     plan = portal.statement.plan
-    if plan is None or plan.command is not None or not plan.reads:
+    if plan is None or plan.command is not None or plan.copy is not None or not plan.reads:
         raise ObjectNotInPrerequisiteState("FETCH works on the portal of a query only")
     if source is None:
         statement = portal.statement

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
+use crate::arrow::{self, ArrowEncoder};
 use crate::buffers;
 use crate::decoder::unchanging;
 use crate::extract::{self, Fail, failure, postgres_error};
@@ -216,6 +217,41 @@ impl CopyEncoder {
         buffers::give(py, out)
     }
 
+    fn encode_arrow<'py>(
+        &self,
+        py: Python<'py>,
+        rows: &Bound<'py, ArrowEncoder>,
+        max_rows: usize,
+        max_bytes: usize,
+    ) -> PyResult<(Bound<'py, PyAny>, usize, bool)> {
+        let rows = rows.get();
+        if self.framed {
+            let message = "Arrow is not encoded as CopyData messages";
+            return Err(postgres_error(py, "0A000", message));
+        }
+        let expected = self.inner.options().columns.len();
+        if rows.width() != expected {
+            let message = format!(
+                "the Arrow source has {} columns, but there are {expected} columns",
+                rows.width()
+            );
+            return Err(postgres_error(py, "42804", &message));
+        }
+        let mut out = buffers::take(max_bytes.min(1 << 20));
+        if !self.begun.load(Ordering::Relaxed) {
+            self.write_header(py, &mut out)?;
+        }
+        let (out, result) = py.detach(|| {
+            let result = rows
+                .lock()
+                .encode_copy(&self.inner, max_rows, max_bytes, &mut out);
+            (out, result)
+        });
+        let (rows, ended) = result.map_err(|error| arrow::raise(py, error))?;
+        self.begun.store(true, Ordering::Relaxed);
+        Ok((buffers::give(py, out)?, rows, ended))
+    }
+
     fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let mut out = Vec::new();
         let frame = self.open_frame(&mut out);
@@ -388,7 +424,7 @@ fn data_row(data: &[u8]) -> Option<(&[u8], &[u8])> {
         .flatten()
 }
 
-fn placed(error: CopyError, row: usize, column: usize) -> CopyError {
+pub fn placed(error: CopyError, row: usize, column: usize) -> CopyError {
     error.context(format!("row {row}, column {}", column + 1))
 }
 
@@ -554,7 +590,7 @@ fn default_marker<'py>(py: Python<'py>) -> PyResult<&'py Bound<'py, PyAny>> {
         .map(|marker| marker.bind(py))
 }
 
-fn raise(py: Python<'_>, error: &CopyError) -> PyErr {
+pub fn raise(py: Python<'_>, error: &CopyError) -> PyErr {
     failure(
         py,
         "copy_failure",

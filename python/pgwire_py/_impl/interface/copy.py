@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from .rows import ArrowEncoder
 from .streams import Buffer
 
 __all__ = ["CopyDecoder", "CopyEncoder", "CopyPlan"]
@@ -71,6 +72,14 @@ class CopyEncoder(Protocol):
 
         Raises:
             PostgresError: 22021, 22P05 and 54000 as :meth:`encode`; XX000 where the data are no such messages.
+        """
+
+    def encode_arrow(self, rows: ArrowEncoder, max_rows: int, max_bytes: int) -> tuple[bytes | memoryview, int, bool]:
+        """Encode the next rows of an Arrow stream as :meth:`ArrowEncoder.encode` does, whose formats and layout do not matter here.
+
+        Raises:
+            PostgresError: as ``encode`` of both; 42804 for another number of columns than the plan has; 0A000 where CopyData messages are
+                to be written (``framed``).
         """
 
     def finish(self) -> bytes:

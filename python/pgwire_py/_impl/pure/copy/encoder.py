@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ....errors import postgres_error
 from ...interface import Buffer, CopyPlan
 from ...value_errors import encode_failure
+from ..arrow import ArrowEncoder
 from ..rows import writer
 from ..types import BadValue, pg_type
 from . import csv, text
@@ -86,12 +87,22 @@ class CopyEncoder:
             if position > len(body):
                 raise broken
             try:
-                field = body[start:position]
-                force = self._plan.force_quote[column]
-                parts.append(self._null if length < 0 else self._layout.write(field, self._encoded(field), force))
+                parts.append(self._written(None if length < 0 else body[start:position], column))
             except Problem as problem:
                 raise problem.at(f"row {index}, column {column + 1}") from None
-        return self._ended(self._delimiter.join(parts), index)
+        return self._joined(parts, index)
+
+    def encode_arrow(self, rows: ArrowEncoder, max_rows: int, max_bytes: int) -> tuple[bytes | memoryview, int, bool]:
+        count = len(self._plan.columns)
+        if self._plan.framed:
+            raise postgres_error("0A000", "Arrow is not encoded as CopyData messages")
+        if len(rows.columns) != count:
+            message = f"the Arrow source has {len(rows.columns)} columns, but there are {count} columns"
+            raise postgres_error("42804", message)
+        head = b"" if self._begun else self._head
+        data, done, ended = rows.rows(max_rows, max_bytes, lambda row: self._arrow_row(rows, row), len(head))
+        self._begun = True
+        return head + data, done, ended
 
     def finish(self) -> bytes:
         head = b"" if self._begun else self._head
@@ -116,9 +127,21 @@ class CopyEncoder:
         count = len(self._plan.columns)
         if len(row) != count:
             raise postgres_error("08P01", f"row {index} has {len(row)} values, but there are {count} columns")
-        parts = [self._field(value, index, column) for column, value in enumerate(row)]
-        data = count.to_bytes(2, "big") + b"".join(parts) if self._binary else self._delimiter.join(parts)
-        return self._ended(data, index)
+        return self._joined([self._field(value, index, column) for column, value in enumerate(row)], index)
+
+    def _arrow_row(self, rows: ArrowEncoder, at: int) -> bytes:
+        parts = []
+        for column in range(len(self._plan.columns)):
+            data = rows.field(column, at, self._binary)
+            try:
+                parts.append(self._written(data, column))
+            except Problem as problem:
+                raise problem.at(f"row {rows.done}, column {column + 1}") from None
+        return self._joined(parts, rows.done)
+
+    def _joined(self, parts: list[bytes], index: int) -> bytes:
+        row = len(parts).to_bytes(2, "big") + b"".join(parts) if self._binary else self._delimiter.join(parts)
+        return self._ended(row, index)
 
     def _ended(self, row: bytes, index: int) -> bytes:
         if len(row) > self._plan.max_row:
@@ -127,24 +150,28 @@ class CopyEncoder:
 
     def _field(self, value: object, row: int, column: int) -> bytes:
         if value is None:
-            return b"\xff\xff\xff\xff" if self._binary else self._null
+            return self._written(None, column)
         try:
             if self._writers is None:
                 if not isinstance(value, bytes):
                     raise Problem("a field is neither bytes nor None", "42804")
-                data = value
-            else:
-                data = self._writers[column](value)
-            if self._binary:
-                if len(data) > 0x7FFFFFFF:
-                    raise too_long(self._plan)
-                return len(data).to_bytes(4, "big") + data
-            return self._layout.write(data, self._encoded(data), self._plan.force_quote[column])
+                return self._written(value, column)
+            return self._written(self._writers[column](value), column)
         except BadValue as bad:
             oid = (self._plan.types or ())[column]
             raise encode_failure(bad.sqlstate, bad.message, row, column + 1, oid, value) from None
         except Problem as problem:
             raise problem.at(f"row {row}, column {column + 1}") from None
+
+    def _written(self, data: bytes | None, column: int) -> bytes:
+        """A field as it stands in the data, without separators."""
+        if data is None:
+            return b"\xff\xff\xff\xff" if self._binary else self._null
+        if self._binary:
+            if len(data) > 0x7FFFFFFF:
+                raise too_long(self._plan)
+            return len(data).to_bytes(4, "big") + data
+        return self._layout.write(data, self._encoded(data), self._plan.force_quote[column])
 
     def _encoded(self, data: bytes) -> bytes:
         """The field in the encoding of the data."""
