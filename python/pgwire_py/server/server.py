@@ -294,7 +294,7 @@ class Server:
         if cache is None:
             if len(self._plan_caches) >= MAX_CODINGS:
                 self._plan_caches.clear()
-            cache = self._plan_caches[coding] = PlanCache(self.catalog, coding)
+            cache = self._plan_caches[coding] = PlanCache(self.catalog, coding, isinstance(self.engine, PythonEngine))
         return cache
 
     def has_room(self) -> bool:

@@ -24,6 +24,7 @@ from ..errors import (
 )
 from ..state import Phase
 from . import commands, control, cursors, extended, notifications, prepared, simple
+from .copy_streams import CopyOutcome
 from .execution import Execution
 from .handler import Result
 from .notifications import SessionNotifications
@@ -62,6 +63,16 @@ _SCOPED: Final = (
     Notify,
     Unlisten,
 )
+_ANSWERS_QUERY: Final = (
+    Phase.SIMPLE,
+    Phase.FUNCTION_CALL,
+    Phase.SYNC,
+    Phase.COPY_IN,
+    Phase.COPY_OUT,
+    Phase.COPY_BOTH,
+    Phase.COPY_BOTH_IN,
+)
+"""Phases that an error leads out of to ReadyForQuery."""
 _ENDS_FAILED: Final = (commands.Commit, commands.Rollback, commands.RollbackTo)
 
 
@@ -203,7 +214,7 @@ class Session(SessionServices):
         self.close_portals(len(self.transaction.savepoints))
         if self.notifications is not None and not self.transaction.open:
             self.notifications.forget_since((0, 0))
-        answering_query = connection.phase in (Phase.SIMPLE, Phase.FUNCTION_CALL, Phase.SYNC)
+        answering_query = connection.phase in _ANSWERS_QUERY
         fatal = error.severity in ("FATAL", "PANIC")
         fields = error.response_fields()
         if self.offset and fields.get("P", "").isdecimal():
@@ -253,8 +264,8 @@ class Session(SessionServices):
         formats: tuple[int, ...],
         max_rows: int,
         alone: bool,
-    ) -> Awaitable[Source | Result]:
-        """Run a statement up to its first rows.
+    ) -> Awaitable[Source | Result | CopyOutcome]:
+        """Run a statement up to its first rows, or up to where a COPY begins.
 
         ``alone`` says that nothing else belongs to the same implicit transaction.
         """
@@ -271,7 +282,7 @@ class Session(SessionServices):
         formats: tuple[int, ...],
         max_rows: int,
         alone: bool,
-    ) -> Source | Result:
+    ) -> Source | Result | CopyOutcome:
         command = plan.command
         if command is not None:
             self.check_transaction(plan)
@@ -284,6 +295,8 @@ class Session(SessionServices):
         transaction = self.transaction
         if transaction.status == "E":
             self.check_transaction(plan)
+        if plan.parts or (plan.copy is not None and plan.copy.direction == "FROM"):
+            alone = False  # it is carried out in many steps, and all of them count or none
         if not alone and not transaction.open:
             await self.begin_implicit()
         if plan.writes:
@@ -359,6 +372,27 @@ class Session(SessionServices):
         self.connection.recode = None if coding.encoding is None else coding.message
         self._protocol.follow_coding(coding)
 
+    # -- COPY --------------------------------------------------------------------------------------------------------
+
+    async def copy_event(self) -> Any:
+        """The next event of a COPY from the client.
+
+        Raises:
+            PostgresError: 57014 where the statement is cancelled; FATAL 08006 where the client is gone.
+        """
+        event = None if self.cancel_requested else await self._protocol.copy_event()
+        if self.cancel_requested:
+            raise self._canceled()
+        if event is None:
+            raise postgres_error(
+                "08006", "unexpected EOF on client connection with an open transaction", severity="FATAL"
+            )
+        return event
+
+    def copied(self, size: int) -> None:
+        """Bytes of COPY data have been taken: the client may send more."""
+        self._protocol.copied(size)
+
     # -- transactions ------------------------------------------------------------------------------------------------
 
     def check_transaction(self, plan: Plan | None) -> None:
@@ -371,7 +405,7 @@ class Session(SessionServices):
     def _check_writable(self, plan: Plan) -> None:
         name = "transaction_read_only" if self.transaction.status == "T" else "default_transaction_read_only"
         if self.settings.get(name) == "on":
-            tag = command_tag(plan.statement, 0, None, False)
+            tag = "COPY FROM" if plan.copy is not None else command_tag(plan.statement, 0, None, False)
             raise ReadOnlySQLTransaction(f"cannot execute {tag.rstrip(' 0')} in a read-only transaction")
 
     async def begin_implicit(self) -> None:
@@ -481,6 +515,7 @@ class Session(SessionServices):
         if self.running and self._protocol.busy:
             self.cancel_requested = True
             self.execution.cancel()
+            self._protocol.wake()
             self._protocol.cancel_handler()
 
     def shut_down(self, error: PostgresError) -> None:
