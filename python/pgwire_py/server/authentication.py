@@ -130,7 +130,10 @@ async def authenticate(protocol: ServerProtocol, user: str, database: str) -> No
         raise InvalidAuthorizationSpecification("this server accepts encrypted connections only (sslmode=require)")
     if server.authentication.trusts_all:
         return
-    client = ClientInfo(user, database, protocol.address, protocol.tls is not None)
+    address = protocol.address
+    if address is None and not protocol.local:  # to the rules it would look like a Unix-domain socket
+        raise ClientLeft("the client left before it was accepted")
+    client = ClientInfo(user, database, address, protocol.tls is not None)
     rule = server.authentication.rules.find(client)
     if rule is None:
         raise InvalidAuthorizationSpecification(f"no pg_hba.conf entry for {client.describe()}")
