@@ -190,7 +190,13 @@ class _Login:
         users, secret = self._server.users, self._server.mock_secret
         assert users is not None
         await asyncio.sleep(0)  # the AuthSource is a user's code: it sees a task of its own
-        found = await users.verifier(self._user, self._client.database)
+        try:
+            found = await users.verifier(self._user, self._client.database)
+        except PostgresError:
+            raise
+        except Exception:  # its text may hold anything
+            log.exception("looking up user %r failed", self._user)
+            raise PostgresError("the users cannot be looked up", sqlstate="58000") from None
         mock = users.mock(self._user, secret)  # made for everybody: it takes time
         verifier = found or mock
         if self._rule.method == "password":
