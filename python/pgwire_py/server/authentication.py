@@ -269,8 +269,11 @@ class _Login:
             except Exception:
                 log.exception("the validator of bearer tokens failed")
                 identity = None
-            if identity is not None and self._may_be(identity):
-                return
+            if isinstance(identity, str) and identity:
+                if self._may_be(identity):
+                    return
+            elif identity is not None:  # with delegate_ident_mapping False would let everybody in
+                log.error("the validator of bearer tokens returned no name: %s", type(identity).__name__)
         self._connection.send(m.AuthenticationSASLContinue(exchange.failure()))
         exchange.last((await self._receive(m.SASLResponse)).data)
         raise self._failure()
