@@ -135,11 +135,11 @@ class ServerTls:
         find = self.server_names.get if isinstance(self.server_names, Mapping) else self.server_names
         try:
             chosen = find(name)
+            if chosen is not None:
+                tls.context = chosen.context
         except Exception:
             log.exception("choosing the certificate for %r failed", name)
             return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
-        if chosen is not None:
-            tls.context = chosen.context
         return None
 
 
