@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from pgwire_py.auth import HostBasedRules, UsersFunction
-from pgwire_py.engines.base import EngineSession, SessionContext
-from pgwire_py.engines.sqlite import SqliteEngine
+from pgwire_py.engines.base import SessionContext
+from pgwire_py.engines.sqlite import SqliteEngine, SqliteSession
 from pgwire_py.server.sql_users import SqlUsers
 from tests.support.hosted import LOOPS, hosted
 from tests.support.raw import RawClient, query, startup
@@ -33,7 +33,7 @@ class Counting(SqliteEngine):
         super().__init__(":memory:")
         self.connected: list[str] = []
 
-    def connect(self, context: SessionContext) -> EngineSession:
+    def connect(self, context: SessionContext) -> SqliteSession:
         self.connected.append(context.user)
         return super().connect(context)
 
