@@ -67,10 +67,11 @@ def test_users_in_a_table(table: Path, new_loop: Callable[[], Any], caplog: pyte
     users = SqlUsers(engine, "select secret from account where name = $1", iterations=ITERATIONS)
     with hosted(engine, new_loop, auth=users) as it:
         assert outcome(it, "ada", PASSWORD) == "in"
-        for user, password in (("ada", "wrong"), ("null", PASSWORD), ("eve", PASSWORD), ("' or 1=1 --", PASSWORD)):
+        for user, password in (
+            ("ada", "wrong"), ("null", PASSWORD), ("eve", PASSWORD), ("' or 1=1 --", PASSWORD), ("odd", PASSWORD),
+            ("twice", PASSWORD),
+        ):  # fmt: skip
             assert outcome(it, user, password) == f'password authentication failed for user "{user}"'
-        for user in ("odd", "twice"):
-            assert outcome(it, user, PASSWORD) == "the users cannot be looked up"
         assert outcome(it, "ada", PASSWORD) == "in"
     assert "more than one row" in caplog.text
     assert PASSWORD not in caplog.text
@@ -91,14 +92,9 @@ def test_users_in_a_duckdb_table(tmp_path: Path) -> None:
     with hosted(
         engine, auth=SqlUsers(engine, "select secret from account where name = $1", iterations=ITERATIONS)
     ) as it:
-        users = ("ada", "null", "eve", "odd", "twice")
-        assert [outcome(it, user, PASSWORD) for user in users] == [
-            "in",
-            'password authentication failed for user "null"',
-            'password authentication failed for user "eve"',
-            "the users cannot be looked up",
-            "the users cannot be looked up",
-        ]
+        assert outcome(it, "ada", PASSWORD) == "in"
+        for user in ("null", "eve", "odd", "twice"):
+            assert outcome(it, user, PASSWORD) == f'password authentication failed for user "{user}"'
 
 
 def test_a_query_that_fails(table: Path) -> None:

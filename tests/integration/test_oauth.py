@@ -157,6 +157,22 @@ def test_a_validator_that_fails(issuer: Issuer, caplog: pytest.LogCaptureFixture
     assert token not in caplog.text
 
 
+@pytest.mark.parametrize("returned", [False, True, "", 7])
+def test_a_validator_that_names_nobody(issuer: Issuer, returned: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A validator that says yes and no must not let everybody in where he alone decides."""
+
+    async def wrong(token: str, user: str, database: str, address: str | None) -> Any:
+        return returned
+
+    rules = HostBasedRules(["host all delegated all oauth delegate_ident_mapping=1", "host all all all oauth map=m"])
+    ident = IdentMap(["m /^.* all"])
+    oauth = OAuth(issuer.url, SCOPE, wrong)
+    with hosted(answer, auth=rules, ident=ident, oauth=oauth) as it:
+        for user in ("delegated", "ada"):
+            assert log_in(it, user, issuer.token(user)) == refused(user)
+    assert "returned no name" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [(b"", "08P01"), (b"n,,\x01auth=", "08P01"), (b"n,a=x,\x01auth=\x01\x01", "0A000"), (None, "08P01")],

@@ -269,6 +269,8 @@ def test_server_names(certificates: Certificates, new_loop: NewLoop) -> None:
     def find(name: str) -> ServerTls | None:
         if name == "broken.example":
             raise RuntimeError("no")
+        if name == "odd.example":
+            return "no certificate"  # type: ignore[return-value]
         return others.get(name)
 
     for names in (others, find):
@@ -283,8 +285,9 @@ def test_server_names(certificates: Certificates, new_loop: NewLoop) -> None:
                         "Z I",
                     )
             if names is find:
-                with pytest.raises(ssl.SSLError):
-                    encrypted(it, client_context(certificates), name="broken.example")
+                for name in ("broken.example", "odd.example"):
+                    with pytest.raises(ssl.SSLError, match="internal error"):
+                        encrypted(it, client_context(certificates), name=name)
 
 
 def test_reload(
@@ -313,6 +316,41 @@ def test_reload(
             assert old.until_ready()[1].row == (b"4",)
         os.unlink(certificate)
         assert not it.ask(it.server.reload)
+
+
+def test_nothing_is_reloaded_where_one_file_is_broken(certificates: Certificates, tmp_path: Path) -> None:
+    files = [certificates.make(name, hosts=(name,)) for name in ("one.example", "two.example")]
+    one, two = (ServerTls(*pair) for pair in files)
+    tls = ServerTls(certificates.certificate, certificates.key, server_names={"one": one, "two": two})
+    before = [it.context for it in (tls, one, two)]
+    files[1][1].write_text("no key")
+    with pytest.raises(ValueError, match=r"two\.example"):
+        tls.reload()
+    assert [it.context for it in (tls, one, two)] == before
+
+
+def test_a_certificate_that_changes_while_it_is_read(certificates: Certificates, tmp_path: Path) -> None:
+    """It would be shown, and channel binding be to the other one."""
+    path = tmp_path / "server.pem"
+    shutil.copy(certificates.certificate, path)
+    certificate, _ = certificates.make("other", hosts=("localhost",))
+
+    class Racing(ServerTls):
+        def _load_certificate(self, context: ssl.SSLContext) -> None:
+            super()._load_certificate(context)
+            shutil.copy(certificate, path)
+
+    with pytest.raises(ValueError, match="changed while it was read"):
+        Racing(path, certificates.key)
+
+
+def test_nobody_resumes(server: Hosted, certificates: Certificates) -> None:
+    """A resumed connection would have the client's certificate of the first one, unchecked."""
+    with encrypted(server, client_context(certificates)) as client:
+        log_in(client)
+        assert isinstance(client.socket, ssl.SSLSocket)
+        assert client.socket.version() == "TLSv1.3"
+        assert client.socket.session is None or not client.socket.session.has_ticket
 
 
 def test_encrypted_key_and_wrong_files(certificates: Certificates, tmp_path: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 
 from .md5 import Md5Verifier
 from .verifier import DEFAULT_ITERATIONS, ScramVerifier
 
-__all__ = ["AuthSource", "UsersFunction", "Verifier", "parse_verifier"]
+__all__ = ["AuthSource", "UsersFunction", "Verifier", "parse_verifier", "stored_verifier"]
+
+_log = logging.getLogger("pgwire_py.auth")
 
 Verifier = ScramVerifier | Md5Verifier
 """What is kept of a password."""
@@ -26,6 +29,22 @@ def parse_verifier(text: str) -> Verifier:
     return ScramVerifier.parse(text)
 
 
+def stored_verifier(found: object, user: str) -> Verifier | None:
+    """What a source found for ``user`` as a verifier. What is none (``!``, say) is logged without being quoted, and counts as nobody: a
+    client must not see the difference.
+    """
+    if found is None or isinstance(found, Verifier):
+        return found
+    try:
+        if isinstance(found, str):
+            return parse_verifier(found)
+        problem = f"{type(found).__name__} is no text"
+    except ValueError as error:
+        problem = str(error)
+    _log.error("user %r cannot log in: what is stored of the password is no verifier: %s", user, problem)
+    return None
+
+
 class AuthSource(ABC):
     """A file, a table, a directory service."""
 
@@ -37,7 +56,10 @@ class AuthSource(ABC):
 
     @abstractmethod
     async def verifier(self, user: str, database: str) -> Verifier | None:
-        """The verifier of ``user`` for ``database``, or None where there is no such user (who then gets a mock one)."""
+        """The verifier of ``user`` for ``database``, or None where there is no such user (who then gets a mock one).
+
+        A PostgresError is what the client is told; of any other exception he learns only that there was one.
+        """
 
     async def close(self) -> None:
         """Free what the source holds; called when the server closes."""
@@ -69,4 +91,4 @@ class UsersFunction(AuthSource):
         found = self._function(user, database)
         if inspect.isawaitable(found):
             found = await found
-        return parse_verifier(found) if isinstance(found, str) else found
+        return stored_verifier(found, user)

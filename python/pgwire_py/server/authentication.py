@@ -130,7 +130,10 @@ async def authenticate(protocol: ServerProtocol, user: str, database: str) -> No
         raise InvalidAuthorizationSpecification("this server accepts encrypted connections only (sslmode=require)")
     if server.authentication.trusts_all:
         return
-    client = ClientInfo(user, database, protocol.address, protocol.tls is not None)
+    address = protocol.address
+    if address is None and not protocol.local:  # to the rules it would look like a Unix-domain socket
+        raise ClientLeft("the client left before it was accepted")
+    client = ClientInfo(user, database, address, protocol.tls is not None)
     rule = server.authentication.rules.find(client)
     if rule is None:
         raise InvalidAuthorizationSpecification(f"no pg_hba.conf entry for {client.describe()}")
@@ -187,7 +190,13 @@ class _Login:
         users, secret = self._server.users, self._server.mock_secret
         assert users is not None
         await asyncio.sleep(0)  # the AuthSource is a user's code: it sees a task of its own
-        found = await users.verifier(self._user, self._client.database)
+        try:
+            found = await users.verifier(self._user, self._client.database)
+        except PostgresError:
+            raise
+        except Exception:  # its text may hold anything
+            log.exception("looking up user %r failed", self._user)
+            raise PostgresError("the users cannot be looked up", sqlstate="58000") from None
         mock = users.mock(self._user, secret)  # made for everybody: it takes time
         verifier = found or mock
         if self._rule.method == "password":
@@ -260,8 +269,11 @@ class _Login:
             except Exception:
                 log.exception("the validator of bearer tokens failed")
                 identity = None
-            if identity is not None and self._may_be(identity):
-                return
+            if isinstance(identity, str) and identity:
+                if self._may_be(identity):
+                    return
+            elif identity is not None:  # with delegate_ident_mapping False would let everybody in
+                log.error("the validator of bearer tokens returned no name: %s", type(identity).__name__)
         self._connection.send(m.AuthenticationSASLContinue(exchange.failure()))
         exchange.last((await self._receive(m.SASLResponse)).data)
         raise self._failure()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -308,12 +309,13 @@ class ServerProtocol(asyncio.Protocol):
 
     @property
     def local(self) -> bool:
-        """Whether the client came over a Unix-domain socket."""
-        return self._transport is not None and not isinstance(self._transport.get_extra_info("peername"), tuple)
+        """Whether the client came over a Unix-domain socket. The socket says so: the address of a client who is gone may be unknown."""
+        family = None if self._transport is None else self._transport.get_extra_info("socket").family
+        return family not in (None, socket.AF_INET, socket.AF_INET6)
 
     @property
     def address(self) -> str | None:
-        """The client's IP address; None for a Unix-domain socket."""
+        """The client's IP address; None for a Unix-domain socket, and for a client who was gone before he was accepted."""
         peer = None if self._transport is None else self._transport.get_extra_info("peername")
         return str(peer[0]) if isinstance(peer, tuple) else None
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._impl import ArrowEncoder, BackendDecoder, split_statements
-from ..auth import DEFAULT_ITERATIONS, AuthSource, Verifier, parse_verifier
+from ..auth import DEFAULT_ITERATIONS, AuthSource, Verifier
+from ..auth.source import stored_verifier
 from ..engines.base import Engine, EngineSession
 from ..errors import PostgresError
 from ..oids import TEXT
@@ -90,12 +91,12 @@ class SqlUsers(AuthSource):
         """
         try:
             found = await asyncio.get_running_loop().run_in_executor(self._thread, self._look_up, user)
-            return None if found is None else parse_verifier(found)
-        except (PostgresError, ValueError) as error:
+        except PostgresError as error:
             log.error("looking up user %r failed: %s", user, error)
             raise PostgresError("the users cannot be looked up", sqlstate="58000") from None
+        return stored_verifier(found, user)
 
-    def _look_up(self, user: str) -> str | None:
+    def _look_up(self, user: str) -> object:
         if self._session is None:
             self._session = self._engine.connect(_Context())
         session = self._session
@@ -106,11 +107,9 @@ class SqlUsers(AuthSource):
         finally:
             result.close()
         if len(values) > 1:
-            raise ValueError("the users' query returned more than one row")
-        value = values[0] if values else None
-        if value is not None and not isinstance(value, str):
-            raise ValueError("the users' query did not return text")
-        return value
+            log.error("user %r cannot log in: the users' query returned more than one row", user)
+            return None
+        return values[0] if values else None
 
     async def close(self) -> None:
         """End the session."""

@@ -83,29 +83,35 @@ class ServerTls:
         """Read the files again, for connections from now on; raises as the constructor, and everything stays as it was then."""
         if self.certificate is None:
             return
-        context = self._load()
-        if isinstance(self.server_names, Mapping):
-            for other in self.server_names.values():
-                other.reload()
-        self.context = context
+        others = self.server_names.values() if isinstance(self.server_names, Mapping) else ()
+        loaded = [(it, it._load()) for it in (self, *others) if it.certificate is not None]
+        for it, context in loaded:
+            it.context = context
 
     def _load(self) -> ServerContext:
         context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = self.minimum_version
         context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+        context.num_tickets = (
+            0  # with TLS 1.3 nobody resumes: certificates are looked at in every connection, and no tickets made
+        )
         context.set_alpn_protocols([ALPN])
-        for path in (self.certificate, self.key, self.client_ca):
+        for path in (self.key, self.client_ca):
             if path is not None:
-                with open(path, "rb") as file:
-                    file.read(1)
+                _read(path)
+        shown = _read(self.certificate)
         self._load_certificate(context)
+        if (
+            _read(self.certificate) != shown
+        ):  # channel binding would be to another certificate than the one that is shown
+            raise ValueError(f"{self.certificate} changed while it was read")
         if self.client_ca is not None:
             try:
                 context.load_verify_locations(cafile=self.client_ca)
             except ssl.SSLError:
                 raise ValueError(f"{self.client_ca} must hold certificates in PEM") from None
             context.verify_mode = ssl.CERT_OPTIONAL
-        context.binding = _binding(self.certificate)
+        context.binding = _binding(shown, self.certificate)
         if self.server_names is not None:
             context.sni_callback = self._choose
         return context
@@ -135,11 +141,11 @@ class ServerTls:
         find = self.server_names.get if isinstance(self.server_names, Mapping) else self.server_names
         try:
             chosen = find(name)
+            if chosen is not None:
+                tls.context = chosen.context
         except Exception:
             log.exception("choosing the certificate for %r failed", name)
             return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
-        if chosen is not None:
-            tls.context = chosen.context
         return None
 
 
@@ -148,10 +154,13 @@ def binding_of(tls: ssl.SSLObject) -> bytes | None:
     return getattr(tls.context, "binding", None)
 
 
-def _binding(path: str) -> bytes | None:
-    """Of the first certificate in a file, which is the one that is shown."""
+def _read(path: str) -> str:
     with open(path, encoding="latin-1") as file:
-        text = file.read()
+        return file.read()
+
+
+def _binding(text: str, path: str) -> bytes | None:
+    """Of the first certificate in a file, which is the one that is shown."""
     begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
     start = text.find(begin)
     stop = text.find(end, start)

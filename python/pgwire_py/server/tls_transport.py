@@ -22,6 +22,9 @@ RECORD: Final = 16 * 1024
 SHORT_RECORD: Final = 2 * 1024
 """Bytes that are read first: most records are short, and memory for a long one costs time."""
 
+PIECE: Final = 4 * RECORD
+"""Bytes that go through the buffers at a time. They stay as large as they once were, for as long as the connection lasts."""
+
 
 class TlsTransport(asyncio.Protocol):
     """The protocol of the socket's transport, and the transport of the protocol above.
@@ -81,10 +84,18 @@ class TlsTransport(asyncio.Protocol):
         """Called for the socket's first protocol only."""
 
     def data_received(self, data: bytes | memoryview) -> None:
-        self._feed(data)
-        self._received()
+        if len(data) <= PIECE:
+            self._feed(data)
+            self._received()
+            return
+        view = memoryview(data)
+        for start in range(0, len(view), PIECE):
+            self._feed(view[start : start + PIECE])
+            self._received()
 
     def _received(self) -> None:
+        if self._closing or self._lost:
+            return
         if self._handshake is not None and not self._shake():
             return
         incoming, read = self._incoming, self._read
@@ -102,15 +113,15 @@ class TlsTransport(asyncio.Protocol):
                 else:  # the rest of a record, perhaps
                     size = RECORD
                 protocol.data_received(data)
-                if self._lost:
+                if self._lost or self._closing:
                     return
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
             self._ended()
             return
-        except ssl.SSLError as error:
-            self._broken(error)
+        except ssl.SSLError:
+            self._broken()
             return
         if self._outgoing.pending:  # an answer of the TLS layer itself: new keys
             self._flush()
@@ -126,7 +137,7 @@ class TlsTransport(asyncio.Protocol):
             return False
         except ssl.SSLError as error:  # what is in the buffer is the alert
             self._fail(error)
-            self._broken(error)
+            self._broken()
             return False
         self._flush()
         self._handshake = None
@@ -139,7 +150,7 @@ class TlsTransport(asyncio.Protocol):
         if future is not None and not future.done():
             future.set_exception(error)
 
-    def _broken(self, error: ssl.SSLError) -> None:
+    def _broken(self) -> None:
         """What came is not TLS: say so and close."""
         self._closing = True
         self._flush()
@@ -179,13 +190,17 @@ class TlsTransport(asyncio.Protocol):
         if self._closing or self._lost:
             return
         try:
-            sent = self._write(data)
-            if sent < len(data):
+            if len(data) <= PIECE:
+                self._write(data)  # all of it: there is room in a buffer
+            else:
                 view = memoryview(data)
-                while sent < len(data):
-                    sent += self._write(view[sent:])
-        except ssl.SSLError as error:
-            self._broken(error)
+                for start in range(0, len(view), PIECE):
+                    self._write(view[start : start + PIECE])
+                    self._transport.write(self._outgoing.read())
+                    if self._transport.is_closing():
+                        return
+        except ssl.SSLError:
+            self._broken()
             return
         self._transport.write(self._outgoing.read())
 
@@ -244,5 +259,4 @@ class BufferedTlsTransport(TlsTransport, asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._feed(memoryview(self._buffer)[:nbytes])
-        self._received()
+        self.data_received(memoryview(self._buffer)[:nbytes])

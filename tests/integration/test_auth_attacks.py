@@ -1,0 +1,96 @@
+"""Clients that try to come in where they may not, or to learn what they may not; on both event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pgwire_py.auth import HostBasedRules, UsersFunction
+from pgwire_py.engines.base import SessionContext
+from pgwire_py.engines.sqlite import SqliteEngine, SqliteSession
+from pgwire_py.server.sql_users import SqlUsers
+from tests.support.hosted import LOOPS, hosted
+from tests.support.raw import RawClient, query, startup
+
+NewLoop = Callable[[], asyncio.AbstractEventLoop]
+
+
+@pytest.fixture(params=LOOPS)
+def new_loop(request: pytest.FixtureRequest) -> NewLoop:
+    return LOOPS[request.param]
+
+
+class Counting(SqliteEngine):
+    """Counts who came in."""
+
+    def __init__(self) -> None:
+        super().__init__(":memory:")
+        self.connected: list[str] = []
+
+    def connect(self, context: SessionContext) -> SqliteSession:
+        self.connected.append(context.user)
+        return super().connect(context)
+
+
+@pytest.mark.parametrize("options", [{"auth": HostBasedRules(["local all all trust"])}, {"require_ssl": True}])
+def test_who_resets_before_he_is_accepted_is_not_local(new_loop: NewLoop, options: dict[str, Any]) -> None:
+    """His socket has bytes to read and, with uvloop, no address any more, as those of Unix-domain sockets have none."""
+    engine = Counting()
+    with hosted(engine, new_loop, **options) as it:
+        with it.stalled():
+            for _ in range(5):
+                client = socket.create_connection(("127.0.0.1", it.server.port))
+                client.sendall(startup({"user": "eve", "database": "app"}) + query("select 1"))
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.close()
+        deadline = time.monotonic() + 20
+        while it.ask(lambda: len(it.server._protocols)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert engine.connected == []
+
+
+def answer_to(port: int, user: str) -> list[str]:
+    """What comes until the password is asked for, or the end."""
+    with RawClient("127.0.0.1", port) as client:
+        client.send(startup({"user": user, "database": "app"}))
+        first = client.receive()
+        assert first is not None
+        return [first.tag, *(first.fields.values() if first.tag == "E" else [first.body.hex()])]
+
+
+def test_a_failing_source_tells_nothing(new_loop: NewLoop, caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(user: str, database: str) -> str | None:
+        raise RuntimeError("ldap://reader:hunter2@directory is away")
+
+    with hosted(Counting(), new_loop, auth=UsersFunction(broken)) as it:
+        assert answer_to(it.server.port, "ada") == ["E", "FATAL", "FATAL", "58000", "the users cannot be looked up"]
+    assert "directory is away" in caplog.text  # where it helps
+
+
+@pytest.mark.parametrize("stored", ["!", "", "md5x", b"bytes", 7])
+@pytest.mark.parametrize("method", ["scram-sha-256", "md5", "password"])
+def test_who_has_no_verifier_seems_not_to_exist(
+    new_loop: NewLoop, stored: Any, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    users = UsersFunction(lambda user, database: stored if user == "locked" else None)
+    with hosted(Counting(), new_loop, auth=method, users=users) as it:
+        assert answer_to(it.server.port, "locked") == answer_to(it.server.port, "nobody")
+    assert "'locked' cannot log in" in caplog.text
+
+
+@pytest.mark.parametrize("stored", ["'!'", "7", "''"])
+def test_who_has_no_verifier_in_a_table_seems_not_to_exist(new_loop: NewLoop, stored: str) -> None:
+    for sql in (
+        f"select {stored} where $1 = 'locked'",
+        f"select {stored} from (values (1), (2)) where $1 = 'locked'",
+    ):
+        engine = Counting()
+        with hosted(engine, new_loop, auth=SqlUsers(engine, sql)) as it:
+            assert answer_to(it.server.port, "locked") == answer_to(it.server.port, "nobody")
