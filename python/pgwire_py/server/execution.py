@@ -88,10 +88,14 @@ class Execution:
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
+        coding: Coding | None = None,
     ) -> Awaitable[Source | Result]:
-        """Run a statement; the Source of its rows, or the Result that a handler returned."""
+        """Run a statement; the Source of its rows, or the Result that a handler returned.
+
+        Rows are encoded by ``coding``, where none is given by the session's.
+        """
         session = self._session_for(plan)
-        return self._worker.call(self._execute, session, plan, parameters, description, formats, max_rows)
+        return self._worker.call(self._execute, session, plan, parameters, description, formats, max_rows, coding)
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         """Call a transaction method of the engine's session: begin, commit, rollback, savepoint, release, rollback_to."""
@@ -160,12 +164,13 @@ class Execution:
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
+        coding: Coding | None,
     ) -> Source:
         target = session()
 
         def work() -> Source:
             result = target.execute(plan.statement, parameters, description)
-            source = _engine_source(result, description, formats, self._settings.coding)
+            source = _engine_source(result, description, formats, coding or self._settings.coding)
             if source.shape is None:
                 return source
             return _ThreadSource(self, target, source, _read_ahead(source, max_rows))
@@ -263,9 +268,10 @@ class FunctionExecution(Execution):
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
+        coding: Coding | None = None,
     ) -> Awaitable[Source | Result]:
         if plan.catalogue:
-            return super().execute(plan, parameters, description, formats, max_rows)
+            return super().execute(plan, parameters, description, formats, max_rows, coding)
         if self.begun is not None:
             begun, self.begun = self.begun, None
             return begun
@@ -274,11 +280,11 @@ class FunctionExecution(Execution):
         if self.on_loop:
             outcome: Awaitable[Source | Result] = self.function(query)
             return outcome
-        return self._on_thread(query, formats, plan)
+        return self._on_thread(query, formats, plan, coding)
 
-    async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan) -> Source:
+    async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan, coding: Coding | None) -> Source:
         result = await self._call(self.function, query)
-        source = source_of(result, formats, plan, self._settings.coding)
+        source = source_of(result, formats, plan, coding or self._settings.coding)
         return source if source.shape is None else _ThreadSource(self, None, source, [])
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:

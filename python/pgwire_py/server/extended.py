@@ -19,12 +19,13 @@ from ..errors import (
     ProtocolViolation,
     SQLSyntaxError,
 )
-from .cursors import add_portal
+from .coding import Coding
+from .cursors import CursorSource, add_portal
 from .handler import Result
 from .plans import Plan
 from .portals import Portal, PreparedStatement
 from .prepared import add_statement, describe_statement
-from .results import BIND_COMPLETE, PARSE_COMPLETE, Source, check_format_count, describe_rows, shape_of
+from .results import BIND_COMPLETE, PARSE_COMPLETE, Shape, Source, check_format_count, describe_rows, shape_of
 
 if TYPE_CHECKING:
     from .session import Session
@@ -142,13 +143,19 @@ def describe(session: Session, message: m.Describe) -> Awaitable[None] | None:
     portal = _portal(session, message.name)
     source = portal.source
     if source is not None:
-        session.connection.send_encoded(NO_DATA if source.shape is None else source.shape.row_description)
+        session.connection.send_encoded(_described(source.shape, session.settings.coding))
         return None
     plan = portal.statement.plan
     if plan is None or (plan.command is not None and plan.command.columns is None and not plan.command.described):
         session.connection.send_encoded(NO_DATA)
         return None
     return _describe_portal(session, portal)
+
+
+def _described(shape: Shape | None, coding: Coding) -> bytes:
+    if shape is None:
+        return NO_DATA
+    return shape.row_description if shape.coding is coding else describe_rows(shape.columns, shape.requested, coding)
 
 
 async def _describe_statement(session: Session, statement: PreparedStatement) -> None:
@@ -212,9 +219,11 @@ def execute(session: Session, message: m.Execute) -> Awaitable[None] | None:
     limit = max(message.max_rows, 0)
     source = portal.source
     if source is None or source.shape is None or portal.done:
-        return _execute(session, portal, plan, limit)
+        return _execute(session, portal, message.portal, plan, limit)
     session.starting()
     session.offset = plan.statement.start
+    if source.shape.coding is not session.settings.coding and not isinstance(source, CursorSource):
+        source = portal.source = CursorSource(session, source, False)  # it brings rows to the settings of now
     chunk = source.read(limit)
     if chunk.__class__ is tuple and chunk[2] and (not limit or chunk[1] < limit):
         session.ending()
@@ -225,9 +234,9 @@ def execute(session: Session, message: m.Execute) -> Awaitable[None] | None:
     return _stream(session, portal, plan, limit, chunk)
 
 
-async def _execute(session: Session, portal: Portal, plan: Plan, limit: int) -> None:
+async def _execute(session: Session, portal: Portal, name: str, plan: Plan, limit: int) -> None:
     if portal.done and (portal.source is None or portal.source.shape is None):
-        raise ObjectNotInPrerequisiteState('portal "" cannot be run')
+        raise ObjectNotInPrerequisiteState(f'portal "{name}" cannot be run')
     source = portal.source
     if source is None:
         source = portal.open(await _start(session, portal, plan, limit), session.settings.coding)

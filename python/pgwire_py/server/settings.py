@@ -209,6 +209,11 @@ class Settings:
     def _coding(self) -> Coding:
         return self._defaults.codings.find(tuple([self.get(key) or "" for key in CODING_KEYS]))
 
+    @property
+    def default_coding(self) -> Coding:
+        """The coding of the server's default settings, which leaves out nothing: what waits to be printed is kept in it."""
+        return self._defaults.codings.default
+
     def take_changes(self) -> dict[str, str]:
         """Reported parameters changed since the last call: what ParameterStatus must tell."""
         changes, self.changes = self.changes, None
