@@ -219,6 +219,7 @@ class Session(SessionServices):
             self.ready()
 
     def _tell(self, fields: dict[str, str], severity: str) -> None:
+        self.follow_encoding()
         try:
             self.connection.send(m.ErrorResponse(fields))
         except LocalProtocolError:  # a text that cannot be sent
@@ -339,6 +340,10 @@ class Session(SessionServices):
             results = b""
             if self.notifications is not None:
                 self.notifications.statement_ended()
+                if self.connection.phase is Phase.CLOSED:  # one of them could not be told
+                    self.running = False
+                    self.ending()
+                    return
             self.report_changes()
         self.connection.send_ready(self.transaction.status, results)
         self.running = False
@@ -348,14 +353,19 @@ class Session(SessionServices):
         """Send ParameterStatus for parameters that changed, and go on in the encoding they are for."""
         self._follow_coding()
         for name, value in self.settings.take_changes().items():
-            self.connection.send(m.ParameterStatus(name, value))
+            self.queue(m.ParameterStatus(name, value))
 
     def _follow_coding(self) -> None:
         """Have everything that depends on the settings of texts follow them."""
         coding = self.settings.coding
         self.plans: Callable[[str], tuple[Plan, ...]] = self.server.plan_cache(coding).plans
-        self.connection.recode = None if coding.encoding is None else coding.message
+        self.follow_encoding()
         self._protocol.follow_coding(coding)
+
+    def follow_encoding(self) -> None:
+        """Have messages sent in the encoding of now, though the settings' changes are not reported yet."""
+        coding = self.settings.coding
+        self.connection.recode = None if coding.encoding is None else coding.message
 
     # -- transactions ------------------------------------------------------------------------------------------------
 
