@@ -349,6 +349,14 @@ SCRIPTS: dict[str, list[Step]] = {
         "set datestyle to german", describe("P", "p") + execute("p", 1) + SYNC, "fetch 2 p", "set datestyle to iso", execute("p") + SYNC,
         execute("p") + SYNC, "rollback",
     ],
+    "a portal that fetches from itself": [
+        "begin", parse("fetch from p") + bind(portal="p") + describe("P", "p") + SYNC, "rollback",
+        "begin", parse("fetch from p") + bind(portal="p") + execute("p") + SYNC, "rollback",
+        parse("execute x", "x") + describe("S", "x") + SYNC,
+    ],
+    "what is changed back is not told": [
+        "set datestyle to german; select * from no_such_table", "begin; set datestyle to sql; rollback",
+    ],
     "a portal that cannot run again": [
         "begin", parse("set datestyle to iso") + bind(portal="q") + execute("q") + execute("q") + SYNC, "rollback",
     ],

@@ -404,11 +404,11 @@ async def _moving(session: Session, name: str, portal: Portal) -> CursorSource:
         return source
     plan = portal.statement.plan
     if plan is None or plan.command is not None or not plan.reads:
-        raise ObjectNotInPrerequisiteState("FETCH works on the portal of a query only")
+        raise ObjectNotInPrerequisiteState(f'portal "{name}" cannot be run')
     if source is None:
         source = await _started(session, portal, plan)
     if source.shape is None:
-        raise ObjectNotInPrerequisiteState("FETCH works on the portal of a query only")
+        raise ObjectNotInPrerequisiteState(f'portal "{name}" cannot be run')
     portal.source = moving = CursorSource(session, source, False)
     return moving
 

@@ -146,15 +146,23 @@ async def _describe_command(
         return (await session.execution.describe(inner, types))._replace(columns=None), True
     columns: tuple[Column, ...] | None = None
     if isinstance(command, c.Execute):
-        statement = session.statements.get(command.name)
-        columns = None if statement is None else (await describe_statement(session, statement)).columns
+        columns = await _columns_of(session, session.statements.get(command.name))
     elif isinstance(command, c.Fetch) and command.give:
         portal = session.portals.get(command.name)
         if portal is not None and portal.source is not None:
             columns = None if portal.source.shape is None else portal.source.shape.columns
         elif portal is not None:
-            columns = (await describe_statement(session, portal.statement)).columns
+            columns = await _columns_of(session, portal.statement)
     return Description(_open_as_text(declared), columns), False
+
+
+async def _columns_of(session: Session, statement: PreparedStatement | None) -> tuple[Column, ...] | None:
+    """The columns of a statement that a command names; one that names another itself, be it itself, has none: it cannot be run so."""
+    if statement is None or statement.plan is None:
+        return None
+    if statement.plan.command is not None and statement.plan.command.described:
+        return None
+    return (await describe_statement(session, statement)).columns
 
 
 def _open_as_text(types: tuple[int, ...]) -> tuple[int, ...]:

@@ -104,7 +104,17 @@ class Settings:
         coding: how its values and texts are encoded and decoded.
     """
 
-    __slots__ = ("_defaults", "_local", "_overrides", "_saved", "_startup", "changes", "coding", "statement_timeout")
+    __slots__ = (
+        "_defaults",
+        "_local",
+        "_overrides",
+        "_saved",
+        "_startup",
+        "_told",
+        "changes",
+        "coding",
+        "statement_timeout",
+    )
 
     def __init__(self, defaults: Defaults, startup: dict[str, str]) -> None:
         self._defaults = defaults
@@ -113,6 +123,7 @@ class Settings:
         self._local: dict[str, str] = {}
         self._saved: list[tuple[dict[str, str], dict[str, str]]] = []
         self.changes: dict[str, str] | None = None
+        self._told: dict[str, str] = {}
         timeout = startup.get("statement_timeout") or defaults.values["statement_timeout"]
         self.statement_timeout = 0.0 if timeout == "0" else milliseconds(timeout) / 1000
         self.coding: Coding = self._coding()
@@ -204,6 +215,7 @@ class Settings:
             self.changes = self.changes or {}
         name = display_name(key)
         if old != new and name in REPORTED:
+            self._told.setdefault(name, old or "")
             self.changes = {**(self.changes or {}), name: new}
 
     def _coding(self) -> Coding:
@@ -215,9 +227,10 @@ class Settings:
         return self._defaults.codings.default
 
     def take_changes(self) -> dict[str, str]:
-        """Reported parameters changed since the last call: what ParameterStatus must tell."""
+        """Reported parameters changed since the last call: what ParameterStatus must tell. What was changed back is none."""
         changes, self.changes = self.changes, None
-        return changes or {}
+        told, self._told = self._told, {}
+        return {name: value for name, value in (changes or {}).items() if value != told[name]}
 
     # -- transactions ------------------------------------------------------------------------------------------------
 
