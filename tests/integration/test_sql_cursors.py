@@ -356,6 +356,10 @@ SCRIPTS: dict[str, list[Step]] = {
     ],
     "what is changed back is not told": [
         "set datestyle to german; select * from no_such_table", "begin; set datestyle to sql; rollback",
+        "begin", "set datestyle to german", "savepoint s", "set datestyle to sql", "select * from no_such_table", "rollback to s",
+        "show datestyle", "select * from no_such_table", "rollback",
+        parse("insert into no_such_table values (1)") + bind() + SYNC,
+        parse(f"insert into {TABLE} values (70, 'x')") + bind() + execute() + execute() + SYNC, f"select count(*) from {TABLE}",
     ],
     "a portal that cannot run again": [
         "begin", parse("set datestyle to iso") + bind(portal="q") + execute("q") + execute("q") + SYNC, "rollback",

@@ -176,7 +176,7 @@ async def _describe_portal(session: Session, portal: Portal) -> None:
         columns = (await describe_statement(session, statement)).columns
         shape = None if columns is None else shape_of(columns, portal.formats, session.settings.coding)
     else:
-        shape = portal.open(await _start(session, portal, plan, 0), session.settings.coding).shape
+        shape = portal.open(await _start(session, portal, plan, 0, described=True), session.settings.coding).shape
     session.connection.send_encoded(NO_DATA if shape is None else shape.row_description)
 
 
@@ -189,20 +189,23 @@ def _few_parameters(types: tuple[int, ...]) -> bytes:
     return encode_message(m.ParameterDescription(types))
 
 
-def _start(session: Session, portal: Portal, plan: Plan, max_rows: int) -> Awaitable[Source | Result]:
+def _start(
+    session: Session, portal: Portal, plan: Plan, max_rows: int, described: bool = False
+) -> Awaitable[Source | Result]:
     session.starting()
     session.offset = plan.statement.start
-    alone = _is_alone(session, portal)
+    alone = _is_alone(session, portal, described)
     statement = portal.statement
     description = statement.description or Description(statement.declared, None)
     return session.start(plan, portal.parameters, description, portal.formats, max_rows, alone)
 
 
-def _is_alone(session: Session, portal: Portal) -> bool:
-    """Whether Sync follows at once, or behind the Execute of this portal: then no other statement shares the transaction."""
+def _is_alone(session: Session, portal: Portal, described: bool) -> bool:
+    """Whether Sync follows at once, or behind the Execute of a portal that was ``described``: then no other statement shares the
+    transaction."""
     peek = session.connection.peek
     message = peek()
-    if isinstance(message, m.Execute) and session.portals.get(message.portal) is portal:
+    if described and isinstance(message, m.Execute) and session.portals.get(message.portal) is portal:
         message = peek(1)
     return message.__class__ is m.Sync
 

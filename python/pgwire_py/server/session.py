@@ -215,6 +215,7 @@ class Session(SessionServices):
             await self._abandon_implicit()
         elif transaction.status == "T":
             transaction.status = "E"
+            self.settings.fail()
         if answering_query:
             self.ready()
 

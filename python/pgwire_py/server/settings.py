@@ -252,6 +252,11 @@ class Settings:
         self._restore(level + 1)
         del self._saved[level + 2 :]
 
+    def fail(self) -> None:
+        """The transaction has failed: what was set since its newest savepoint, or since it began, is undone at once."""
+        if self._saved:
+            self._restore(-1)
+
     def end(self, *, commit: bool) -> None:
         """The transaction ends: a rollback undoes every SET in it, a commit those that were LOCAL."""
         if not self._saved:
