@@ -349,6 +349,18 @@ SCRIPTS: dict[str, list[Step]] = {
         "set datestyle to german", describe("P", "p") + execute("p", 1) + SYNC, "fetch 2 p", "set datestyle to iso", execute("p") + SYNC,
         execute("p") + SYNC, "rollback",
     ],
+    "FETCH goes on where Execute stopped": [
+        "begin", parse(BY_N) + bind(portal="p") + execute("p", 2) + SYNC, "fetch absolute 4 p", "fetch 0 p", "rollback",
+        "begin", parse(BY_N) + bind(portal="p") + execute("p", 2) + SYNC, "fetch relative 2 p", "fetch absolute 2 p", "rollback",
+        "begin", parse(BY_N) + bind(portal="p") + execute("p") + SYNC, "fetch p", "move absolute 3 p", "rollback",
+        "begin", parse(BY_N) + bind(portal="p") + execute("p", 5) + SYNC, "fetch p", "fetch prior p", "rollback",
+        "begin", parse(BY_N) + bind(portal="p") + execute("p", 2) + SYNC, f"insert into {TABLE} values (60, 'y')", "fetch absolute 3 p",
+        execute("p") + SYNC, "rollback",
+    ],
+    "described in a failed transaction": [
+        parse("begin", "b") + SYNC, parse("select 1 as a", "s") + SYNC, "begin", "select * from no_such_table",
+        describe("S", "b") + SYNC, describe("S", "s") + SYNC, "rollback",
+    ],
     "a portal that fetches from itself": [
         "begin", parse("fetch from p") + bind(portal="p") + describe("P", "p") + SYNC, "rollback",
         "begin", parse("fetch from p") + bind(portal="p") + execute("p") + SYNC, "rollback",

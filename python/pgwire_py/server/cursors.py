@@ -33,7 +33,18 @@ from .row_store import RowStore, row_offsets
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["MAX_KEPT", "MAX_PORTALS", "MAX_UNASKED", "RUN", "Cursor", "CursorSource", "cursor_rows", "hold", "settle"]
+__all__ = [
+    "MAX_KEPT",
+    "MAX_PORTALS",
+    "MAX_UNASKED",
+    "RUN",
+    "Cursor",
+    "CursorSource",
+    "cursor_rows",
+    "hold",
+    "moving",
+    "settle",
+]
 
 MAX_PORTALS: Final = 1_000
 """Portals, cursors among them, that a session can hold."""
@@ -71,6 +82,8 @@ class CursorSource(Source):
         session: whose portal it is.
         inner: the rows as the engine gives them.
         scroll: whether it can go back; None: while what was read is no more than MAX_UNASKED.
+        passed: rows that were read of ``inner`` before.
+        ended: it has no more.
 
     Attributes:
         failed: a FETCH ended in an error: no other can follow.
@@ -78,14 +91,16 @@ class CursorSource(Source):
 
     __slots__ = ("_at_end", "_at_start", "_inner", "_position", "_session", "_store", "failed", "scroll")
 
-    def __init__(self, session: Session, inner: Source, scroll: bool | None) -> None:
+    def __init__(
+        self, session: Session, inner: Source, scroll: bool | None, passed: int = 0, ended: bool = False
+    ) -> None:
         super().__init__(inner.shape, inner.affected, inner.tag)
         self._session = session
-        self._inner: Source | None = inner
+        self._inner: Source | None = None if ended else inner
         self._store: RowStore | None = None
-        self._position = 0
-        self._at_start = True
-        self._at_end = False
+        self._position = passed
+        self._at_start = not passed and not ended
+        self._at_end = ended
         self.scroll = scroll
         self.failed = False
 
@@ -409,8 +424,13 @@ async def _moving(session: Session, name: str, portal: Portal) -> CursorSource:
         source = await _started(session, portal, plan)
     if source.shape is None:
         raise ObjectNotInPrerequisiteState(f'portal "{name}" cannot be run')
-    portal.source = moving = CursorSource(session, source, False)
-    return moving
+    return moving(session, portal, source)
+
+
+def moving(session: Session, portal: Portal, source: Source) -> CursorSource:
+    """Have the rows of a portal of the protocol's, of which some may have been read, move as a cursor's."""
+    portal.source = made = CursorSource(session, source, False, portal.rows, portal.done)
+    return made
 
 
 async def _started(session: Session, portal: Portal, plan: Plan) -> Source:
@@ -457,7 +477,7 @@ async def settle(session: Session) -> None:
         if source is None or source.shape is None or portal.done:
             continue
         if not isinstance(source, CursorSource):
-            source = portal.source = CursorSource(session, source, False)
+            source = moving(session, portal, source)
         await source.settle()
 
 

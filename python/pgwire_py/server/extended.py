@@ -20,7 +20,7 @@ from ..errors import (
     SQLSyntaxError,
 )
 from .coding import Coding
-from .cursors import CursorSource, add_portal
+from .cursors import CursorSource, add_portal, moving
 from .handler import Result
 from .plans import Plan
 from .portals import Portal, PreparedStatement
@@ -146,7 +146,7 @@ def describe(session: Session, message: m.Describe) -> Awaitable[None] | None:
         session.connection.send_encoded(_described(source.shape, session.settings.coding))
         return None
     plan = portal.statement.plan
-    if plan is None or (plan.command is not None and plan.command.columns is None and not plan.command.described):
+    if _returns_nothing(plan):
         session.connection.send_encoded(NO_DATA)
         return None
     return _describe_portal(session, portal)
@@ -159,11 +159,17 @@ def _described(shape: Shape | None, coding: Coding) -> bytes:
 
 
 async def _describe_statement(session: Session, statement: PreparedStatement) -> None:
-    session.check_transaction(statement.plan)
+    if session.transaction.status == "E" and not _returns_nothing(statement.plan):
+        session.check_transaction(statement.plan)
     description = await describe_statement(session, statement)
     send = session.connection.send_encoded
     send(_parameter_description(description.parameter_types))
     send(NO_DATA if description.columns is None else describe_rows(description.columns, (), session.settings.coding))
+
+
+def _returns_nothing(plan: Plan | None) -> bool:
+    """Whether it is clear that it returns no rows: then it is described in a failed transaction too."""
+    return plan is None or (plan.command is not None and plan.command.columns is None and not plan.command.described)
 
 
 async def _describe_portal(session: Session, portal: Portal) -> None:
@@ -226,11 +232,12 @@ def execute(session: Session, message: m.Execute) -> Awaitable[None] | None:
     session.starting()
     session.offset = plan.statement.start
     if source.shape.coding is not session.settings.coding and not isinstance(source, CursorSource):
-        source = portal.source = CursorSource(session, source, False)  # it brings rows to the settings of now
+        source = moving(session, portal, source)  # it brings rows to the settings of now
     chunk = source.read(limit)
     if chunk.__class__ is tuple and chunk[2] and (not limit or chunk[1] < limit):
         session.ending()
         portal.done = True
+        portal.rows += chunk[1]
         session.connection.send_encoded(chunk[0])
         session.connection.send_encoded(session.completion(plan, source, chunk[1]))
         return None
@@ -257,6 +264,7 @@ async def _stream(session: Session, portal: Portal, plan: Plan, limit: int, chun
     if chunk.__class__ is not tuple:
         chunk = await chunk
     rows, ended = await session.stream(source, limit, chunk)
+    portal.rows += rows
     session.ending()
     if ended:
         portal.done = True

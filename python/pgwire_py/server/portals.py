@@ -40,10 +40,11 @@ class Portal:
         formats: Bind's result format codes.
         source: its rows, once it runs.
         done: whether it has ended.
+        rows: how many the protocol's Execute has read.
         level: how many savepoints stood when it was made: it lives as long as the last of them; -1 for one that outlives transactions.
     """
 
-    __slots__ = ("done", "formats", "level", "parameters", "source", "statement")
+    __slots__ = ("done", "formats", "level", "parameters", "rows", "source", "statement")
 
     def __init__(self, statement: PreparedStatement, parameters: tuple[object, ...], formats: tuple[int, ...]) -> None:
         self.statement = statement
@@ -51,6 +52,7 @@ class Portal:
         self.formats = formats
         self.source: Source | None = None
         self.done = False
+        self.rows = 0
         self.level = 0
 
     def open(self, outcome: Source | Result, coding: Coding) -> Source:
