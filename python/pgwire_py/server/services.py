@@ -13,6 +13,7 @@ from . import cursors, notifications, prepared
 if TYPE_CHECKING:
     from ..connection import BackendConnection
     from .portals import Portal, PreparedStatement
+    from .protocol import ServerProtocol
     from .server import Server
     from .session import Session
     from .settings import Settings
@@ -45,10 +46,7 @@ class SessionServices:
         statements: dict[str, PreparedStatement]
         transaction: Transaction
 
-        @property
-        def busy(self) -> bool: ...
-
-        def flush(self) -> None: ...
+        _protocol: ServerProtocol
 
         def follow_encoding(self) -> None: ...
 
@@ -138,3 +136,22 @@ class SessionServices:
         except PostgresError as error:
             error.severity = "WARNING"
             self.connection.send(m.NoticeResponse(error.response_fields()))
+
+    def flush(self) -> None:
+        """Write what is queued."""
+        self._protocol.flush()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a statement is being answered that waits for something."""
+        return self._protocol.busy
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is between statements, in no transaction, and the client reads what it is sent."""
+        protocol = self._protocol
+        return (
+            self.connection.phase is Phase.IDLE
+            and self.transaction.status == "I"
+            and not (self.running or protocol.busy or protocol.paused or protocol.lost)
+        )
