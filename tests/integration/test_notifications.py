@@ -44,6 +44,9 @@ SCRIPTS: dict[str, list[Step]] = {
         parse("notify t, '6'") + bind() + execute() + SYNC,
         "set application_name = 'x'; notify t, '7'",
     ],
+    "what the client's encoding lacks ends the session": [
+        "listen t", "set client_encoding to latin1", "begin", "notify t, U&'\\20ac'", "notify t, 'behind it'", "commit",
+    ],
 }  # fmt: skip
 
 
@@ -151,3 +154,15 @@ def test_many_listeners_and_senders(our_target: Target) -> None:
                 f"{sender} {number}" for number in range(each)
             ]
         client.socket.close()
+
+
+def test_who_cannot_write_a_notification_is_ended_and_not_its_sender(our_target: Target) -> None:
+    """PostgreSQL ends the session too, though only when it is next asked something."""
+    with our_target.raw(client_encoding="LATIN1") as first, our_target.raw() as second, our_target.raw() as sender:
+        answers(first, ["listen e"])
+        answers(second, ["listen e"])
+        assert answers(sender, ["notify e, '€'", "select 1 as a"])[1:3] == ["C NOTIFY", "Z I"]
+        assert first.to_end() == ["E 22P05 FATAL"]
+        found = second.receive()
+        assert found is not None
+        assert shown(found) == "A e €"

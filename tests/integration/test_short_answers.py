@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 
 import pytest
 
@@ -278,3 +279,28 @@ def test_what_a_handler_returns_that_ended_its_session_is_dropped(
         assert client.to_end() == (["1", "2"] if mode != "simple" and cut else []) + ["E 57P01 FATAL"]
     assert len(calls) == 2
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_result_follows_settings_that_its_handler_changes(loop: str, mode: str) -> None:
+    """What is printed by the old settings behind a ParameterStatus with the new ones would be read wrongly."""
+    columns = [pg.Column("day", pg.DATE), pg.Column("text", pg.TEXT)]
+    settings = {"de": ("German, DMY", "LATIN1"), "iso": ("ISO, MDY", "UTF8")}
+
+    async def handler(query: pg.Query) -> pg.Result:
+        assert query.session is not None
+        style, encoding = settings[query.sql.split()[1]]
+        query.session.set_setting("DateStyle", style)
+        query.session.set_setting("client_encoding", encoding)
+        return pg.Result(columns, [(date(2024, 2, 1), "\u00e9")])
+
+    with hosted(handler, LOOPS[loop]) as it, it.client() as client:
+        for _ in range(ROUNDS):
+            for name, shown in (
+                ("iso", "D 2024-02-01|\u00e9"),
+                ("de", "D 01.02.2024|\\xe9"),
+                ("de", "D 01.02.2024|\\xe9"),
+            ):
+                answers = client.exchange(MODES[mode](f"select {name}"))
+                assert [line for line in answers if line[0] == "D"] == [shown]

@@ -10,6 +10,9 @@ from tests.support.targets import REFEREE, Target, Targets
 
 TABLE = "cursor_numbers"
 BY_N = f"select n, w from {TABLE} order by n"
+STYLED = (
+    f"select n, cast('2024-02-01' as date) as d, cast(w as text) as t, 'h\u00e9' as u, 0.1 as f from {TABLE} order by n"
+)
 ONLY_N = f"select n from {TABLE} order by n"
 
 DIRECTIONS = """c, from c, next from c, prior in c, first from c, last c, absolute 3 from c, absolute -2 c, absolute 0 c, relative 2 c,
@@ -320,6 +323,58 @@ SCRIPTS: dict[str, list[Step]] = {
         f"insert into {TABLE} values (50, 'z')",
         execute("p", 0) + SYNC,
         "rollback",
+    ],
+    "printed by the settings of the moment": [
+        "set timezone to 'UTC'", "set datestyle to iso, mdy", "set client_encoding to utf8", "begin",
+        f"declare c scroll cursor with hold for {STYLED}", "fetch c", "set datestyle to german", "set intervalstyle to iso_8601",
+        "set bytea_output to escape", "set extra_float_digits to -10", "fetch absolute 0 c", "fetch c", "set client_encoding to latin1",
+        "fetch first c", describe("P", "c") + execute("c", 0) + SYNC, "commit", "fetch first c", "set timezone to 'Asia/Tokyo'",
+        "set datestyle to sql, dmy", "reset client_encoding", "reset bytea_output", "reset intervalstyle", "fetch first c", "close c",
+    ],
+    "declared in other settings": [
+        "set client_encoding to utf8", "set datestyle to sql, dmy", "set intervalstyle to sql_standard", "set timezone to 'Asia/Tokyo'",
+        "begin", f"declare c scroll cursor with hold for {STYLED}", f"declare b binary cursor with hold for {STYLED}", "fetch b", "commit",
+        "fetch first c", "set datestyle to iso", "set timezone to 'UTC'", "set intervalstyle to postgres", "fetch first c",
+        parse("fetch first c") + bind(result_formats=[1]) + execute() + SYNC,
+        "set client_encoding to latin1", "fetch first c", "close all", "reset client_encoding",
+    ],
+    "a character that the client's encoding lacks": [
+        "begin", "declare c scroll cursor with hold for select n, '\u20ac' as t from generate_series(1, 2) as s(n)",
+        "set client_encoding to latin1", "commit", "fetch c", "set client_encoding to utf8", "fetch c", "close c",
+    ],
+    "a portal goes on in other settings": [
+        "set datestyle to iso", "set timezone to 'UTC'", "begin",
+        parse(f"select n, d from {TABLE}, (select cast('2024-02-01' as date) as d) as o order by n") + bind(portal="p")
+        + describe("P", "p") + execute("p", 1) + SYNC,
+        "set datestyle to german", describe("P", "p") + execute("p", 1) + SYNC, "fetch 2 p", "set datestyle to iso", execute("p") + SYNC,
+        execute("p") + SYNC, "rollback",
+    ],
+    "FETCH goes on where Execute stopped": [
+        "begin", parse(BY_N) + bind(portal="p") + execute("p", 2) + SYNC, "fetch absolute 4 p", "fetch 0 p", "rollback",
+        "begin", parse(BY_N) + bind(portal="p") + execute("p", 2) + SYNC, "fetch relative 2 p", "fetch absolute 2 p", "rollback",
+        "begin", parse(BY_N) + bind(portal="p") + execute("p") + SYNC, "fetch p", "move absolute 3 p", "rollback",
+        "begin", parse(BY_N) + bind(portal="p") + execute("p", 5) + SYNC, "fetch p", "fetch prior p", "rollback",
+        "begin", parse(BY_N) + bind(portal="p") + execute("p", 2) + SYNC, f"insert into {TABLE} values (60, 'y')", "fetch absolute 3 p",
+        execute("p") + SYNC, "rollback",
+    ],
+    "described in a failed transaction": [
+        parse("begin", "b") + SYNC, parse("select 1 as a", "s") + SYNC, "begin", "select * from no_such_table",
+        describe("S", "b") + SYNC, describe("S", "s") + SYNC, "rollback",
+    ],
+    "a portal that fetches from itself": [
+        "begin", parse("fetch from p") + bind(portal="p") + describe("P", "p") + SYNC, "rollback",
+        "begin", parse("fetch from p") + bind(portal="p") + execute("p") + SYNC, "rollback",
+        parse("execute x", "x") + describe("S", "x") + SYNC,
+    ],
+    "what is changed back is not told": [
+        "set datestyle to german; select * from no_such_table", "begin; set datestyle to sql; rollback",
+        "begin", "set datestyle to german", "savepoint s", "set datestyle to sql", "select * from no_such_table", "rollback to s",
+        "show datestyle", "select * from no_such_table", "rollback",
+        parse("insert into no_such_table values (1)") + bind() + SYNC,
+        parse(f"insert into {TABLE} values (70, 'x')") + bind() + execute() + execute() + SYNC, f"select count(*) from {TABLE}",
+    ],
+    "a portal that cannot run again": [
+        "begin", parse("set datestyle to iso") + bind(portal="q") + execute("q") + execute("q") + SYNC, "rollback",
     ],
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.raw import SYNC, bind, close, describe, execute, parse
+from tests.support.raw import SYNC, bind, close, describe, execute, message, parse
 from tests.support.scripts import Step, answers
 from tests.support.targets import REFEREE, Target, Targets
 
@@ -89,6 +89,12 @@ SCRIPTS: dict[str, list[Step]] = {
         "select name, statement, prepare_time is not null from pg_prepared_statements where from_sql",
         "deallocate all",
         "select count(*) from pg_prepared_statements",
+    ],
+    "arguments in the session's settings": [
+        "set datestyle to sql, dmy", "prepare d (date) as select $1 as d", "execute d('01/02/2024')",
+        "execute d(cast('03/04/2024' as date))", "set datestyle to iso, mdy", "execute d('01/02/2024')",
+        "set client_encoding to latin1", "prepare t (text) as select $1 as t", message("Q", b"execute t('\xe9')\0"),
+        message("Q", b"execute t('\xe9' || 'x')\0"),
     ],
 }  # fmt: skip
 

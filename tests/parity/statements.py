@@ -19,7 +19,7 @@ def read_statement(core: Any, decoder: Any, data: bytes) -> Any:
     plan = Plan.__new__(Plan)
     plan.text, plan.parameters, plan.shapes = data[5:-1].decode(errors="replace"), 0, {}
     responder = core.Responder(
-        (_tell, None), CLASSES, decoder, {plan.text: plan}, _current(), ((b"",), 0), ((), (), print)
+        (_tell, None), CLASSES, decoder, {plan.text: plan}, _current(), ((b"",), 0), ((), (), (), print)
     )
     batch = responder.answer(data)
     if batch is None and responder.begun:

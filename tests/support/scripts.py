@@ -17,7 +17,7 @@ def shown(message: Message) -> str:
         codes = "M" if fields["C"] == "42P01" else "MDHP"  # each engine has more to say of a table that does not exist
         return " ".join([str(message), *(f"{code}={fields[code]}" for code in codes if code in fields)])
     if message.tag == "A":
-        channel, payload = message.body[4:-1].decode().split("\0")
+        channel, payload = message.body[4:-1].decode("utf-8", "backslashreplace").split("\0")
         return f"A {channel} {payload}"
     if message.tag == "T":
         return f"T {[(name, code) for name, _, code in message.columns]}"

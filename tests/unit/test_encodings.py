@@ -79,6 +79,16 @@ FRAMES = (
 )
 
 
+def test_binary_parts_of_messages_stay() -> None:
+    told = recode_message(
+        wire.encode_message(m.NotificationResponse(0xFFEEDD, "caf\u00e9", "\u00fc")), LATIN1.from_utf8
+    )
+    assert told == b"A\0\0\0\x0f\0\xff\xee\xddcaf\xe9\0\xfc\0"
+    for message in (m.BackendKeyData(200, b"\xff" * 4), m.FunctionCallResponse(b"\xc3\xa9"), m.CopyData(b"\xff\xc3")):
+        data = wire.encode_message(message)
+        assert recode_message(data, LATIN1.from_utf8) == data
+
+
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
 def test_frames_in_chunks_of_any_size(size: int) -> None:
     recoder = FrameRecoder(LATIN1, 10_000, lambda: 0)

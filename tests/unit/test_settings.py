@@ -235,4 +235,4 @@ def test_the_coding_follows_the_settings_and_is_shared(settings: Settings) -> No
     assert settings.coding is start
     settings.set("client_encoding", "latin1")
     assert settings.coding.encoding is not None
-    assert settings.take_changes() == {"DateStyle": "ISO, MDY", "client_encoding": "LATIN1"}
+    assert settings.take_changes() == {"client_encoding": "LATIN1"}

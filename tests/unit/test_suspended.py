@@ -68,7 +68,9 @@ def test_an_interrupt_while_a_value_is_encoded_is_not_lost(core: Any) -> None:
     current = (copy_context(), loop, task)
     classes = (pg.Query, pg.Result, Plan, Shape)
     plans = {"select x": plan}
-    responder = core.Responder((handler, None), classes, decoder, plans, current, ((b"", b""), 1000), ((), (), print))
+    responder = core.Responder(
+        (handler, None), classes, decoder, plans, current, ((b"", b""), 1000), ((), (), (), print)
+    )
     try:
         with pytest.raises(KeyboardInterrupt):
             responder.answer(b"Q\0\0\0\x0dselect x\0")

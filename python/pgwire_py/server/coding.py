@@ -15,7 +15,7 @@ from ..types import TypeRegistry
 from .encodings import Encoding, encoding_of, recode_message
 from .zones import find_zone
 
-__all__ = ["CODING_KEYS", "Coding", "Codings"]
+__all__ = ["CODING_KEYS", "Coding", "Codings", "recode_rows"]
 
 CODING_KEYS: Final = ("datestyle", "intervalstyle", "timezone", "extra_float_digits", "bytea_output", "client_encoding")
 """The parameters that decide."""
@@ -50,26 +50,36 @@ class Coding:
 
     Attributes:
         style: how values are printed and read; None with PostgreSQL's default settings and UTC.
+        intervals: the IntervalStyle in it.
         encoding: the client's encoding; None for UTF-8.
         in_utf8: the same in UTF-8.
         types: codecs of the server's own; None for the built-in types alone.
         decode_values: types, formats and bytes of Bind's parameters → Python values; raises PostgresError.
+        decode_utf8: the same of values that are in UTF-8, as in the text of a statement.
     """
 
-    __slots__ = ("decode_values", "encoding", "in_utf8", "style", "types")
+    __slots__ = ("decode_utf8", "decode_values", "encoding", "in_utf8", "intervals", "style", "types")
 
-    def __init__(self, style: TextStyle | None, encoding: Encoding | None, types: TypeRegistry | None) -> None:
+    def __init__(
+        self,
+        style: TextStyle | None,
+        encoding: Encoding | None,
+        types: TypeRegistry | None,
+        intervals: str = "postgres",
+    ) -> None:
         self.style = style
+        self.intervals = intervals
         self.encoding = encoding
-        self.in_utf8: Coding = self if encoding is None else Coding(style, None, types)
+        self.in_utf8: Coding = self if encoding is None else Coding(style, None, types, intervals)
         self.types = types if types is None or style is None else types.styled(style)
         self.decode_values: DecodeValues = decode_values
         if self.types is not None:
             self.decode_values = self.types.decode_values
         elif style is not None:
             self.decode_values = partial(decode_values, style=style)
+        self.decode_utf8 = self.decode_values
         if encoding is not None:
-            self.decode_values = partial(_decode_values, encoding, self.decode_values)
+            self.decode_values = partial(_decode_values, encoding, self.decode_utf8)
 
     # -- to the client -----------------------------------------------------------------------------------------------
 
@@ -159,7 +169,7 @@ class Codings:
             float_digits=int(digits),
             bytea=bytea,
         )
-        return Coding(None if plain else made, encoding, self._types)
+        return Coding(None if plain else made, encoding, self._types, intervals)
 
 
 class _Recoding:
@@ -172,7 +182,7 @@ class _Recoding:
 
     def encode(self, rows: Sequence[Sequence[object]], start: int, max_bytes: int) -> tuple[bytes, int]:
         data, end = self._encoder.encode(rows, start, max_bytes)
-        return _recode_rows(bytes(data), self._columns, self._encoding), end
+        return recode_rows(bytes(data), self._columns, self._encoding.from_utf8), end
 
 
 class _RecodingArrow:
@@ -186,18 +196,17 @@ class _RecodingArrow:
 
     def encode(self, max_rows: int, max_bytes: int) -> tuple[bytes, int, bool]:
         data, rows, ended = self._encoder.encode(max_rows, max_bytes)
-        return _recode_rows(bytes(data), self._columns, self._encoding), rows, ended
+        return recode_rows(bytes(data), self._columns, self._encoding.from_utf8), rows, ended
 
 
 def _codes(formats: Sequence[int], count: int) -> Sequence[int]:
     return formats if len(formats) == count else list(formats or (0,)) * count
 
 
-def _recode_rows(data: bytes, columns: list[tuple[int, int]], encoding: Encoding) -> bytes:
-    """DataRow messages in another encoding."""
+def recode_rows(data: bytes, columns: list[tuple[int, int]], recode: Callable[[bytes], bytes]) -> bytes:
+    """DataRow messages in another encoding; ``columns`` are their types and formats."""
     if data.isascii():
         return data
-    recode = encoding.from_utf8
     parts: list[bytes] = []
     at = 0
     while at < len(data):

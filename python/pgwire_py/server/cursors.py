@@ -2,7 +2,8 @@
 
 The query of a cursor starts at DECLARE, and its rows are read as FETCH asks for them. Rows are put aside (``row_store.py``) where they
 will be wanted again, SCROLL; where the cursor outlives its transaction, WITH HOLD; and before the session writes, since what it writes
-must not show in a cursor that is open. Positions move as in PostgreSQL's pquery.c.
+must not show in a cursor that is open. Rows wait in the server's default coding, and are printed by the settings that the session has when
+they are fetched (``recoding.py``). Positions move as in PostgreSQL's pquery.c.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from .._impl import RowDecoder
 from ..errors import (
     DuplicateCursor,
     FeatureNotSupported,
@@ -23,18 +23,28 @@ from ..errors import (
 )
 from ..state import Phase
 from . import session_commands as c
-from .copy_streams import CopyOutcome
-from .handler import Result
 from .plans import Plan
 from .portals import Portal, PreparedStatement
 from .prepared import CommandSource, inner_plan
-from .results import Chunk, Shape, Source, check_formats, shape_of, types_of
+from .recoding import recoder
+from .results import Chunk, Shape, Source, shape_of
 from .row_store import RowStore, row_offsets
 
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["MAX_KEPT", "MAX_PORTALS", "MAX_UNASKED", "RUN", "Cursor", "CursorSource", "cursor_rows", "hold", "settle"]
+__all__ = [
+    "MAX_KEPT",
+    "MAX_PORTALS",
+    "MAX_UNASKED",
+    "RUN",
+    "Cursor",
+    "CursorSource",
+    "cursor_rows",
+    "hold",
+    "moving",
+    "settle",
+]
 
 MAX_PORTALS: Final = 1_000
 """Portals, cursors among them, that a session can hold."""
@@ -72,6 +82,8 @@ class CursorSource(Source):
         session: whose portal it is.
         inner: the rows as the engine gives them.
         scroll: whether it can go back; None: while what was read is no more than MAX_UNASKED.
+        passed: rows that were read of ``inner`` before.
+        ended: it has no more.
 
     Attributes:
         failed: a FETCH ended in an error: no other can follow.
@@ -79,14 +91,16 @@ class CursorSource(Source):
 
     __slots__ = ("_at_end", "_at_start", "_inner", "_position", "_session", "_store", "failed", "scroll")
 
-    def __init__(self, session: Session, inner: Source, scroll: bool | None) -> None:
+    def __init__(
+        self, session: Session, inner: Source, scroll: bool | None, passed: int = 0, ended: bool = False
+    ) -> None:
         super().__init__(inner.shape, inner.affected, inner.tag)
         self._session = session
-        self._inner: Source | None = inner
+        self._inner: Source | None = None if ended else inner
         self._store: RowStore | None = None
-        self._position = 0
-        self._at_start = True
-        self._at_end = False
+        self._position = passed
+        self._at_start = not passed and not ended
+        self._at_end = ended
         self.scroll = scroll
         self.failed = False
 
@@ -101,7 +115,9 @@ class CursorSource(Source):
             self._at_start = False
         if done and (not max_rows or rows < max_rows):
             self._at_end = True
-        return data, rows, done
+        assert self.shape is not None
+        recodes = recoder(self.shape, self.shape.requested, self._session.settings.coding) if rows else None
+        return data if recodes is None else recodes.convert(data), rows, done
 
     async def _next(self, limit: int) -> Chunk:
         """Rows behind the position, ``limit`` at most (0: any number), which it moves."""
@@ -278,14 +294,16 @@ class CursorSource(Source):
 class _Fetched(CommandSource):
     """What FETCH (``give``) or MOVE returns."""
 
-    __slots__ = ("_cursor", "_first", "_pieces", "_rest")
+    __slots__ = ("_cursor", "_first", "_pieces", "_recoder", "_rest")
 
     def __init__(self, cursor: CursorSource, shape: Shape, command: c.Fetch) -> None:
         super().__init__(shape if command.give else None, None, None)
+        assert cursor.shape is not None
         self._cursor = cursor
+        self._recoder = recoder(cursor.shape, shape.requested, shape.coding) if command.give else None
         self._first: tuple[bytes | memoryview, int] | None = None
         self._pieces = cursor.fetch(command.direction, command.count, command.give)
-        self._rest: tuple[bytes, list[int]] | None = None
+        self._rest: tuple[bytes, list[int], int] | None = None
 
     def tag_for(self, rows: int) -> str:
         return f"FETCH {rows}"
@@ -315,27 +333,16 @@ class _Fetched(CommandSource):
             if piece is None:
                 return b"", 0, True
             data, rows = piece
-            data = self._converted(data)
+            if self._recoder is not None:
+                data = self._recoder.convert(data)
             if not max_rows or rows <= max_rows:
                 return data, rows, False
             data = bytes(data)
-            self._rest = data, row_offsets(data)
-        data, offsets = self._rest
-        count = min(max_rows or len(offsets), len(offsets) - 1)
-        self._rest = (data, offsets[count:]) if count < len(offsets) - 1 else None
-        return data[offsets[0] : offsets[count]], count, False
-
-    def _converted(self, data: bytes | memoryview) -> bytes | memoryview:
-        """The rows in the formats asked for, where these are others than the cursor's."""
-        made, shape = self._cursor.shape, self.shape
-        assert made is not None
-        assert shape is not None
-        width = len(shape.columns)
-        if check_formats(made.requested, width) == check_formats(shape.requested, width):
-            return data
-        rows = RowDecoder(types_of(made.columns), made.requested).decode(data)
-        converted: bytes | memoryview = shape.encoder.encode(rows, 0, MAX_KEPT)[0]
-        return converted
+            self._rest = data, row_offsets(data), 0
+        data, offsets, first = self._rest
+        last = min(first + (max_rows or len(offsets)), len(offsets) - 1)
+        self._rest = (data, offsets, last) if last < len(offsets) - 1 else None
+        return data[offsets[first] : offsets[last]], last - first, False
 
     def close(self) -> None:
         self._rest = None
@@ -373,8 +380,7 @@ async def _declare(session: Session, plan: Plan, command: c.Declare, how: c.Invo
         statement.description = await session.execution.describe(inner, types)
         statement.version = session.server.schema_version
     portal = Cursor(statement, how.parameters, command)
-    outcome = await session.start(inner, how.parameters, statement.description, portal.formats, 1, True)
-    source = portal.open(outcome, session.settings.coding)
+    source = await _started(session, portal, inner)
     if source.shape is None:
         source.close()
         raise postgres_error("42P11", "DECLARE CURSOR needs a statement that returns rows")
@@ -413,17 +419,26 @@ async def _moving(session: Session, name: str, portal: Portal) -> CursorSource:
         return source
     plan = portal.statement.plan
     if plan is None or plan.command is not None or plan.copy is not None or not plan.reads:
-        raise ObjectNotInPrerequisiteState("FETCH works on the portal of a query only")
+        raise ObjectNotInPrerequisiteState(f'portal "{name}" cannot be run')
     if source is None:
-        statement = portal.statement
-        outcome: Source | Result | CopyOutcome = await session.start(
-            plan, portal.parameters, statement.description, portal.formats, 1, True
-        )
-        source = portal.open(outcome, session.settings.coding)
+        source = await _started(session, portal, plan)
     if source.shape is None:
-        raise ObjectNotInPrerequisiteState("FETCH works on the portal of a query only")
-    portal.source = moving = CursorSource(session, source, False)
-    return moving
+        raise ObjectNotInPrerequisiteState(f'portal "{name}" cannot be run')
+    return moving(session, portal, source)
+
+
+def moving(session: Session, portal: Portal, source: Source) -> CursorSource:
+    """Have the rows of a portal of the protocol's, of which some may have been read, move as a cursor's."""
+    portal.source = made = CursorSource(session, source, False, portal.rows, portal.done)
+    return made
+
+
+async def _started(session: Session, portal: Portal, plan: Plan) -> Source:
+    """The rows of a query, in the default coding."""
+    coding = session.settings.default_coding
+    description = portal.statement.description
+    outcome = await session.execution.execute(plan, portal.parameters, description, portal.formats, 1, coding)
+    return portal.open(outcome, coding)
 
 
 async def _close(session: Session, plan: Plan, command: c.CloseCursor, how: c.Invocation) -> Source:
@@ -462,7 +477,7 @@ async def settle(session: Session) -> None:
         if source is None or source.shape is None or portal.done:
             continue
         if not isinstance(source, CursorSource):
-            source = portal.source = CursorSource(session, source, False)
+            source = moving(session, portal, source)
         await source.settle()
 
 

@@ -149,11 +149,21 @@ def _untranslatable(character: bytes, source: str, target: str) -> PostgresError
 
 
 def recode_message(data: bytes, recode: Callable[[bytes], bytes]) -> bytes:
-    """One message of texts, and bytes below 128, in another encoding: errors, notices, parameters, tags, names of columns."""
-    if data.isascii():
+    """One message of the backend in another encoding: errors, notices, parameters, tags, names of columns, notifications; others as they
+    are."""
+    tag = data[:1]
+    if data.isascii() or tag not in _TEXT_TAGS:
         return data
-    body = _recode_names(data[5:], recode) if data[:1] == b"T" else recode(data[5:])
-    return data[:1] + (len(body) + 4).to_bytes(4, "big") + body
+    if tag == b"T":
+        body = _recode_names(data[5:], recode)
+    elif tag == b"A":  # a process ID is in front
+        body = data[5:9] + recode(data[9:])
+    else:
+        body = recode(data[5:])
+    return tag + (len(body) + 4).to_bytes(4, "big") + body
+
+
+_TEXT_TAGS: Final = (b"E", b"N", b"S", b"C", b"T", b"A")
 
 
 _FIELD: Final = 18

@@ -93,10 +93,14 @@ class Execution:
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
+        coding: Coding | None = None,
     ) -> Awaitable[Source | Result | CopyOutcome]:
-        """Run a statement; the Source of its rows, the Result that a handler returned, or the COPY that begins."""
+        """Run a statement; the Source of its rows, the Result that a handler returned, or the COPY that begins.
+
+        Rows are encoded by ``coding``, where none is given by the session's.
+        """
         session = self._session_for(plan)
-        return self._worker.call(self._execute, session, plan, parameters, description, formats, max_rows)
+        return self._worker.call(self._execute, session, plan, parameters, description, formats, max_rows, coding)
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         """Call a transaction method of the engine's session: begin, commit, rollback, savepoint, release, rollback_to."""
@@ -182,12 +186,13 @@ class Execution:
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
+        coding: Coding | None,
     ) -> Source:
         target = session()
 
         def work() -> Source:
             result = target.execute(plan.statement, parameters, description)
-            source = _engine_source(result, description, formats, self._settings.coding)
+            source = _engine_source(result, description, formats, coding or self._settings.coding)
             if source.shape is None:
                 return source
             return _ThreadSource(self, target, source, _read_ahead(source, max_rows))
@@ -226,12 +231,13 @@ class EngineExecution(Execution):
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
+        coding: Coding | None = None,
     ) -> Awaitable[Source | Result | CopyOutcome]:
         copy = plan.copy
         if plan.parts:
             return self._worker.call(self._execute_parts, plan)
         if copy is None:
-            return super().execute(plan, parameters, description, formats, max_rows)
+            return super().execute(plan, parameters, description, formats, max_rows, coding)
         session = self._context
         how = CopyCoding(copy.options, copy.encoded, self._settings.coding, session.server_version)
         if plan.source is not None:
@@ -337,9 +343,10 @@ class FunctionExecution(Execution):
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
+        coding: Coding | None = None,
     ) -> Awaitable[Source | Result | CopyOutcome]:
         if plan.catalogue:
-            return super().execute(plan, parameters, description, formats, max_rows)
+            return super().execute(plan, parameters, description, formats, max_rows, coding)
         if self.begun is not None:
             begun, self.begun = self.begun, None
             return begun
@@ -348,13 +355,15 @@ class FunctionExecution(Execution):
         if self.on_loop:
             outcome: Awaitable[Source | Result | CopyOutcome] = self.function(query)
             return outcome
-        return self._on_thread(query, formats, plan)
+        return self._on_thread(query, formats, plan, coding)
 
-    async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan) -> Source | CopyOutcome:
+    async def _on_thread(
+        self, query: Query, formats: tuple[int, ...], plan: Plan, coding: Coding | None
+    ) -> Source | CopyOutcome:
         outcome = await self._call(self.function, query)
         if isinstance(outcome, CopyOutcome):
             return self._copy_on_thread(outcome, plan)
-        source = source_of(outcome, formats, plan, self._settings.coding)
+        source = source_of(outcome, formats, plan, coding or self._settings.coding)
         return source if source.shape is None else _ThreadSource(self, None, source, [])
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:

@@ -20,13 +20,14 @@ from ..errors import (
     SQLSyntaxError,
 )
 from . import copying
+from .coding import Coding
 from .copy_streams import CopyOutcome
-from .cursors import add_portal
+from .cursors import CursorSource, add_portal, moving
 from .handler import Result
 from .plans import Plan
 from .portals import Portal, PreparedStatement
 from .prepared import add_statement, describe_statement
-from .results import BIND_COMPLETE, PARSE_COMPLETE, Source, check_format_count, describe_rows, shape_of
+from .results import BIND_COMPLETE, PARSE_COMPLETE, Shape, Source, check_format_count, describe_rows, shape_of
 
 if TYPE_CHECKING:
     from .session import Session
@@ -144,25 +145,35 @@ def describe(session: Session, message: m.Describe) -> Awaitable[None] | None:
     portal = _portal(session, message.name)
     source = portal.source
     if source is not None:
-        session.connection.send_encoded(NO_DATA if source.shape is None else source.shape.row_description)
+        session.connection.send_encoded(_described(source.shape, session.settings.coding))
         return None
     plan = portal.statement.plan
-    if (
-        plan is None
-        or plan.copy is not None
-        or (plan.command is not None and plan.command.columns is None and not plan.command.described)
-    ):
+    if _returns_nothing(plan):
         session.connection.send_encoded(NO_DATA)
         return None
     return _describe_portal(session, portal)
 
 
+def _described(shape: Shape | None, coding: Coding) -> bytes:
+    if shape is None:
+        return NO_DATA
+    return shape.row_description if shape.coding is coding else describe_rows(shape.columns, shape.requested, coding)
+
+
 async def _describe_statement(session: Session, statement: PreparedStatement) -> None:
-    session.check_transaction(statement.plan)
+    if session.transaction.status == "E" and not _returns_nothing(statement.plan):
+        session.check_transaction(statement.plan)
     description = await describe_statement(session, statement)
     send = session.connection.send_encoded
     send(_parameter_description(description.parameter_types))
     send(NO_DATA if description.columns is None else describe_rows(description.columns, (), session.settings.coding))
+
+
+def _returns_nothing(plan: Plan | None) -> bool:
+    """Whether it is clear that it returns no rows: then it is described in a failed transaction too."""
+    if plan is None or plan.copy is not None:
+        return True
+    return plan.command is not None and plan.command.columns is None and not plan.command.described
 
 
 async def _describe_portal(session: Session, portal: Portal) -> None:
@@ -175,7 +186,7 @@ async def _describe_portal(session: Session, portal: Portal) -> None:
         columns = (await describe_statement(session, statement)).columns
         shape = None if columns is None else shape_of(columns, portal.formats, session.settings.coding)
     else:
-        outcome = await _start(session, portal, plan, 0)
+        outcome = await _start(session, portal, plan, 0, described=True)
         if isinstance(outcome, CopyOutcome):
             portal.copy = outcome
             shape = None
@@ -193,20 +204,23 @@ def _few_parameters(types: tuple[int, ...]) -> bytes:
     return encode_message(m.ParameterDescription(types))
 
 
-def _start(session: Session, portal: Portal, plan: Plan, max_rows: int) -> Awaitable[Source | Result | CopyOutcome]:
+def _start(
+    session: Session, portal: Portal, plan: Plan, max_rows: int, described: bool = False
+) -> Awaitable[Source | Result | CopyOutcome]:
     session.starting()
     session.offset = plan.statement.start
-    alone = _is_alone(session, portal)
+    alone = _is_alone(session, portal, described)
     statement = portal.statement
     description = statement.description or Description(statement.declared, None)
     return session.start(plan, portal.parameters, description, portal.formats, max_rows, alone)
 
 
-def _is_alone(session: Session, portal: Portal) -> bool:
-    """Whether Sync follows at once, or behind the Execute of this portal: then no other statement shares the transaction."""
+def _is_alone(session: Session, portal: Portal, described: bool) -> bool:
+    """Whether Sync follows at once, or behind the Execute of a portal that was ``described``: then no other statement shares the
+    transaction."""
     peek = session.connection.peek
     message = peek()
-    if isinstance(message, m.Execute) and session.portals.get(message.portal) is portal:
+    if described and isinstance(message, m.Execute) and session.portals.get(message.portal) is portal:
         message = peek(1)
     return message.__class__ is m.Sync
 
@@ -223,22 +237,25 @@ def execute(session: Session, message: m.Execute) -> Awaitable[None] | None:
     limit = max(message.max_rows, 0)
     source = portal.source
     if source is None or source.shape is None or portal.done:
-        return _execute(session, portal, plan, limit)
+        return _execute(session, portal, message.portal, plan, limit)
     session.starting()
     session.offset = plan.statement.start
+    if source.shape.coding is not session.settings.coding and not isinstance(source, CursorSource):
+        source = moving(session, portal, source)  # it brings rows to the settings of now
     chunk = source.read(limit)
     if chunk.__class__ is tuple and chunk[2] and (not limit or chunk[1] < limit):
         session.ending()
         portal.done = True
+        portal.rows += chunk[1]
         session.connection.send_encoded(chunk[0])
         session.connection.send_encoded(session.completion(plan, source, chunk[1]))
         return None
     return _stream(session, portal, plan, limit, chunk)
 
 
-async def _execute(session: Session, portal: Portal, plan: Plan, limit: int) -> None:
+async def _execute(session: Session, portal: Portal, name: str, plan: Plan, limit: int) -> None:
     if portal.done and (portal.source is None or portal.source.shape is None):
-        raise ObjectNotInPrerequisiteState('portal "" cannot be run')
+        raise ObjectNotInPrerequisiteState(f'portal "{name}" cannot be run')
     source = portal.source
     if source is None:
         outcome = portal.copy or await _start(session, portal, plan, limit)
@@ -263,6 +280,7 @@ async def _stream(session: Session, portal: Portal, plan: Plan, limit: int, chun
     if chunk.__class__ is not tuple:
         chunk = await chunk
     rows, ended = await session.stream(source, limit, chunk)
+    portal.rows += rows
     session.ending()
     if ended:
         portal.done = True

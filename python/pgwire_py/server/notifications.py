@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import messages as m
-from ..errors import InvalidParameterValue, ProgramLimitExceeded, postgres_error
+from ..errors import InvalidParameterValue, PostgresError, ProgramLimitExceeded, postgres_error
 from . import session_commands as c
 from .plans import Plan
 from .results import Source
@@ -173,10 +173,14 @@ class SessionNotifications:
             self._session.flush()
 
     def tell(self) -> None:
-        """Queue what waits."""
+        """Queue what waits. One that the client's encoding cannot write ends the session, as in PostgreSQL."""
         connection = self._session.connection
-        for message in self._waiting:
-            connection.send(message)
+        try:
+            for message in self._waiting:
+                connection.send(message)
+        except PostgresError as error:
+            self.forget()
+            self._session.terminate(error)
         self._waiting.clear()
         self._waiting_size = 0
 

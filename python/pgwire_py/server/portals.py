@@ -42,10 +42,11 @@ class Portal:
         source: its rows, once it runs.
         copy: the COPY that a handler has answered with, until it runs.
         done: whether it has ended.
+        rows: how many the protocol's Execute has read.
         level: how many savepoints stood when it was made: it lives as long as the last of them; -1 for one that outlives transactions.
     """
 
-    __slots__ = ("copy", "done", "formats", "level", "parameters", "source", "statement")
+    __slots__ = ("copy", "done", "formats", "level", "parameters", "rows", "source", "statement")
 
     def __init__(self, statement: PreparedStatement, parameters: tuple[object, ...], formats: tuple[int, ...]) -> None:
         self.statement = statement
@@ -54,6 +55,7 @@ class Portal:
         self.source: Source | None = None
         self.copy: CopyOutcome | None = None
         self.done = False
+        self.rows = 0
         self.level = 0
 
     def open(self, outcome: Source | Result | CopyOutcome, coding: Coding) -> Source:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .. import oids
 from .._impl import RowDecoder, decode_values, encode_value, split_statements, tokenize
@@ -29,6 +29,7 @@ from ..errors import (
 )
 from ..sql import Token
 from . import session_commands as c
+from .coding import Coding
 from .plans import Plan
 from .portals import PreparedStatement
 from .results import Chunk, Source, source_of, types_of
@@ -145,15 +146,23 @@ async def _describe_command(
         return (await session.execution.describe(inner, types))._replace(columns=None), True
     columns: tuple[Column, ...] | None = None
     if isinstance(command, c.Execute):
-        statement = session.statements.get(command.name)
-        columns = None if statement is None else (await describe_statement(session, statement)).columns
+        columns = await _columns_of(session, session.statements.get(command.name))
     elif isinstance(command, c.Fetch) and command.give:
         portal = session.portals.get(command.name)
         if portal is not None and portal.source is not None:
             columns = None if portal.source.shape is None else portal.source.shape.columns
         elif portal is not None:
-            columns = (await describe_statement(session, portal.statement)).columns
+            columns = await _columns_of(session, portal.statement)
     return Description(_open_as_text(declared), columns), False
+
+
+async def _columns_of(session: Session, statement: PreparedStatement | None) -> tuple[Column, ...] | None:
+    """The columns of a statement that a command names; one that names another itself, be it itself, has none: it cannot be run so."""
+    if statement is None or statement.plan is None:
+        return None
+    if statement.plan.command is not None and statement.plan.command.described:
+        return None
+    return (await describe_statement(session, statement)).columns
 
 
 def _open_as_text(types: tuple[int, ...]) -> tuple[int, ...]:
@@ -255,6 +264,14 @@ class _Executed(CommandSource):
 # -- arguments of EXECUTE --------------------------------------------------------------------------------------------
 
 
+class _Argument(NamedTuple):
+    """An argument's type and text: as written in the statement, to be read by the session's settings, or ``plain``, by the default ones."""
+
+    type: int
+    text: str | None
+    plain: bool = False
+
+
 async def _value(session: Session, plan: Plan, number: int, text: str, offset: int, oid: int) -> object:
     """The value of an argument: constants here, other expressions in the engine; then as an assignment to the type ``oid`` takes it."""
     tokens = tokenize(text)
@@ -262,10 +279,11 @@ async def _value(session: Session, plan: Plan, number: int, text: str, offset: i
     for before, token in pairwise(tokens):
         if token.kind == "word" and token.value == "select":
             raise FeatureNotSupported("cannot use subquery in EXECUTE parameter", position=before.start + 1)
-    constant = _constant(tokens) or _expression(text)
+    coding = session.settings.coding
+    constant = _constant(tokens) or _expression(text, coding)
     if constant is None:
         constant = await _evaluated(session, text)
-    found, value = constant
+    found, value, plain = constant
     if value is None:
         return None
     if not _assignable(found, oid):
@@ -276,8 +294,9 @@ async def _value(session: Session, plan: Plan, number: int, text: str, offset: i
         )
     if found in _NUMBERS and oid in _INTEGERS:
         value = _rounded(value)
+    decode = session.settings.default_coding.decode_utf8 if plain else coding.decode_utf8
     try:
-        return decode_values((oid,), (0,), (value.encode(),))[0]
+        return decode((oid,), (0,), (value.encode(),))[0]
     except PostgresError as error:
         if found in _NUMBERS and error.sqlstate == "22003":
             raise NumericValueOutOfRange(f"{type_output(oid)} out of range") from error
@@ -285,8 +304,8 @@ async def _value(session: Session, plan: Plan, number: int, text: str, offset: i
         raise
 
 
-def _constant(tokens: list[Token]) -> tuple[int, str | None] | None:
-    """Type and text of a literal; None where the tokens are anything else."""
+def _constant(tokens: list[Token]) -> _Argument | None:
+    """A literal; None where the tokens are anything else."""
     sign = ""
     if len(tokens) == 2 and tokens[0].value in ("-", "+") and tokens[1].kind == "number":
         sign = tokens[0].value.replace("+", "")
@@ -295,73 +314,84 @@ def _constant(tokens: list[Token]) -> tuple[int, str | None] | None:
         return None
     token = tokens[0]
     if token.kind == "string":
-        return oids.UNKNOWN, token.value
+        return _Argument(oids.UNKNOWN, token.value)
     if token.kind == "number" and token.value[:1] in "0123456789.":
         digits = sign + token.value
         small = digits.lstrip("-").isdecimal() and abs(int(digits[:20])) <= 0x7FFF_FFFF
-        return (oids.INT4 if small else oids.NUMERIC), digits
+        return _Argument(oids.INT4 if small else oids.NUMERIC, digits)
     if token.kind == "word" and token.value == "null":
-        return oids.UNKNOWN, None
+        return _Argument(oids.UNKNOWN, None)
     if token.kind == "word" and token.value in ("true", "false"):
-        return oids.BOOL, token.value
+        return _Argument(oids.BOOL, token.value)
     return None
 
 
-def _expression(text: str) -> tuple[int, str | None] | None:
-    """Type and text of a cast or array of constants; None where it is anything else."""
+def _expression(text: str, coding: Coding) -> _Argument | None:
+    """A cast or array of constants; None where it is anything else."""
     from ..engines.parsing import parse
 
     statements = split_statements(f"SELECT {text}")
     tree = parse(statements[0]) if len(statements) == 1 else None
     if tree is None or len(tree.expressions) != 1:
         return None
-    return _folded(tree.expressions[0])
+    return _folded(tree.expressions[0], coding)
 
 
-def _folded(node: Any) -> tuple[int, str | None] | None:
+def _folded(node: Any, coding: Coding) -> _Argument | None:
     from sqlglot import exp
 
     from ..engines.parsing import oid_of_datatype
 
     if isinstance(node, exp.Paren):
-        return _folded(node.this)
+        return _folded(node.this, coding)
     if isinstance(node, exp.Literal):
-        return _constant(tokenize(str(node.this))) if not node.is_string else (oids.UNKNOWN, str(node.this))
+        return _constant(tokenize(str(node.this))) if not node.is_string else _Argument(oids.UNKNOWN, str(node.this))
     if isinstance(node, exp.Null):
-        return oids.UNKNOWN, None
+        return _Argument(oids.UNKNOWN, None)
     if isinstance(node, exp.Boolean):
-        return oids.BOOL, "true" if node.this else "false"
+        return _Argument(oids.BOOL, "true" if node.this else "false")
     if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) and not node.this.is_string:
         return _constant(tokenize(f"-{node.this.this}"))
     if isinstance(node, exp.Array):
-        return _array([_folded(item) for item in node.expressions])
+        return _array([_folded(item, coding) for item in node.expressions], coding)
     if type(node) is not exp.Cast or (node.args["to"].expressions and not node.args["to"].is_type("array")):
         return None
-    inner, oid = _folded(node.this), oid_of_datatype(node.args["to"])
+    inner, oid = _folded(node.this, coding), oid_of_datatype(node.args["to"])
     if inner is None or not oid:
         return None
-    found, value = inner
+    return _cast(inner, oid, coding)
+
+
+def _cast(inner: _Argument, oid: int, coding: Coding) -> _Argument | None:
+    """A constant as one of another type, in the text of the default settings; None where that takes more than reading it."""
+    found, value, plain = inner
     if value is None:
-        return oid, None
+        return _Argument(oid, None, True)
     if found not in (oid, oids.UNKNOWN) and not (found in _NUMBERS and oid in _NUMBERS | _STRINGS):
-        return None if found not in oids.ELEMENT_OF else (oid, value)
+        return None if found not in oids.ELEMENT_OF else _Argument(oid, value, plain)
     if found in _NUMBERS and oid in _INTEGERS:
         value = _rounded(value)
-    encoded = encode_value(oid, 0, decode_values((oid,), (0,), (value.encode(),))[0])
-    return oid, None if encoded is None else encoded.decode()
+    decode = decode_values if plain else coding.decode_utf8
+    encoded = encode_value(oid, 0, decode((oid,), (0,), (value.encode(),))[0])
+    return _Argument(oid, None if encoded is None else encoded.decode(), True)
 
 
-def _array(items: list[tuple[int, str | None] | None]) -> tuple[int, str | None] | None:
+def _array(items: list[_Argument | None], coding: Coding) -> _Argument | None:
     if not items or None in items:
         return None
-    types = {item[0] for item in items if item is not None and item[0] != oids.UNKNOWN} or {oids.TEXT}
+    found = [item for item in items if item is not None]
+    types = {item.type for item in found if item.type != oids.UNKNOWN} or {oids.TEXT}
     if len(types) > 1 and not types <= _NUMBERS:
         return None
     oid = types.pop() if len(types) == 1 else oids.NUMERIC
     array = oid if oid in oids.ELEMENT_OF else oids.ARRAY_OF.get(oid)
     nested = oid in oids.ELEMENT_OF
-    texts = [item[1] for item in items if item is not None]
-    return None if array is None else (array, "{" + ",".join(_item(text, nested) for text in texts) + "}")
+    if array is None:
+        return None
+    plain = any(item.plain for item in found)
+    if plain:
+        found = [item if item.plain else _cast(item, oid, coding) or item for item in found]
+    return _Argument(array, "{" + ",".join(_item(item.text, nested) for item in found) + "}", plain)
 
 
 def _item(text: str | None, nested: bool) -> str:
@@ -370,13 +400,14 @@ def _item(text: str | None, nested: bool) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-async def _evaluated(session: Session, text: str) -> tuple[int, str | None]:
-    """Type and text of an expression, which the engine (or the catalogue) computes."""
+async def _evaluated(session: Session, text: str) -> _Argument:
+    """The value of an expression, which the engine (or the catalogue) computes."""
     start = session.offset
     session.offset = start - len("SELECT ")
     plan = session.plans(f"SELECT {text}")[0]
-    outcome = await session.start(plan, (), None, (), 0, True)
-    source = outcome if isinstance(outcome, Source) else source_of(outcome, (), plan, session.settings.coding)
+    coding = session.settings.default_coding
+    outcome = await session.execution.execute(plan, (), None, (), 0, coding)
+    source = outcome if isinstance(outcome, Source) else source_of(outcome, (), plan, coding)
     shape = source.shape
     try:
         if shape is None or len(shape.columns) != 1:
@@ -390,7 +421,7 @@ async def _evaluated(session: Session, text: str) -> tuple[int, str | None]:
     if not chunk[1]:
         raise FeatureNotSupported("the argument of EXECUTE is not one value")
     row = RowDecoder([oids.TEXT]).decode(chunk[0])[0]
-    return types_of(shape.columns)[0], row[0]
+    return _Argument(types_of(shape.columns)[0], row[0], True)
 
 
 def _assignable(found: int, oid: int) -> bool:

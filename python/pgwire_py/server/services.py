@@ -6,13 +6,14 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from .. import messages as m
-from ..errors import LocalProtocolError, postgres_error
+from ..errors import LocalProtocolError, PostgresError, postgres_error
 from ..state import Phase
 from . import cursors, notifications, prepared
 
 if TYPE_CHECKING:
     from ..connection import BackendConnection
     from .portals import Portal, PreparedStatement
+    from .protocol import ServerProtocol
     from .server import Server
     from .session import Session
     from .settings import Settings
@@ -45,10 +46,9 @@ class SessionServices:
         statements: dict[str, PreparedStatement]
         transaction: Transaction
 
-        @property
-        def busy(self) -> bool: ...
+        _protocol: ServerProtocol
 
-        def flush(self) -> None: ...
+        def follow_encoding(self) -> None: ...
 
     @property
     def server_version(self) -> str:
@@ -93,7 +93,8 @@ class SessionServices:
         """What was said outside of a transaction goes out, if no ReadyForQuery came by to see to it."""
         if self.notifications is not None and not self.running:
             self.notifications.statement_ended()
-            self.flush()
+            if self.connection.phase is not Phase.CLOSED:
+                self.flush()
 
     def notice(self, severity: str, sqlstate: str, message: str, **fields: Any) -> None:
         """Send a NoticeResponse, if ``client_min_messages`` lets it pass. Any thread may call it.
@@ -121,10 +122,36 @@ class SessionServices:
         """Send what answers nothing: with the next output, or at once where nothing is being answered."""
         if self.connection.phase is Phase.CLOSED:
             return
+        self.queue(message)
+        if self.busy or not self.running:
+            self.flush()
+
+    def queue(self, message: object) -> None:
+        """Queue a notice or a parameter; what cannot be sent is left out, and the client is told where it is its encoding that cannot."""
+        self.follow_encoding()
         try:
             self.connection.send(message)
         except LocalProtocolError:  # a text that cannot be sent
             log.exception("session %d: a message could not be sent", self.process_id)
-            return
-        if self.busy or not self.running:
-            self.flush()
+        except PostgresError as error:
+            error.severity = "WARNING"
+            self.connection.send(m.NoticeResponse(error.response_fields()))
+
+    def flush(self) -> None:
+        """Write what is queued."""
+        self._protocol.flush()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a statement is being answered that waits for something."""
+        return self._protocol.busy
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is between statements, in no transaction, and the client reads what it is sent."""
+        protocol = self._protocol
+        return (
+            self.connection.phase is Phase.IDLE
+            and self.transaction.status == "I"
+            and not (self.running or protocol.busy or protocol.paused or protocol.lost)
+        )

@@ -11,12 +11,9 @@ from .. import messages as m
 from .._impl.suspended import Suspended
 from ..connection import BackendConnection
 from ..errors import (
-    AdminShutdown,
     InFailedSQLTransaction,
-    InternalError,
     LocalProtocolError,
     PostgresError,
-    ProtocolViolation,
     QueryCanceled,
     ReadOnlySQLTransaction,
     RemoteProtocolError,
@@ -26,6 +23,8 @@ from ..state import Phase
 from . import commands, control, cursors, extended, notifications, prepared, simple
 from .copy_streams import CopyOutcome
 from .execution import Execution
+from .failures import internal_error, is_being_cancelled, tell, uncancel
+from .function_call import function_call
 from .handler import Result
 from .notifications import SessionNotifications
 from .plans import Plan
@@ -47,9 +46,6 @@ log = logging.getLogger("pgwire_py.server")
 
 FLUSH_EVERY: Final = 32
 """Pipelined messages after which what is queued is written, and other sessions get their turn."""
-
-MAX_ERROR_TEXT: Final = 64 * 1024
-"""Characters of an unforeseen exception's text that a client is told."""
 
 _SELECT_TAGS: Final = {count: command_complete(f"SELECT {count}") for count in range(16)}
 _RUN: Final = {**prepared.RUN, **cursors.RUN, **notifications.RUN}
@@ -177,9 +173,9 @@ class Session(SessionServices):
                 if self._protocol.lost:
                     raise
                 if self.cancel_requested:
-                    _uncancel()
+                    uncancel()
                     await self._failed(self._canceled())
-                elif _is_being_cancelled():
+                elif is_being_cancelled():
                     raise
                 else:  # the handler's own doing: it awaited something that somebody cancelled
                     await self._failed(internal_error(error))
@@ -219,7 +215,8 @@ class Session(SessionServices):
         fields = error.response_fields()
         if self.offset and fields.get("P", "").isdecimal():
             fields["P"] = str(int(fields["P"]) + self.offset)
-        self._tell(fields, error.severity)
+        self.follow_encoding()
+        tell(self.connection, fields, error.severity)
         if fatal:
             self._protocol.close()
             return
@@ -228,19 +225,9 @@ class Session(SessionServices):
             await self._abandon_implicit()
         elif transaction.status == "T":
             transaction.status = "E"
+            self.settings.fail()
         if answering_query:
             self.ready()
-
-    def _tell(self, fields: dict[str, str], severity: str) -> None:
-        try:
-            self.connection.send(m.ErrorResponse(fields))
-        except LocalProtocolError:  # a text that cannot be sent
-            self._tell({name: _sendable(text) for name, text in fields.items()}, severity)
-        except (
-            PostgresError
-        ) as other:  # the client's encoding lacks a character: that is told instead, as PostgreSQL does
-            other.severity = severity
-            self.connection.send(m.ErrorResponse(other.response_fields()))
 
     async def _abandon_implicit(self) -> None:
         self.transaction.end()
@@ -250,7 +237,7 @@ class Session(SessionServices):
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:
-            if self._protocol.lost or (isinstance(error, asyncio.CancelledError) and _is_being_cancelled()):
+            if self._protocol.lost or (isinstance(error, asyncio.CancelledError) and is_being_cancelled()):
                 raise
             log.exception("session %d: rollback failed", self.process_id)
 
@@ -354,6 +341,10 @@ class Session(SessionServices):
             results = b""
             if self.notifications is not None:
                 self.notifications.statement_ended()
+                if self.connection.phase is Phase.CLOSED:  # one of them could not be told
+                    self.running = False
+                    self.ending()
+                    return
             self.report_changes()
         self.connection.send_ready(self.transaction.status, results)
         self.running = False
@@ -363,14 +354,19 @@ class Session(SessionServices):
         """Send ParameterStatus for parameters that changed, and go on in the encoding they are for."""
         self._follow_coding()
         for name, value in self.settings.take_changes().items():
-            self.connection.send(m.ParameterStatus(name, value))
+            self.queue(m.ParameterStatus(name, value))
 
     def _follow_coding(self) -> None:
         """Have everything that depends on the settings of texts follow them."""
         coding = self.settings.coding
         self.plans = self.server.plan_cache(coding).plans
-        self.connection.recode = None if coding.encoding is None else coding.message
+        self.follow_encoding()
         self._protocol.follow_coding(coding)
+
+    def follow_encoding(self) -> None:
+        """Have messages sent in the encoding of now, though the settings' changes are not reported yet."""
+        coding = self.settings.coding
+        self.connection.recode = None if coding.encoding is None else coding.message
 
     # -- COPY --------------------------------------------------------------------------------------------------------
 
@@ -491,25 +487,6 @@ class Session(SessionServices):
         reason = "statement timeout" if self._timed_out else "user request"
         return QueryCanceled(f"canceling statement due to {reason}")
 
-    def flush(self) -> None:
-        """Write what is queued."""
-        self._protocol.flush()
-
-    @property
-    def busy(self) -> bool:
-        """Whether a statement is being answered that waits for something."""
-        return self._protocol.busy
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether it is between statements, in no transaction, and the client reads what it is sent."""
-        protocol = self._protocol
-        return (
-            self.connection.phase is Phase.IDLE
-            and self.transaction.status == "I"
-            and not (self.running or protocol.busy or protocol.paused or protocol.lost)
-        )
-
     def cancel(self) -> None:
         """Cancel the statement that runs, if one does (a CancelRequest with the right key came)."""
         if self.running and self._protocol.busy:
@@ -533,45 +510,9 @@ class Session(SessionServices):
         self._protocol.close()
 
 
-def internal_error(error: BaseException, severity: str = "ERROR") -> InternalError:
-    """What a client is told of an exception that is not a PostgresError."""
-    try:
-        text = f"{type(error).__name__}: {error}"
-    except Exception:
-        text = type(error).__name__
-    return InternalError(_sendable(text), severity=severity)
-
-
-def shutdown_error() -> AdminShutdown:
-    """What a session is told when the server stops."""
-    return AdminShutdown("terminating connection due to administrator command")
-
-
-def _sendable(text: str) -> str:
-    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()[:MAX_ERROR_TEXT]
-
-
 def remote_error(session: Session, error: RemoteProtocolError) -> None:
     """The client broke the protocol: answer, and end the session where PostgreSQL would."""
     raise postgres_error(error.sqlstate, str(error), severity="FATAL" if error.fatal else "ERROR")
-
-
-async def function_call(session: Session, message: m.FunctionCall) -> None:
-    """FunctionCall: the handler's ``function_call`` answers; without one there are no functions to call."""
-    session.starting()
-    session.check_transaction(None)
-    count = len(message.arguments)
-    formats = message.argument_formats
-    if len(formats) > 1 and len(formats) != count:
-        raise ProtocolViolation(f"function call message contains {len(formats)} argument formats but {count} arguments")
-    formats = formats if len(formats) == count else (formats or (0,)) * count
-    value = await session.execution.call_function(
-        message.function_oid, message.arguments, formats, message.result_format
-    )
-    if value is not None and not isinstance(value, (bytes, bytearray, memoryview)):
-        raise InternalError(f"function_call returned {type(value).__name__}, not bytes or None")
-    session.connection.send(m.FunctionCallResponse(value if value is None else bytes(value)))
-    session.ready()
 
 
 def terminate(session: Session, message: m.Terminate) -> None:
@@ -592,14 +533,3 @@ _HANDLERS: Final[dict[type, Callable[[Session, Any], Awaitable[None] | None]]] =
     RemoteProtocolError: remote_error,
     Suspended: begun,
 }
-
-
-def _uncancel() -> None:
-    uncancel = getattr(asyncio.current_task(), "uncancel", None)  # from Python 3.11 on
-    if uncancel is not None:
-        uncancel()
-
-
-def _is_being_cancelled() -> bool:
-    cancelling = getattr(asyncio.current_task(), "cancelling", None)
-    return cancelling is None or cancelling() > 0

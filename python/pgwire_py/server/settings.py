@@ -104,7 +104,17 @@ class Settings:
         coding: how its values and texts are encoded and decoded.
     """
 
-    __slots__ = ("_defaults", "_local", "_overrides", "_saved", "_startup", "changes", "coding", "statement_timeout")
+    __slots__ = (
+        "_defaults",
+        "_local",
+        "_overrides",
+        "_saved",
+        "_startup",
+        "_told",
+        "changes",
+        "coding",
+        "statement_timeout",
+    )
 
     def __init__(self, defaults: Defaults, startup: dict[str, str], coding: Coding | None = None) -> None:
         self._defaults = defaults
@@ -113,6 +123,7 @@ class Settings:
         self._local: dict[str, str] = {}
         self._saved: list[tuple[dict[str, str], dict[str, str]]] = []
         self.changes: dict[str, str] | None = None
+        self._told: dict[str, str] = {}
         timeout = startup.get("statement_timeout") or defaults.values["statement_timeout"]
         self.statement_timeout = 0.0 if timeout == "0" else milliseconds(timeout) / 1000
         self.coding: Coding = coding or self._coding()
@@ -204,15 +215,22 @@ class Settings:
             self.changes = self.changes or {}
         name = display_name(key)
         if old != new and name in REPORTED:
+            self._told.setdefault(name, old or "")
             self.changes = {**(self.changes or {}), name: new}
 
     def _coding(self) -> Coding:
         return self._defaults.codings.find(tuple([self.get(key) or "" for key in CODING_KEYS]))
 
+    @property
+    def default_coding(self) -> Coding:
+        """The coding of the server's default settings, which leaves out nothing: what waits to be printed is kept in it."""
+        return self._defaults.codings.default
+
     def take_changes(self) -> dict[str, str]:
-        """Reported parameters changed since the last call: what ParameterStatus must tell."""
+        """Reported parameters changed since the last call: what ParameterStatus must tell. What was changed back is none."""
         changes, self.changes = self.changes, None
-        return changes or {}
+        told, self._told = self._told, {}
+        return {name: value for name, value in (changes or {}).items() if value != told[name]}
 
     # -- transactions ------------------------------------------------------------------------------------------------
 
@@ -233,6 +251,11 @@ class Settings:
         """Undo what was set since the savepoint of that level (from 0)."""
         self._restore(level + 1)
         del self._saved[level + 2 :]
+
+    def fail(self) -> None:
+        """The transaction has failed: what was set since its newest savepoint, or since it began, is undone at once."""
+        if self._saved:
+            self._restore(-1)
 
     def end(self, *, commit: bool) -> None:
         """The transaction ends: a rollback undoes every SET in it, a commit those that were LOCAL."""

@@ -1,7 +1,7 @@
 """Short answers of a handler function to a statement that came in one piece: the way that most queries of a busy server take.
 
 Nothing is decided here that is not decided in ``simple.py`` and ``extended.py`` as well. What is out of the ordinary — a transaction,
-an open portal, an error, a handler that waits, a long result — goes their way, with the handler's call that was begun.
+an open portal, an error, a handler that waits or changes a setting, a long result — goes their way, with the handler's call that was begun.
 """
 
 from __future__ import annotations
@@ -52,7 +52,6 @@ class ShortAnswers:
         "_responder",
         "_runner",
         "_session",
-        "_settings",
         "_write",
         "answer",
     )
@@ -65,7 +64,6 @@ class ShortAnswers:
         self._session = session
         self._runner = runner
         self._connection = connection
-        self._settings = settings
         self._execution = execution
         self._coding = settings.coding
         self._decode = self._coding.decode_values
@@ -78,11 +76,11 @@ class ShortAnswers:
             (session, "portals", False),
             (settings, "statement_timeout", False),
         )
+        called: tuple[Condition, ...] = ((settings, "changes", None),)
         after: tuple[Condition, ...] = (
             (connection, "phase", Phase.IDLE),
             (connection, "outgoing", False),
             (session, "statements", False),
-            (settings, "changes", None),
         )
         self._responder = Responder(
             (execution.function, session),
@@ -91,7 +89,7 @@ class ShortAnswers:
             self._plans,
             runner.task_to_enter(),
             (_TAILS, CHUNK),
-            (before, after, write),
+            (before, called, after, write),
         )
         self.answer = self._responder.answer
 
@@ -110,8 +108,6 @@ class ShortAnswers:
                 return False
             outcome = self._responder.outcome
             return self._long_way(outcome if type(outcome) is Suspended else Suspended(_return(outcome)))
-        if self._settings.changes is not None:
-            session.report_changes()
         self._write(self._connection.send_around(answer))  # type: ignore[arg-type]
         return True
 

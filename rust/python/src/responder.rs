@@ -26,6 +26,7 @@ pub struct Responder {
     tails: Py<PyTuple>,
     max_bytes: usize,
     before: Vec<Condition>,
+    called: Vec<Condition>,
     after: Vec<Condition>,
     send: Py<PyAny>,
     /// The buffer that `receive` looks into, and what else is to be done with what it finds there.
@@ -124,12 +125,17 @@ impl Responder {
         plans: Py<PyDict>,
         current: (Py<PyAny>, Py<PyAny>, Py<PyAny>),
         bounds: (Py<PyTuple>, usize),
-        sending: (Bound<'_, PyTuple>, Bound<'_, PyTuple>, Py<PyAny>),
+        sending: (
+            Bound<'_, PyTuple>,
+            Bound<'_, PyTuple>,
+            Bound<'_, PyTuple>,
+            Py<PyAny>,
+        ),
     ) -> PyResult<Self> {
         let (function, session) = handler;
         let (context, event_loop, task) = current;
         let (tails, max_bytes) = bounds;
-        let (before, after, send) = sending;
+        let (before, called, after, send) = sending;
         Ok(Responder {
             function,
             session,
@@ -142,6 +148,7 @@ impl Responder {
             tails,
             max_bytes,
             before: Condition::load(&before)?,
+            called: Condition::load(&called)?,
             after: Condition::load(&after)?,
             send,
             reception: None,
@@ -277,7 +284,7 @@ impl Responder {
             visit.call(buffer)?;
             visit.call(otherwise)?;
         }
-        for condition in self.before.iter().chain(&self.after) {
+        for condition in (self.before.iter()).chain(&self.called).chain(&self.after) {
             visit.call(&condition.object)?;
         }
         visit.call(&self.outcome)
@@ -368,6 +375,7 @@ impl Responder {
         let py = outcome.py();
         if !outcome.get_type().is(self.classes.result.bind(py))
             || !self.classes.tag.get(outcome)?.is_none()
+            || !Condition::all(&self.called, py)?
         {
             return Ok(None);
         }

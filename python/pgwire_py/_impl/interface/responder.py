@@ -22,12 +22,12 @@ class Responder(Protocol):
     short result.
 
     ``Responder((function, session), (Query, Result, Plan, Shape), decoder, plans, (context, event_loop, task), (tails, max_bytes),
-    (before, after, send))``: the function gets a ``Query`` (slots ``sql``, ``parameters``, ``parameter_types``, ``session``,
+    (before, called, after, send))``: the function gets a ``Query`` (slots ``sql``, ``parameters``, ``parameter_types``, ``session``,
     ``describing``) and returns a ``Result`` (slots ``columns``, ``rows``, ``tag``). ``plans`` has a ``Plan`` (slots ``text``,
     ``parameters``: how many it takes, ``shapes``: by format codes) for each query string that may be answered; a ``Shape`` has the
     slots ``columns``, ``encoder`` and ``row_description``. ``context`` and ``task`` are current while the coroutine runs; ``tails`` is
-    what follows 0, 1, 2 … rows. ``before`` are the :data:`Condition`s under which anything is answered at all, ``after`` those under
-    which the answer to a Query is given to ``send``.
+    what follows 0, 1, 2 … rows. ``before`` are the :data:`Condition`s under which anything is answered at all, ``called`` those under
+    which what the function returned is encoded, ``after`` those under which the answer to a Query is given to ``send``.
     """
 
     begun: bool
@@ -48,9 +48,10 @@ class Responder(Protocol):
             Bind [Describe portal] Execute Sync with the unnamed portal, no row limit and, where Parse is there, the same statement name
             in Bind. None for anything else: if a condition of ``before`` does not hold, something stands before ``data`` in the
             decoder, ``data`` is more or less than one statement or malformed, its text is not in ``plans`` or takes parameters; and,
-            with :attr:`begun`, if the coroutine did not end, or returned anything but a ``Result`` with a list of rows, with the
-            columns of the plan's shape, no tag, a tail, fewer than ``max_bytes`` bytes before its last row, and rows that can be
-            encoded. ``data`` is never taken: what is to be handled in another way goes to :meth:`FrontendDecoder.feed`.
+            with :attr:`begun`, if a condition of ``called`` does not hold, the coroutine did not end, or returned anything
+            but a ``Result`` with a list of rows, with the columns of the plan's shape, no tag, a tail, fewer than
+            ``max_bytes`` bytes before its last row, and rows that can be encoded. ``data`` is never taken: what is to be
+            handled in another way goes to :meth:`FrontendDecoder.feed`.
 
         Raises:
             BaseException: whatever the function, its coroutine or ``send`` raised.

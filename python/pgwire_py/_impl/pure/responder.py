@@ -25,6 +25,7 @@ class Responder:
     __slots__ = (
         "_after",
         "_before",
+        "_called",
         "_context",
         "_decoder",
         "_enter_task",
@@ -51,7 +52,7 @@ class Responder:
         plans: dict[str, Any],
         current: tuple[Context, AbstractEventLoop, Task[Any]],
         bounds: tuple[tuple[bytes, ...], int],
-        sending: tuple[tuple[Condition, ...], tuple[Condition, ...], Callable[[bytes], object]],
+        sending: tuple[tuple[Condition, ...], tuple[Condition, ...], tuple[Condition, ...], Callable[[bytes], object]],
     ) -> None:
         # Documented for third-party event loops and tasks ("Extending asyncio"). The protocol layer does without asyncio: imported here.
         from asyncio.tasks import _enter_task, _leave_task
@@ -63,7 +64,7 @@ class Responder:
         self._plans = plans
         self._context, self._event_loop, self._task = current
         self._tails, self._max_bytes = bounds
-        self._before, self._after, self._send = sending
+        self._before, self._called, self._after, self._send = sending
         self._outcome: Any = _NOTHING
 
     @property
@@ -148,6 +149,7 @@ class Responder:
         rows, given = outcome.rows, outcome.columns
         if (
             outcome.tag is not None
+            or not _hold(self._called)
             or type(rows) is not list
             or len(rows) >= len(self._tails)
             or type(given) not in (list, tuple)

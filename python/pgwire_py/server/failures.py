@@ -1,0 +1,58 @@
+"""What a client is told where something fails, and who cancelled the work: the session, or whoever wants the task to end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from .. import messages as m
+from ..connection import BackendConnection
+from ..errors import AdminShutdown, InternalError, LocalProtocolError, PostgresError
+
+__all__ = ["internal_error", "is_being_cancelled", "shutdown_error", "tell", "uncancel"]
+
+MAX_ERROR_TEXT: Final = 64 * 1024
+"""Characters of an unforeseen exception's text that a client is told."""
+
+
+def tell(connection: BackendConnection, fields: dict[str, str], severity: str) -> None:
+    """Queue an ErrorResponse. Where the client's encoding lacks a character of it, that is told instead, as PostgreSQL does."""
+    try:
+        connection.send(m.ErrorResponse(fields))
+    except LocalProtocolError:  # a text that cannot be sent
+        tell(connection, {name: sendable(text) for name, text in fields.items()}, severity)
+    except PostgresError as other:
+        other.severity = severity
+        connection.send(m.ErrorResponse(other.response_fields()))
+
+
+def internal_error(error: BaseException, severity: str = "ERROR") -> InternalError:
+    """What a client is told of an exception that is not a PostgresError."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:
+        text = type(error).__name__
+    return InternalError(sendable(text), severity=severity)
+
+
+def shutdown_error() -> AdminShutdown:
+    """What a session is told when the server stops."""
+    return AdminShutdown("terminating connection due to administrator command")
+
+
+def sendable(text: str) -> str:
+    """A text as it can be sent: without zero bytes and lone surrogates, and bounded."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()[:MAX_ERROR_TEXT]
+
+
+def uncancel() -> None:
+    """The cancellation of the current task was meant for its statement: the task goes on."""
+    uncancel = getattr(asyncio.current_task(), "uncancel", None)  # from Python 3.11 on
+    if uncancel is not None:
+        uncancel()
+
+
+def is_being_cancelled() -> bool:
+    """Whether somebody cancelled the current task; True where Python cannot say (before 3.11)."""
+    cancelling = getattr(asyncio.current_task(), "cancelling", None)
+    return cancelling is None or cancelling() > 0
