@@ -15,7 +15,7 @@ from . import startup
 from .coding import Coding
 from .eager import Runner
 from .encodings import FrameRecoder
-from .session import internal_error, shutdown_error
+from .failures import internal_error, shutdown_error
 from .short import ShortAnswers
 from .tls_transport import BufferedTlsTransport, TlsTransport
 

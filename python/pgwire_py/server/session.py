@@ -11,21 +11,19 @@ from .. import messages as m
 from .._impl.suspended import Suspended
 from ..connection import BackendConnection
 from ..errors import (
-    AdminShutdown,
     InFailedSQLTransaction,
-    InternalError,
     LocalProtocolError,
     PostgresError,
-    ProtocolViolation,
     QueryCanceled,
     ReadOnlySQLTransaction,
     RemoteProtocolError,
     postgres_error,
 )
 from ..state import Phase
-from . import commands, control, cursors, extended, notifications, prepared, simple
+from . import commands, control, cursors, extended, function_calls, notifications, prepared, simple
 from .copy_streams import CopyOutcome
 from .execution import Execution
+from .failures import internal_error, sendable
 from .handler import Result
 from .notifications import SessionNotifications
 from .plans import Plan
@@ -47,9 +45,6 @@ log = logging.getLogger("pgwire_py.server")
 
 FLUSH_EVERY: Final = 32
 """Pipelined messages after which what is queued is written, and other sessions get their turn."""
-
-MAX_ERROR_TEXT: Final = 64 * 1024
-"""Characters of an unforeseen exception's text that a client is told."""
 
 _SELECT_TAGS: Final = {count: command_complete(f"SELECT {count}") for count in range(16)}
 _RUN: Final = {**prepared.RUN, **cursors.RUN, **notifications.RUN}
@@ -235,7 +230,7 @@ class Session(SessionServices):
         try:
             self.connection.send(m.ErrorResponse(fields))
         except LocalProtocolError:  # a text that cannot be sent
-            self._tell({name: _sendable(text) for name, text in fields.items()}, severity)
+            self._tell({name: sendable(text) for name, text in fields.items()}, severity)
         except (
             PostgresError
         ) as other:  # the client's encoding lacks a character: that is told instead, as PostgreSQL does
@@ -533,45 +528,9 @@ class Session(SessionServices):
         self._protocol.close()
 
 
-def internal_error(error: BaseException, severity: str = "ERROR") -> InternalError:
-    """What a client is told of an exception that is not a PostgresError."""
-    try:
-        text = f"{type(error).__name__}: {error}"
-    except Exception:
-        text = type(error).__name__
-    return InternalError(_sendable(text), severity=severity)
-
-
-def shutdown_error() -> AdminShutdown:
-    """What a session is told when the server stops."""
-    return AdminShutdown("terminating connection due to administrator command")
-
-
-def _sendable(text: str) -> str:
-    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()[:MAX_ERROR_TEXT]
-
-
 def remote_error(session: Session, error: RemoteProtocolError) -> None:
     """The client broke the protocol: answer, and end the session where PostgreSQL would."""
     raise postgres_error(error.sqlstate, str(error), severity="FATAL" if error.fatal else "ERROR")
-
-
-async def function_call(session: Session, message: m.FunctionCall) -> None:
-    """FunctionCall: the handler's ``function_call`` answers; without one there are no functions to call."""
-    session.starting()
-    session.check_transaction(None)
-    count = len(message.arguments)
-    formats = message.argument_formats
-    if len(formats) > 1 and len(formats) != count:
-        raise ProtocolViolation(f"function call message contains {len(formats)} argument formats but {count} arguments")
-    formats = formats if len(formats) == count else (formats or (0,)) * count
-    value = await session.execution.call_function(
-        message.function_oid, message.arguments, formats, message.result_format
-    )
-    if value is not None and not isinstance(value, (bytes, bytearray, memoryview)):
-        raise InternalError(f"function_call returned {type(value).__name__}, not bytes or None")
-    session.connection.send(m.FunctionCallResponse(value if value is None else bytes(value)))
-    session.ready()
 
 
 def terminate(session: Session, message: m.Terminate) -> None:
@@ -587,7 +546,7 @@ def begun(session: Session, call: Suspended) -> Awaitable[None]:
 _HANDLERS: Final[dict[type, Callable[[Session, Any], Awaitable[None] | None]]] = {
     **extended.HANDLERS,
     m.Query: simple.simple_query,
-    m.FunctionCall: function_call,
+    m.FunctionCall: function_calls.function_call,
     m.Terminate: terminate,
     RemoteProtocolError: remote_error,
     Suspended: begun,
