@@ -59,7 +59,12 @@ class Store:
             return pg.CopyOut.raw(pieces(), 2, tag="COPY 2")
         if name == "arrow":
             return pg.CopyOut(None, pa.table({"n": pa.array([1, None], pa.int32()), "word": ["x", "y"]}), options)
-        rows = {"listed": [(0, "w0"), (1, "w1"), (2, "w2")], "later": later(), "broken": broken()}
+        rows = {
+            "listed": [(0, "w0"), (1, "w1"), (2, "w2")],
+            "later": later(),
+            "broken": broken(),
+            "accents": [(1, "é")],
+        }
         return pg.CopyOut(COLUMNS, rows[name], options)
 
     async def by_row(self, reader: CopyReader) -> None:
@@ -123,6 +128,21 @@ def test_arrow_out(client: RawClient) -> None:
     answers = client.until_ready()
     assert answers[1].body.endswith(b"\0\2\0\0\0\4\0\0\0\1\0\0\0\1x")
     assert answers[3].body == b"\xff\xff"
+
+
+@pytest.mark.parametrize(("name", "codec"), [("latin1", "latin-1"), ("latin2", "iso8859-2"), ("utf8", "utf-8")])
+def test_data_are_in_the_clients_encoding(
+    served: tuple[Store, Hosted], client: RawClient, name: str, codec: str
+) -> None:
+    client.exchange(query(f"set client_encoding to {name}"))
+    line = "1\té\n".encode(codec)
+    client.send(query("copy accents to stdout"))
+    assert client.until_ready()[1].body == line
+    client.send(query("copy accents to stdout (encoding 'utf8')"))
+    assert client.until_ready()[1].body == "1\té\n".encode()
+    assert client.exchange(query("copy by_row from stdin"), data(line), DONE) == ["G", "C COPY 1", "Z I"]
+    assert client.exchange(query("copy by_chunk from stdin"), data(line), DONE)[1:] == ["C COPY 0", "Z I"]
+    assert (served[0].rows, served[0].chunks) == ([(1, "é")], [line])
 
 
 def test_raw_out(client: RawClient) -> None:
