@@ -302,7 +302,7 @@ class Server:
         return len(self._reserved) < self.max_connections
 
     def reserve(self, protocol: ServerProtocol) -> None:
-        """Count a connection that is logging in."""
+        """Count a connection whose client has proved who it is."""
         self._reserved.add(protocol)
 
     def next_process_id(self) -> int:
