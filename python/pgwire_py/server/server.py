@@ -224,8 +224,7 @@ class Server:
         if self._freeing:
             await asyncio.wait(self._freeing, timeout=max(timeout, 1.0))
         self.catalog.close()
-        if self.authentication.users is not None:
-            await self.authentication.users.close()
+        await self.authentication.close()
         self.engine.close()
 
     async def _emptied(self, timeout: float) -> bool:
