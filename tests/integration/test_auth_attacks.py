@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from pgwire_py.auth import HostBasedRules, UsersFunction
+from pgwire_py.auth import HostBasedRules, ScramVerifier, UsersFunction
 from pgwire_py.engines.base import SessionContext
 from pgwire_py.engines.sqlite import SqliteEngine, SqliteSession
+from pgwire_py.server.authentication import PASSWORD_THREADS
 from pgwire_py.server.sql_users import SqlUsers
 from tests.support.hosted import LOOPS, hosted
-from tests.support.raw import RawClient, query, startup
+from tests.support.login import Login
+from tests.support.raw import RawClient, message, query, startup
 
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
 
@@ -94,3 +98,44 @@ def test_who_has_no_verifier_in_a_table_seems_not_to_exist(new_loop: NewLoop, st
         engine = Counting()
         with hosted(engine, new_loop, auth=SqlUsers(engine, sql)) as it:
             assert answer_to(it.server.port, "locked") == answer_to(it.server.port, "nobody")
+
+
+def test_who_does_not_log_in_takes_nobodys_place(new_loop: NewLoop) -> None:
+    verifier = ScramVerifier.from_password("lovelace", b"salt", 1)
+    users = UsersFunction(lambda user, database: verifier)
+    with hosted(Counting(), new_loop, auth=users, max_connections=2) as it, ExitStack() as stack:
+        logins = []
+        for _ in range(10):  # all asked for a password
+            logins.append(Login(stack.enter_context(it.connect()), "ada"))
+        assert [login.scram("lovelace")[1] for login in logins[5:7]] == ["Z I", "Z I"]
+        with pytest.raises(AssertionError, match="53300"):
+            logins[7].scram("lovelace")
+        with it.connect() as late:
+            late.send(startup({"user": "ada", "database": "app"}))
+            assert late.to_end() == ["E 53300 FATAL"]
+
+
+def test_strangers_passwords_do_not_fill_the_loops_threads(new_loop: NewLoop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is sent as a password costs a PBKDF2."""
+    release = threading.Event()
+    running: list[str] = []
+
+    def slow(self: ScramVerifier, password: bytes) -> bool:
+        running.append(threading.current_thread().name)
+        release.wait(20)
+        return False
+
+    monkeypatch.setattr(ScramVerifier, "fits", slow)
+    users = UsersFunction(lambda user, database: None)
+    with hosted(Counting(), new_loop, auth="password", users=users) as it, ExitStack() as stack:
+        clients = [stack.enter_context(it.connect()) for _ in range(40)]
+        for client in clients:
+            client.send(startup({"user": "eve", "database": "app"}))
+            assert client.receive() is not None
+            client.send(message("p", b"guess\0"))
+        assert it.call(asyncio.to_thread(lambda: "free")) == "free"
+        assert len(running) <= PASSWORD_THREADS
+        release.set()
+        for client in clients:
+            assert client.to_end() == ["E 28P01 FATAL"]
+    assert len(running) == len(clients)

@@ -142,7 +142,7 @@ def test_users_that_cannot_be_looked_up(waits: bool, new_loop: NewLoop, caplog: 
     caplog.set_level("CRITICAL")
     with hosted(echo, new_loop, auth=BadUsers(waits)) as it, it.connect() as client:
         client.send(startup({"user": "tester", "database": "test"}))
-        assert client.to_end() == ["E XX000 FATAL"]
+        assert client.to_end() == ["E 58000 FATAL"]
 
 
 class BadEngine(Engine):

@@ -66,8 +66,8 @@ class IdentLine:
             if match is None:
                 return False
             if "\\1" in target:
-                target, quoted = target.replace("\\1", match.group(1) or "", 1), True
-                return user == target
+                found = match.group(1)
+                return found is not None and user == target.replace("\\1", found, 1)
         if target == "all" and not quoted:
             return True
         if target.startswith("+") and not quoted:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from .. import messages as m
@@ -50,6 +51,9 @@ log = logging.getLogger("pgwire_py.server")
 
 M = TypeVar("M")
 
+PASSWORD_THREADS: Final = 2
+"""Threads that check passwords in clear: strangers make that work, and it must not fill the loop's own threads."""
+
 _WITH_PASSWORD: Final = ("password", "md5", "scram-sha-256")
 _FAILED: Final = {"cert": "certificate", "oauth": "OAuth bearer", "trust": '"trust"'}
 
@@ -64,6 +68,7 @@ class Authentication:
     Attributes:
         rules: by which each connection gets its method.
         trusts_all: whether everybody is trusted, from everywhere.
+        threads: where passwords in clear are checked.
 
     Raises:
         ValueError: a method lacks what it needs.
@@ -93,10 +98,17 @@ class Authentication:
         self.ident = IdentMap() if ident is None else ident
         self.oauth = oauth
         self.mock_secret = secrets.token_bytes(MOCK_SECRET_LENGTH) if mock_secret is None else mock_secret
+        self.threads = ThreadPoolExecutor(PASSWORD_THREADS, "pgwire-passwords")
         for rule in self.rules.rules:
             problem = self._lacks(rule, tls)
             if problem:
                 raise ValueError(f"{rule.where or rule.method}: {problem}")
+
+    async def close(self) -> None:
+        """Free what the users' source and the checking of passwords hold."""
+        self.threads.shutdown(wait=False)
+        if self.users is not None:
+            await self.users.close()
 
     def _lacks(self, rule: HostRule, tls: ServerTls | None) -> str | None:
         """What a rule needs and the server does not have."""
@@ -214,7 +226,7 @@ class _Login:
         if isinstance(verifier, Md5Verifier):
             right = verifier.fits(password, self._user)
         else:
-            right = await asyncio.get_running_loop().run_in_executor(None, verifier.fits, password)
+            right = await asyncio.get_running_loop().run_in_executor(self._server.threads, verifier.fits, password)
         if not right:
             raise self._failure()
 

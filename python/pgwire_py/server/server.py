@@ -225,8 +225,7 @@ class Server:
         if self._freeing:
             await asyncio.wait(self._freeing, timeout=max(timeout, 1.0))
         self.catalog.close()
-        if self.authentication.users is not None:
-            await self.authentication.users.close()
+        await self.authentication.close()
         self.engine.close()
 
     async def _emptied(self, timeout: float) -> bool:
@@ -303,7 +302,7 @@ class Server:
         return len(self._reserved) < self.max_connections
 
     def reserve(self, protocol: ServerProtocol) -> None:
-        """Count a connection that is logging in."""
+        """Count a connection whose client has proved who it is."""
         self._reserved.add(protocol)
 
     def next_process_id(self) -> int:

@@ -68,9 +68,11 @@ async def start(protocol: ServerProtocol, first: Any = None) -> Session | None:
     server = protocol.server
     if not server.has_room():
         raise TooManyConnections("sorry, too many clients already")
-    server.reserve(protocol)
     database = startup.parameters.get("database") or user
     await authenticate(protocol, user, database)
+    if not server.has_room():  # others came in meanwhile: who has not logged in yet takes nobody's place
+        raise TooManyConnections("sorry, too many clients already")
+    server.reserve(protocol)
     values = _start_values(protocol, startup.parameters, user)
     session = _session(protocol, version, user, database, values)
     try:

@@ -24,7 +24,7 @@ class TestMaps:
             (r"m /^(.*)@example\.org$ x_\1", "ada@example.org", "x_ada", True),
             (r"m /^(.*)@example\.org$ \1", "all@example.org", "bob", False),
             (r"m /^(.*)@example\.org$ \1", "+team@example.org", "eve", False),
-            (r"m /^(a)|b$ \1", "b", "", True),
+            (r"m /^(a)|b$ \1", "b", "", False),
             ("m /example guest", "x.example", "guest", True),
             ("m boss all", "boss", "anyone", True),
             ('m boss "all"', "boss", "anyone", False),
@@ -47,6 +47,12 @@ class TestMaps:
     def test_any_line_of_the_map_will_do(self) -> None:
         maps = IdentMap([IdentLine("m", "x", "ada"), IdentLine("m", "x", "bob")])
         assert [maps.allows("m", "x", user) for user in ("ada", "bob", "eve")] == [True, True, False]
+
+    def test_parentheses_that_matched_nothing(self) -> None:
+        """They are no empty name: as in PostgreSQL nobody comes in by them."""
+        maps = IdentMap([r"m /^(db-)?host$ \1root"])
+        assert maps.allows("m", "db-host", "db-root")
+        assert not maps.allows("m", "host", "root")
 
     @pytest.mark.parametrize(
         ("line", "problem"),
