@@ -61,6 +61,8 @@ SETTING = (
     ("set names 'utf-8'", ["C SET", "client_encoding = UTF8", "Z I"]),
     ("set bytea_output to escape", ["C SET", "Z I"]),
     ("show bytea_output", ["D escape", "C SHOW", "Z I"]),
+    ("set application_name to 'a\tb\u00e9'", ["C SET", "application_name = a?b??", "Z I"]),
+    ("reset application_name", ["C RESET", "application_name = ", "Z I"]),
     ("set extra_float_digits to 4", ["E 22023", "Z I"]),
     ("begin", ["C BEGIN", "Z T"]),
     ("set local datestyle to sql", ["C SET", "DateStyle = SQL, MDY", "Z T"]),

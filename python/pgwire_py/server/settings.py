@@ -302,6 +302,8 @@ def _canonical(key: str, value: str, current: str, default: str) -> str:
         return text_settings.time_zone(value)
     if key == "client_encoding":
         return text_settings.client_encoding(value)
+    if key == "application_name":
+        return text_settings.printable(value)
     if key == "standard_conforming_strings" and _boolean(key, value) == "off":
         raise FeatureNotSupported(f'parameter "{key}" cannot be set to "{value}": only "on" is supported')
     if row is None:

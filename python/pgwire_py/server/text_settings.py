@@ -11,7 +11,7 @@ from ..errors import PostgresError, postgres_error
 from .encodings import find_encoding
 from .zones import find_zone
 
-__all__ = ["client_encoding", "date_style", "time_zone"]
+__all__ = ["client_encoding", "date_style", "printable", "time_zone"]
 
 _STYLES = {"ISO": "ISO", "SQL": "SQL", "GERMAN": "German"}
 _ORDERS = {
@@ -117,6 +117,11 @@ def _by_offset(value: str, east: int) -> str:
         if seconds % 60:
             shown += f":{seconds % 60:02}"
     return f"<-{shown}>+{shown}" if east < 0 else f"<+{shown}>-{shown}"
+
+
+def printable(value: str) -> str:
+    """A name as PostgreSQL shows it to everybody, whatever their encodings: bytes that are no printable ASCII as question marks."""
+    return bytes(byte if 32 <= byte < 127 else 63 for byte in value.encode()).decode()
 
 
 def client_encoding(value: str) -> str:
