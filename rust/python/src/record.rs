@@ -98,7 +98,7 @@ fn value<'py>(
 #[pymethods]
 impl Record {
     #[new]
-    fn new<'py>(
+    fn make<'py>(
         names: &Bound<'py, PyAny>,
         values: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
