@@ -106,3 +106,26 @@ def test_a_cycle_through_a_record_is_collected(core: Any) -> None:
     del inner, record
     gc.collect()
     assert gone() is None
+
+
+def test_records_within_records_end(core: Any) -> None:
+    record = core.Record(["inner"], [None])
+    for _ in range(100_000):
+        record = core.Record(["inner"], [record])
+    gone = weakref.ref(record)
+    del record
+    assert gone() is None
+
+
+def test_values_are_held_as_long_as_the_record(core: Any) -> None:
+    class Value:
+        pass
+
+    value = Value()
+    gone = weakref.ref(value)
+    record = core.Record(["a", "b"], [value, value])
+    del value
+    assert record.a is record["b"] is record[0] is record.values()[1]
+    assert gone() is not None
+    del record
+    assert gone() is None

@@ -19,6 +19,7 @@ mod make;
 #[macro_use]
 mod message;
 mod record;
+mod record_object;
 mod replication;
 mod responder;
 mod row_decoder;
@@ -37,7 +38,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<backend_decoder::BackendDecoder>()?;
     module.add_class::<rows::RowEncoder>()?;
     module.add_class::<row_decoder::RowDecoder>()?;
-    module.add_class::<record::Record>()?;
+    module.add("Record", record_object::class(module.py())?)?;
     module.add_class::<text_style::TextStyle>()?;
     module.add_class::<responder::Responder>()?;
     module.add_class::<arrow::ArrowEncoder>()?;

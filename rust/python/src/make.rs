@@ -3,6 +3,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
+use crate::record::Names;
+use crate::record_object;
+
 /// A `str` of UTF-8; None where the bytes are not UTF-8 or hold a zero byte.
 #[inline]
 pub fn text<'py>(py: Python<'py>, bytes: &[u8]) -> Option<Bound<'py, PyAny>> {
@@ -68,12 +71,14 @@ pub fn of_text<'py>(class: &Bound<'py, PyType>, text: &str) -> PyResult<Bound<'p
     }
 }
 
-/// A tuple that is filled while its values are made.
+/// A tuple or a record that is filled while its values are made.
 ///
-/// The garbage collector does not see it before it is whole, and never where no value is a container: such a tuple cannot be part of a
+/// The garbage collector does not see it before it is whole, and never where no value is a container: such a row cannot be part of a
 /// cycle, and to look at each of a large result is a good part of what its rows cost.
-pub struct Row<'py> {
-    tuple: Bound<'py, PyTuple>,
+pub struct Row<'py, T = PyTuple> {
+    row: Bound<'py, T>,
+    /// The places of its values: so many, so many of them filled.
+    items: *mut *mut ffi::PyObject,
     size: usize,
     filled: usize,
     containers: bool,
@@ -83,43 +88,55 @@ impl<'py> Row<'py> {
     #[inline]
     pub fn new(py: Python<'py>, size: usize) -> PyResult<Self> {
         // SAFETY: a new tuple, or null with an error set; PyObject_GC_UnTrack takes any object with a collector's head.
-        let tuple = unsafe {
+        unsafe {
             let made = ffi::PyTuple_New(size as ffi::Py_ssize_t);
-            let tuple = Bound::from_owned_ptr_or_err(py, made)?.cast_into_unchecked();
+            let row = Bound::from_owned_ptr_or_err(py, made)?.cast_into_unchecked();
             if size > 0 {
                 ffi::PyObject_GC_UnTrack(made.cast());
             }
-            tuple
-        };
-        Ok(Row {
-            tuple,
+            let items = (&raw mut (*made.cast::<ffi::PyTupleObject>()).ob_item).cast();
+            Ok(Self::of(row, items, size))
+        }
+    }
+}
+
+impl<'py> Row<'py, PyAny> {
+    /// A record of those names, which are as many; the class is the one of all records.
+    #[inline]
+    pub fn record(names: &Py<Names>, class: &Bound<'py, PyType>, size: usize) -> PyResult<Self> {
+        let (row, items) = record_object::allocate(names, class, size)?;
+        Ok(Self::of(row, items, size))
+    }
+}
+
+impl<'py, T> Row<'py, T> {
+    fn of(row: Bound<'py, T>, items: *mut *mut ffi::PyObject, size: usize) -> Self {
+        Row {
+            row,
+            items,
             size,
             filled: 0,
             containers: false,
-        })
+        }
     }
 
     #[inline]
     pub fn push(&mut self, value: Bound<'py, PyAny>) {
         assert!(self.filled < self.size);
         self.containers |= is_container(&value);
-        // SAFETY: the tuple is new and nobody else's, the place is one of its own and empty; the reference goes to the tuple.
-        unsafe {
-            let at = self.filled as ffi::Py_ssize_t;
-            ffi::PyTuple_SET_ITEM(self.tuple.as_ptr(), at, value.into_ptr());
-        }
+        // SAFETY: the row is new and nobody else's, the place is one of its own and empty; the reference goes to the row.
+        unsafe { *self.items.add(self.filled) = value.into_ptr() };
         self.filled += 1;
     }
 
-    /// The tuple, and whether it holds containers.
     #[inline]
-    pub fn finish(self) -> (Bound<'py, PyTuple>, bool) {
+    pub fn finish(self) -> Bound<'py, T> {
         assert!(self.filled == self.size);
         if self.containers {
-            // SAFETY: the tuple is whole and not tracked (a tuple that holds something is not the one empty tuple).
-            unsafe { ffi::PyObject_GC_Track(self.tuple.as_ptr().cast()) };
+            // SAFETY: the row is whole and not tracked (a tuple that holds something is not the one empty tuple).
+            unsafe { ffi::PyObject_GC_Track(self.row.as_ptr().cast()) };
         }
-        (self.tuple, self.containers)
+        self.row
     }
 }
 
@@ -128,13 +145,4 @@ impl<'py> Row<'py> {
 fn is_container(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: the object is alive, and so is its type.
     unsafe { ffi::PyType_IS_GC(ffi::Py_TYPE(object.as_ptr())) != 0 }
-}
-
-/// Takes an object that can be part of no cycle out of the collector's sight.
-#[inline]
-pub fn untrack(object: &Bound<'_, PyAny>) {
-    if is_container(object) {
-        // SAFETY: the object has a collector's head.
-        unsafe { ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) };
-    }
 }

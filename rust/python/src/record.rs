@@ -2,9 +2,10 @@
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyAttributeError, PyKeyError, PyTypeError, PyValueError};
 use pyo3::ffi;
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyIterator, PyString, PyTuple};
+use pyo3::types::{PyDict, PyInt, PyIterator, PyString, PyTuple};
+
+use crate::{make, record_object};
 
 /// The names of a result's columns, made once for all its records.
 #[pyclass(frozen, module = "pgwire_py._native")]
@@ -60,84 +61,102 @@ impl Names {
     }
 }
 
-/// See `pgwire_py._impl.interface.Record`.
-#[pyclass(frozen, weakref, module = "pgwire_py")]
-pub struct Record {
-    names: Py<Names>,
-    values: Py<PyTuple>,
+/// See `pgwire_py._impl.interface.Record`; the methods alone, see [`record_object`].
+#[pyclass(frozen, subclass, module = "pgwire_py")]
+pub struct Record;
+
+/// The values, as a tuple of their own.
+pub fn tuple_of<'py>(record: &Bound<'py, Record>) -> PyResult<Bound<'py, PyTuple>> {
+    let mut row = make::Row::new(record.py(), record_object::size(record))?;
+    let mut position = 0;
+    while let Some(value) = record_object::item(record, position) {
+        row.push(value);
+        position += 1;
+    }
+    Ok(row.finish())
 }
 
-impl Record {
-    /// As many values as names.
-    pub fn make(names: &Py<Names>, values: Bound<'_, PyTuple>) -> PyResult<Py<Record>> {
-        let py = values.py();
-        let record = Record {
-            names: names.clone_ref(py),
-            values: values.unbind(),
-        };
-        Py::new(py, record)
-    }
+/// The value at what a dictionary of positions says.
+fn at<'py>(
+    record: &Bound<'py, Record>,
+    position: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    Ok(record_object::item(record, position.extract()?))
+}
 
-    pub fn tuple<'a, 'py>(&'a self, py: Python<'py>) -> &'a Bound<'py, PyTuple> {
-        self.values.bind(py)
-    }
-
-    fn value<'py>(&self, name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let py = name.py();
-        match self.names.get().positions.bind(py).get_item(name)? {
-            Some(position) => self.values.bind(py).as_any().get_item(position).map(Some),
-            None => Ok(None),
-        }
+fn value<'py>(
+    record: &Bound<'py, Record>,
+    name: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let positions = record_object::names(record).positions.bind(name.py());
+    match positions.get_item(name)? {
+        Some(position) => at(record, &position),
+        None => Ok(None),
     }
 }
 
 #[pymethods]
 impl Record {
     #[new]
-    fn new(names: &Bound<'_, PyAny>, values: &Bound<'_, PyAny>) -> PyResult<Record> {
+    fn make<'py>(
+        names: &Bound<'py, PyAny>,
+        values: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = names.py();
         let names = Names::new(names)?;
-        let values = PyTuple::new(py, values.try_iter()?.collect::<PyResult<Vec<_>>>()?)?;
+        let values = values.try_iter()?.collect::<PyResult<Vec<_>>>()?;
         let (expected, given) = (names.names.bind(py).len(), values.len());
         if expected != given {
             let message = format!("{given} values, but there are {expected} columns");
             return Err(PyValueError::new_err(message));
         }
-        Ok(Record {
-            names: Py::new(py, names)?,
-            values: values.unbind(),
-        })
+        let names = Py::new(py, names)?;
+        let mut row = make::Row::record(&names, record_object::class(py)?, given)?;
+        for value in values {
+            row.push(value);
+        }
+        Ok(row.finish())
     }
 
-    fn keys<'py>(&self, py: Python<'py>) -> Bound<'py, PyTuple> {
-        self.names.get().names.bind(py).clone()
+    fn keys<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyTuple> {
+        record_object::names(slf).names.bind(slf.py()).clone()
     }
 
-    fn values<'py>(&self, py: Python<'py>) -> Bound<'py, PyTuple> {
-        self.values.bind(py).clone()
+    fn values<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        tuple_of(slf)
     }
 
-    fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let names = self.names.get().names.bind(py).iter();
-        PyTuple::new(py, names.zip(self.values.bind(py)).collect::<Vec<_>>())
+    fn items<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let names = Self::keys(slf);
+        PyTuple::new(
+            slf.py(),
+            names.iter().zip(&tuple_of(slf)?).collect::<Vec<_>>(),
+        )
     }
 
     #[pyo3(signature = (name, default = None, /))]
     fn get<'py>(
-        &self,
+        slf: &Bound<'py, Self>,
         name: &Bound<'py, PyAny>,
         default: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        Ok(self.value(name)?.or(default))
+        Ok(value(slf, name)?.or(default))
     }
 
-    fn __getitem__<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn __getitem__<'py>(
+        slf: &Bound<'py, Self>,
+        key: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         if key.is_instance_of::<PyString>() {
-            return self
-                .value(key)?
-                .ok_or_else(|| PyKeyError::new_err(key.clone().unbind()));
+            return value(slf, key)?.ok_or_else(|| PyKeyError::new_err(key.clone().unbind()));
         }
-        self.values.bind(key.py()).as_any().get_item(key)
+        if let Ok(number) = key.cast_exact::<PyInt>()
+            && let Ok(position) = number.extract::<usize>()
+            && let Some(value) = record_object::item(slf, position)
+        {
+            return Ok(value);
+        }
+        tuple_of(slf)?.as_any().get_item(key)
     }
 
     /// A column first: what is no column is asked of the class, which costs more to refuse.
@@ -146,9 +165,11 @@ impl Record {
         name: &Bound<'py, PyString>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let record = slf.get();
-        if let Some(position) = record.names.get().attributes.bind(py).get_item(name)? {
-            return record.values.bind(py).as_any().get_item(position);
+        let attributes = record_object::names(slf).attributes.bind(py);
+        if let Some(position) = attributes.get_item(name)?
+            && let Some(value) = at(slf, &position)?
+        {
+            return Ok(value);
         }
         // SAFETY: both pointers are alive while borrowed; the result is a new reference, or null with an error set.
         unsafe {
@@ -166,48 +187,41 @@ impl Record {
         Err(PyAttributeError::new_err(message))
     }
 
-    fn __len__(&self, py: Python<'_>) -> usize {
-        self.values.bind(py).len()
+    fn __len__(slf: &Bound<'_, Self>) -> usize {
+        record_object::size(slf)
     }
 
-    fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.names.get().positions.bind(key.py()).contains(key)
+    fn __contains__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let positions = record_object::names(slf).positions.bind(key.py());
+        positions.contains(key)
     }
 
-    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        self.values.bind(py).try_iter()
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyIterator>> {
+        tuple_of(slf)?.try_iter()
     }
 
     fn __richcmp__<'py>(
-        &self,
+        slf: &Bound<'py, Self>,
         other: &Bound<'py, PyAny>,
         operator: CompareOp,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = other.py();
-        let values = self.values.bind(py);
         if let Ok(record) = other.cast::<Record>() {
-            return values.rich_compare(record.get().values.bind(py), operator);
+            return tuple_of(slf)?.rich_compare(tuple_of(record)?, operator);
         }
         if other.is_instance_of::<PyTuple>() {
-            return values.rich_compare(other, operator);
+            return tuple_of(slf)?.rich_compare(other, operator);
         }
+        let py = other.py();
         Ok(py.NotImplemented().into_bound(py))
     }
 
-    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-        self.values.bind(py).hash()
+    fn __hash__(slf: &Bound<'_, Self>) -> PyResult<isize> {
+        tuple_of(slf)?.hash()
     }
 
-    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let mut text = String::from("<Record");
-        for (name, value) in self
-            .names
-            .get()
-            .names
-            .bind(py)
-            .iter()
-            .zip(self.values.bind(py))
-        {
+        for (name, value) in Self::keys(slf).iter().zip(&tuple_of(slf)?) {
             text.push_str(&format!(
                 " {}={}",
                 name.str()?.to_string_lossy(),
@@ -218,15 +232,12 @@ impl Record {
         Ok(text)
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
         let restore = py
             .import("pgwire_py._impl.restore")?
             .getattr("restore_record")?;
-        let arguments = (self.names.get().names.bind(py), self.values.bind(py));
+        let arguments = (Self::keys(slf), tuple_of(slf)?);
         Ok((restore, arguments).into_pyobject(py)?.into_any())
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.values)
     }
 }

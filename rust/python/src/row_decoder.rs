@@ -11,7 +11,8 @@ use pyo3::types::{
 
 use crate::extract::{Fail, decimal_type, postgres_error, row_failure};
 use crate::make;
-use crate::record::{Names, Record};
+use crate::record::Names;
+use crate::record_object;
 use crate::rows::{is_copy, names_of};
 use crate::values::{clock, object};
 
@@ -27,6 +28,7 @@ pub struct Session<'a, 'py> {
     pub py: Python<'py>,
     utc: Borrowed<'a, 'py, PyTzInfo>,
     decimal: &'a Bound<'py, PyType>,
+    record: &'a Bound<'py, PyType>,
 }
 
 /// See `pgwire_py._impl.interface.RowDecoder`.
@@ -157,35 +159,47 @@ impl RowDecoder {
             .begin(self.columns.len())
             .map_err(|broken| self.broken(py, found.len(), broken))?
         {
-            let mut values = make::Row::new(py, self.columns.len())?;
-            for (number, column) in self.columns.iter().enumerate() {
-                let field = reader
-                    .field()
-                    .map_err(|broken| self.broken(py, found.len(), broken))?;
-                values.push(match field {
-                    None => py.None().into_bound(py),
-                    Some(bytes) => session.value(column, bytes).map_err(|fail| {
-                        refused(py, fail, found.len(), number + 1, column.ty.oid, bytes)
-                    })?,
-                });
-            }
-            reader
-                .finish()
-                .map_err(|broken| self.broken(py, found.len(), broken))?;
-            let (row, containers) = values.finish();
+            let number = found.len();
             found.push(match &self.names {
-                None => row.into_any(),
+                None => {
+                    let row = make::Row::new(py, self.columns.len())?;
+                    self.fill(session, &mut reader, row, number)?.into_any()
+                }
                 Some(names) => {
-                    let record = Record::make(names, row)?.into_bound(py).into_any();
-                    if !containers {
-                        make::untrack(&record);
-                    }
-                    record
+                    let row = make::Row::record(names, session.record, self.columns.len())?;
+                    self.fill(session, &mut reader, row, number)?
                 }
             });
         }
         *ended |= reader.ended();
         Ok(())
+    }
+
+    /// One row: its fields from the reader into the object made for them.
+    #[inline(always)]
+    fn fill<'py, T>(
+        &self,
+        session: &Session<'_, 'py>,
+        reader: &mut RowReader<'_>,
+        mut values: make::Row<'py, T>,
+        row: usize,
+    ) -> PyResult<Bound<'py, T>> {
+        let py = session.py;
+        for (number, column) in self.columns.iter().enumerate() {
+            let field = reader
+                .field()
+                .map_err(|broken| self.broken(py, row, broken))?;
+            values.push(match field {
+                None => py.None().into_bound(py),
+                Some(bytes) => session
+                    .value(column, bytes)
+                    .map_err(|fail| refused(py, fail, row, number + 1, column.ty.oid, bytes))?,
+            });
+        }
+        reader
+            .finish()
+            .map_err(|broken| self.broken(py, row, broken))?;
+        Ok(values.finish())
     }
 
     #[cold]
@@ -225,6 +239,7 @@ where
             py,
             utc: PyTzInfo::utc(py)?,
             decimal: decimal_type(py)?,
+            record: record_object::class(py)?,
         })
     }
 }

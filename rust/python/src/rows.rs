@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use crate::buffers;
 use crate::extract::{self, postgres_error, row_failure};
 use crate::field::{Column, field};
-use crate::record::{Names, Record};
+use crate::record::{Names, Record, tuple_of};
 use crate::text_style::TextStyle;
 
 #[pyclass(frozen, module = "pgwire_py._native")]
@@ -282,7 +282,7 @@ impl RowEncoder {
     ) -> PyResult<Bound<'py, PyTuple>> {
         let py = object.py();
         if let Ok(record) = object.cast::<Record>() {
-            return Ok(record.get().tuple(py).clone());
+            return tuple_of(record);
         }
         let missing =
             |name: &Bound<'_, PyAny>| row_failure(py, "missing_column", (index, name.clone()));
