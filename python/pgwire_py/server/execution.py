@@ -44,6 +44,7 @@ class Execution:
         transactions: begin, commit and rollback work.
         savepoints: savepoint, release and rollback_to work.
         on_loop: statements run on the event loop, not on the thread.
+        can_be_left: who waits for the statement may be cancelled; elsewhere the engine ends it.
         is_plain: all there is to a statement is one call of a coroutine function.
         snapshots: what is written later does not show in a result that is open, or nobody can say.
         cancelled: what runs on the thread, or is about to, is to end with 57014; reset by who starts the next statement.
@@ -53,6 +54,7 @@ class Execution:
     transactions = True
     savepoints = True
     on_loop = False
+    can_be_left = False
     is_plain = False
     snapshots = True
 
@@ -234,7 +236,7 @@ class FunctionExecution(Execution):
         super().__init__(context, catalog, loop)
         self._engine = engine
         self.function = engine.function
-        self.on_loop = engine.on_loop
+        self.on_loop = self.can_be_left = engine.on_loop
         self.is_plain = engine.on_loop and engine.describe is None
 
     def describes(self, plan: Plan) -> bool:
@@ -277,7 +279,11 @@ class FunctionExecution(Execution):
         return self._on_thread(query, formats, plan)
 
     async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan) -> Source:
-        result = await self._call(self.function, query)
+        self.can_be_left = True
+        try:
+            result = await self._call(self.function, query)
+        finally:
+            self.can_be_left = False
         source = source_of(result, formats, plan, self._settings.coding)
         return source if source.shape is None else _ThreadSource(self, None, source, [])
 

@@ -39,7 +39,7 @@ EMPTY_QUERY: Final = encode_message(m.EmptyQueryResponse())
 
 def parse(session: Session, message: m.Parse) -> Awaitable[None] | None:
     """Parse: make a prepared statement. An engine is asked to describe it at once, so that its errors come here."""
-    session.starting()
+    session.starting(message.query)
     plans = session.plans(message.query)
     if len(plans) > 1:
         raise SQLSyntaxError("cannot insert multiple commands into a prepared statement")
@@ -183,7 +183,7 @@ def _few_parameters(types: tuple[int, ...]) -> bytes:
 
 
 def _start(session: Session, portal: Portal, plan: Plan, max_rows: int) -> Awaitable[Source | Result]:
-    session.starting()
+    session.starting(plan.text)
     session.offset = plan.statement.start
     alone = _is_alone(session, portal)
     statement = portal.statement
@@ -213,7 +213,7 @@ def execute(session: Session, message: m.Execute) -> Awaitable[None] | None:
     source = portal.source
     if source is None or source.shape is None or portal.done:
         return _execute(session, portal, plan, limit)
-    session.starting()
+    session.starting(plan.text)
     session.offset = plan.statement.start
     chunk = source.read(limit)
     if chunk.__class__ is tuple and chunk[2] and (not limit or chunk[1] < limit):

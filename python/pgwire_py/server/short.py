@@ -76,7 +76,7 @@ class ShortAnswers:
             (connection, "phase", Phase.IDLE),
             (session.transaction, "status", "I"),
             (session, "portals", False),
-            (settings, "statement_timeout", False),
+            (settings, "timed", False),
         )
         after: tuple[Condition, ...] = (
             (connection, "phase", Phase.IDLE),
