@@ -134,6 +134,11 @@ SCRIPTS: dict[str, list[Step]] = {
         "select n from session_numbers order by n", "set transaction_read_only = on", "show transaction_read_only",
         "insert into session_numbers values (9)", "drop table session_numbers",
     ],
+    "discard temp": [
+        "create temp table session_temp (n int4)", "insert into session_temp values (1)", "select n from session_temp", "discard temp",
+        "select n from session_temp", "create temp table session_temp (a int4)", "select a from session_temp", "discard all",
+        "select a from session_temp", "begin", "create temp table session_temp (b int4)", "discard temp", "rollback",
+    ],
     "discard": [
         "set work_mem = '1MB'", "prepare p as select 1 as a", "declare h cursor with hold for select 1 as a", "discard plans",
         "discard sequences", "discard temp", "discard temporary", "show work_mem", "execute p", "fetch h", "begin", "discard plans",
@@ -146,9 +151,11 @@ SCRIPTS: dict[str, list[Step]] = {
     ],
     "views": [
         "set work_mem = '2MB'", "set statement_timeout = '90s'",
-        "select name, setting, unit, context, vartype, min_val, max_val, enumvals, boot_val, reset_val, source,"
-        " category, short_desc, pending_restart from pg_settings where name in ('work_mem', 'statement_timeout',"
-        " 'bytea_output', 'seq_page_cost', 'enable_seqscan', 'block_size', 'temp_buffers') order by name",
+        (
+            "select name, setting, unit, context, vartype, min_val, max_val, enumvals, boot_val, reset_val, source,"
+            " category, short_desc, pending_restart from pg_settings where name in ('work_mem', 'statement_timeout',"
+            " 'bytea_output', 'seq_page_cost', 'enable_seqscan', 'block_size', 'temp_buffers') order by name"
+        ),
         "select count(*) > 150 as many from pg_settings", "set my.own = 'v'",
         "select name, setting, category, context, vartype, source from pg_settings where name like 'my.%'",
     ],

@@ -1,4 +1,4 @@
-"""pg_stat_activity, pg_cancel_backend, pg_terminate_backend and limits of time: the same on PostgreSQL and on ours, from several drivers."""
+"""pg_stat_activity, pg_cancel_backend, pg_terminate_backend, limits of time: the same on PostgreSQL and on ours, from several drivers."""
 
 from __future__ import annotations
 
@@ -100,7 +100,8 @@ def test_the_query_is_cut(target: Target, raw: RawClient, other: RawClient) -> N
     process_id = pid(other)
     ask(other, "/* " + "é" * 2_000 + " */ begin")
     (text,) = seen(raw, process_id, "query")
-    assert text is not None and text.decode() == "/* " + "é" * 510
+    assert text is not None
+    assert text.decode() == "/* " + "é" * 510
 
 
 def test_cancel(target: Target, raw: RawClient, other: RawClient) -> None:

@@ -214,6 +214,9 @@ class EngineSession(ABC):
         """Undo what was done since the savepoint, which stays."""
         raise NotImplementedError
 
+    def discard_temp(self) -> None:
+        """Drop the session's temporary tables and views, for DISCARD; nothing where the engine has none. May raise PostgresError."""
+
     def relations(self) -> Sequence[Relation]:
         """The user's tables and views, for the catalogue."""
         return ()

@@ -240,6 +240,9 @@ async def _clean(session: Session, command: c.Clean, formats: tuple[int, ...]) -
         session.settings.reset_all()
         if session.notifications is not None:
             session.notifications.unlisten(None)
+    if command.temp:
+        await session.execution.discard_temp()
+        session.server.schema_version += 1
     return _done(command.tag)
 
 

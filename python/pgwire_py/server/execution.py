@@ -98,6 +98,9 @@ class Execution:
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         """Call a transaction method of the engine's session: begin, commit, rollback, savepoint, release, rollback_to."""
 
+    async def discard_temp(self) -> None:
+        """Drop the temporary tables of the engine's session."""
+
     async def call_function(
         self, oid: int, arguments: Sequence[bytes | None], formats: Sequence[int], result_format: int
     ) -> bytes | None:
@@ -203,6 +206,13 @@ class EngineExecution(Execution):
         def work() -> None:
             session = self._engine_session()
             self._run(session, lambda: getattr(session, action)(*args, **kwargs))
+
+        await self._worker.call(work)
+
+    async def discard_temp(self) -> None:
+        def work() -> None:
+            session = self._engine_session()
+            self._run(session, session.discard_temp)
 
         await self._worker.call(work)
 

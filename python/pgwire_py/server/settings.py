@@ -256,11 +256,8 @@ class Settings:
             return
         if not self._defaults.is_user(value):
             raise InvalidParameterValue(f'role "{value}" does not exist')
-        raise InsufficientPrivilege(
-            f'permission denied to set role "{value}"'
-            if key == "role"
-            else "permission denied to set session authorization"
-        )
+        what = "role" if key == "role" else "session authorization"
+        raise InsufficientPrivilege(f'permission denied to set {what} "{value}"')
 
     def _check_transaction(self, key: str, value: str) -> None:
         if not self._saved:
