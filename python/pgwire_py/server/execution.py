@@ -289,9 +289,19 @@ class FunctionExecution(Execution):
         return self._on_thread(query, formats, plan)
 
     async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan) -> Source:
+        left = False
+
+        def call() -> Any:
+            if left:  # while it waited for the thread
+                raise QueryCanceled("canceling statement due to user request")
+            return self.function(query)
+
         self.can_be_left = True
         try:
-            result = await self._call(self.function, query)
+            result = await self._worker.call(call)
+        except asyncio.CancelledError:
+            left = True
+            raise
         finally:
             self.can_be_left = False
         source = source_of(result, formats, plan, self._settings.coding)

@@ -191,7 +191,7 @@ class Session(SessionServices):
                 if self.connection.phase is not Phase.CLOSED or not isinstance(error, LocalProtocolError):
                     log.exception("session %d: the handler or engine raised", self.process_id)
                 await self._failed(internal_error(error))
-            if self._closing is not None and not self.running:
+            if self._closing is not None and (self._killed or not self.running):
                 self.terminate(self._closing)
             if self._protocol.paused or self._unflushed > FLUSH_EVERY:
                 await self._drain()

@@ -68,6 +68,10 @@ _CONTEXTS: Final = {
 """Why a parameter cannot be set, by its context in pg_settings."""
 
 
+def _seconds(shown: str) -> float:
+    return 0.0 if shown == "0" else milliseconds(shown) / 1000
+
+
 def _nobody(name: str) -> bool:
     return False
 
@@ -81,6 +85,7 @@ class Defaults:
         codings: what the sessions encode and decode by.
 
     Attributes:
+        timeouts: in seconds, as of :class:`Settings`.
         is_user: whether there is a user of that name, besides a session's own.
     """
 
@@ -107,6 +112,7 @@ class Defaults:
         for name, value in (parameters or {}).items():
             key = _key(name)
             self.values[key] = _shown(key, value, self.values.get(key, ""), self.values.get(key, ""))
+        self.timeouts = tuple([_seconds(self.values[key]) for key in _TIMEOUTS])
 
 
 class Settings:
@@ -144,7 +150,11 @@ class Settings:
         self.changes: dict[str, str] | None = None
         self._custom: set[str] = set()
         self.queried = False
-        self._read_timeouts()
+        if startup.keys().isdisjoint(_TIMEOUTS):
+            self.timeouts = defaults.timeouts
+            self.timed = any(self.timeouts)
+        else:
+            self._read_timeouts()
         self.coding: Coding = self._coding()
 
     # -- reading -----------------------------------------------------------------------------------------------------
@@ -324,7 +334,7 @@ class Settings:
 
     def _read_timeouts(self) -> None:
         shown = [self.get(key) or "0" for key in _TIMEOUTS]
-        self.timeouts = tuple([0.0 if value == "0" else milliseconds(value) / 1000 for value in shown])
+        self.timeouts = tuple(map(_seconds, shown))
         self.timed = any(self.timeouts)
 
     def _coding(self) -> Coding:

@@ -52,8 +52,6 @@ class Worker:
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:
             future, function, args = job
-            if future.cancelled():  # nobody waits for it any more
-                continue
             result: Any = None
             error: BaseException | None = None
             try:
