@@ -456,7 +456,8 @@ class Session(SessionServices):
 
     def starting(self, query: str) -> None:
         """A message that runs ``query`` begins: an older cancel request does not count any more, the time limit starts."""
-        self.activity.began(query, self.server.query_size, self.transaction.open)
+        transaction = self.transaction
+        self.activity.began(query, self.server.query_size, transaction.status != "I" or transaction.implicit)
         self.running = True
         self.offset = 0
         self.cancel_requested = False
