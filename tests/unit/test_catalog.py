@@ -77,6 +77,18 @@ class Context:
     def all_settings(self) -> list[tuple[str, str, str]]:
         return [(name, value, "a setting") for name, value in sorted(self.settings.items())]
 
+    def setting_rows(self) -> list[dict[str, object]]:
+        return [{"name": name, "setting": value} for name, value in self.settings.items()]
+
+    def activity_rows(self) -> list[dict[str, object]]:
+        return [{"pid": self.process_id, "datname": self.database, "state": "active"}]
+
+    def cancel_backend(self, process_id: int) -> bool:
+        return process_id == self.process_id
+
+    def terminate_backend(self, process_id: int, timeout: int = 0) -> bool:
+        return process_id == self.process_id
+
 
 def statement(text: str, parameters: int = 0) -> Statement:
     """As the lexer would make it, near enough: words by white space and punctuation."""

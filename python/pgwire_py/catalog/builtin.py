@@ -27,7 +27,15 @@ def set_config(names: Names, name: str | None, value: str | None, local: object)
         raise postgres_error("22004", "SET requires parameter name")
     if local is None:
         return None
-    return names.context.set_setting(name, "" if value is None else value, local=bool(local))
+    return names.context.set_setting(name, value, local=bool(local))
+
+
+def cancel_backend(names: Names, process_id: int) -> int:
+    return int(names.context.cancel_backend(process_id))
+
+
+def terminate_backend(names: Names, process_id: int, timeout: int = 0) -> int:
+    return int(names.context.terminate_backend(process_id, timeout))
 
 
 def notify(names: Names, channel: str | None, payload: str | None) -> str:

@@ -332,25 +332,7 @@ def session_rows(context: SessionContext, names: Names, tables: Iterable[str]) -
     """What depends on the session, of the relations asked for."""
     wanted = set(tables)
     if "pg_settings" in wanted:
-        for name, value, description in context.all_settings():
-            fixed = {
-                "category": "",
-                "context": "user",
-                "vartype": "string",
-                "source": "default",
-                "pending_restart": False,
-            }
-            yield (
-                "pg_settings",
-                {
-                    **fixed,
-                    "name": name,
-                    "setting": value,
-                    "short_desc": description,
-                    "boot_val": value,
-                    "reset_val": value,
-                },
-            )
+        yield from (("pg_settings", row) for row in context.setting_rows())
     role = dict.fromkeys(
         ("rolsuper", "rolinherit", "rolcreaterole", "rolcreatedb", "rolcanlogin", "rolreplication", "rolbypassrls"),
         True,
@@ -366,19 +348,8 @@ def session_rows(context: SessionContext, names: Names, tables: Iterable[str]) -
         more = {"datallowconn": True, "datconnlimit": -1, "dattablespace": 1663, "datfrozenxid": 717, "datminmxid": 1}
         yield "pg_database", {**locale, **more, "oid": DATABASE, "datname": context.database, "datdba": ROLE}
     if "pg_stat_activity" in wanted:
-        activity = {
-            "datid": DATABASE,
-            "datname": context.database,
-            "pid": context.process_id,
-            "usesysid": ROLE,
-            "usename": context.user,
-        }
-        seen: dict[str, object] = {
-            "application_name": context.get_setting("application_name") or "",
-            "backend_start": names.started,
-            "state": "active",
-        }
-        yield "pg_stat_activity", {**activity, **seen, "query": "", "backend_type": "client backend"}
+        for row in context.activity_rows():
+            yield "pg_stat_activity", {"datid": DATABASE, "usesysid": ROLE, **row}
     if "pg_prepared_statements" in wanted:
         yield from (("pg_prepared_statements", row) for row in context.prepared_statements())
     if "pg_cursors" in wanted:

@@ -112,11 +112,23 @@ class SessionContext(Protocol):
     def get_setting(self, name: str) -> str | None:
         """A run-time parameter's value, or None where there is no such parameter; ``name`` in any case."""
 
-    def set_setting(self, name: str, value: str, *, local: bool = False) -> str:
-        """Set a run-time parameter and return its canonical value; raises 42704 or 22023."""
+    def set_setting(self, name: str, value: str | None, *, local: bool = False) -> str:
+        """Set a run-time parameter, None for what RESET would, and return its canonical value; raises 42704 or 22023."""
 
     def all_settings(self) -> list[tuple[str, str, str]]:
         """Name, value and description of every run-time parameter, sorted by name."""
+
+    def setting_rows(self) -> list[dict[str, object]]:
+        """The rows of ``pg_settings``, as values by column."""
+
+    def activity_rows(self) -> list[dict[str, object]]:
+        """The rows of ``pg_stat_activity``, as values by column."""
+
+    def cancel_backend(self, process_id: int) -> bool:
+        """Cancel what another session runs; False where there is no such session; raises 42501."""
+
+    def terminate_backend(self, process_id: int, timeout: int = 0) -> bool:
+        """End another session, waiting up to ``timeout`` milliseconds for it; False where it did not end; raises 42501 or 22003."""
 
     def prepared_statements(self) -> list[dict[str, object]]:
         """The rows of ``pg_prepared_statements``, as values by column."""
@@ -248,6 +260,9 @@ class EngineSession(ABC):
         May raise PostgresError.
         """
         raise FeatureNotSupported("COPY FROM STDIN is not supported by this engine")
+
+    def discard_temp(self) -> None:
+        """Drop the session's temporary tables and views, for DISCARD; nothing where the engine has none. May raise PostgresError."""
 
     def relations(self) -> Sequence[Relation]:
         """The user's tables and views, for the catalogue."""

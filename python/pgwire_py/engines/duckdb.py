@@ -234,6 +234,24 @@ class DuckDBSession(EngineSession):
     def rollback(self) -> None:
         self._end("ROLLBACK")
 
+    def discard_temp(self) -> None:
+        self._settle()
+        try:
+            found = [
+                (kind, name)
+                for kind in ("view", "table")
+                for (name,) in self._connection.execute(
+                    f"SELECT {kind}_name FROM duckdb_{kind}s() WHERE temporary AND NOT internal"
+                ).fetchall()
+            ]
+        except self._error as error:
+            raise postgres_error_of(error) from error
+        for kind, name in found:
+            quoted = name.replace('"', '""')
+            self._run(f'DROP {kind} temp.main."{quoted}"')
+        if found:
+            self._changed()
+
     def relations(self) -> Sequence[Relation]:
         self._refresh()
         if self._relations is None:

@@ -202,6 +202,15 @@ class SqliteSession(EngineSession):
     def rollback_to(self, name: str) -> None:
         self._run(f"ROLLBACK TO {_identifier(name)}")
 
+    def discard_temp(self) -> None:
+        names = "SELECT type, name FROM sqlite_temp_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+        try:
+            found = self._connection.execute(f"{names} ORDER BY type DESC").fetchall()
+        except sqlite3.Error as error:
+            raise self.convert(error) from error
+        for kind, name in found:
+            self._run(f"DROP {kind} temp.{_identifier(name)}")
+
     def relations(self) -> Sequence[Relation]:
         return self._tables().relations
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +33,18 @@ __all__ = [
     "parse",
 ]
 
+QUOTED_LISTS: Final = frozenset(
+    {
+        "local_preload_libraries",
+        "search_path",
+        "session_preload_libraries",
+        "shared_preload_libraries",
+        "temp_tablespaces",
+        "unix_socket_directories",
+    }
+)
+"""Parameters that are lists of names: each stands in quotes where it needs them."""
+_PLAIN_NAME: Final = re.compile("[a-z_][a-z0-9_]*")
 _ENGINE_SHOWS: Final = frozenset({"tables", "databases", "schemas", "columns"})
 """``SHOW`` of these is the engine's own, where it has such a statement."""
 
@@ -80,11 +93,12 @@ class RollbackTo(Command):
 
 @dataclass(frozen=True, slots=True)
 class SetParameter(Command):
-    """SET name = value; ``value`` None is DEFAULT."""
+    """SET name = value; ``value`` None is DEFAULT; ``several`` says that it was a list."""
 
     name: str = ""
     value: str | None = None
     local: bool = False
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +126,7 @@ class Show(Command):
     def columns(self) -> tuple[Column, ...]:
         if self.name is None:
             return (Column("name", oids.TEXT), Column("setting", oids.TEXT), Column("description", oids.TEXT))
-        from .settings import display_name
+        from .parameter_values import display_name
 
         return (Column(display_name(self.name), oids.TEXT),)
 
@@ -126,9 +140,10 @@ class Deallocate(Command):
 
 @dataclass(frozen=True, slots=True)
 class Clean(Command):
-    """DISCARD: ``all`` True for DISCARD ALL."""
+    """DISCARD: ``all`` True for DISCARD ALL, ``temp`` where temporary tables go."""
 
     all: bool = False
+    temp: bool = False
 
 
 def parse(statement: Statement) -> Command | None:
@@ -148,7 +163,7 @@ def parse(statement: Statement) -> Command | None:
     return command
 
 
-def _modes(tokens: Tokens) -> tuple[tuple[str, str], ...]:
+def _modes(tokens: Tokens, needed: bool = False) -> tuple[tuple[str, str], ...]:
     modes: list[tuple[str, str]] = []
     while tokens.peek() is not None:
         if tokens.word("isolation"):
@@ -177,6 +192,8 @@ def _modes(tokens: Tokens) -> tuple[tuple[str, str], ...]:
             continue
         else:
             raise tokens.error(tokens.take())
+    if needed and not modes:
+        tokens.take()
     return tuple(modes)
 
 
@@ -231,10 +248,15 @@ def _release(tokens: Tokens) -> Command | None:
 
 
 def _value(tokens: Tokens) -> str | None:
+    values = _values(tokens)
+    return None if values is None else ", ".join(values)
+
+
+def _values(tokens: Tokens) -> list[str] | None:
     if tokens.word("default"):
         tokens.end()
         return None
-    parts: list[str] = []
+    values: list[str] = []
     while True:
         sign = "-" if tokens.operator("-") else ""
         if not sign:
@@ -242,11 +264,16 @@ def _value(tokens: Tokens) -> str | None:
         token = tokens.take()
         if token.kind not in ("word", "quoted", "string", "number"):
             raise tokens.error(token)
-        value = sign + token.value
-        quoted = token.kind == "quoted" and not (value.isidentifier() and value == value.lower())
-        parts.append('"' + value.replace('"', '""') + '"' if quoted else value)
+        values.append(sign + token.value)
         if not tokens.operator(","):
-            return parts[0] if len(parts) == 1 and token.kind != "quoted" else ", ".join(parts)
+            return values
+
+
+def _as_list(values: list[str]) -> str:
+    """Names as a list's value has them: those that need quotes in quotes."""
+    return ", ".join(
+        value if _PLAIN_NAME.fullmatch(value) else '"' + value.replace('"', '""') + '"' for value in values
+    )
 
 
 def _interval(tokens: Tokens) -> str:
@@ -264,9 +291,9 @@ def _set(tokens: Tokens) -> Command | None:
     if scope == "session" and tokens.word("characteristics"):
         if not (tokens.word("as") and tokens.word("transaction")):
             raise tokens.error(tokens.take())
-        return SetTransaction("SET", _modes(tokens), session=True)
+        return SetTransaction("SET", _modes(tokens, True), session=True)
     if tokens.word("transaction"):
-        return SetTransaction("SET", _modes(tokens))
+        return SetTransaction("SET", _modes(tokens, True))
     local = scope == "local"
     if tokens.word("time"):
         if not tokens.word("zone"):
@@ -287,7 +314,11 @@ def _set(tokens: Tokens) -> Command | None:
     name = tokens.name()
     if not (tokens.operator("=") or tokens.word("to")):
         raise tokens.error(tokens.take())
-    return SetParameter("SET", name, _value(tokens), local)
+    values = _values(tokens)
+    if values is None:
+        return SetParameter("SET", name, None, local)
+    value = _as_list(values) if name.lower() in QUOTED_LISTS else ", ".join(values)
+    return SetParameter("SET", name, value, local, len(values) > 1)
 
 
 def _reset(tokens: Tokens) -> Command | None:
@@ -322,7 +353,8 @@ def _discard(tokens: Tokens) -> Command | None:
     kind = tokens.word("all", "plans", "sequences", "temp", "temporary")
     if not kind:
         raise tokens.error(tokens.take())
-    return Clean("DISCARD ALL" if kind == "all" else f"DISCARD {kind.upper()}", all=kind == "all")
+    kind = "temp" if kind == "temporary" else kind
+    return Clean(f"DISCARD {kind.upper()}", kind == "all", kind in ("all", "temp"))
 
 
 def _deallocate(tokens: Tokens) -> Command | None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import (
     ActiveSQLTransaction,
     FeatureNotSupported,
+    InvalidParameterValue,
     InvalidSavepointSpecification,
     InvalidSQLStatementName,
     NoActiveSQLTransaction,
 )
 from . import commands as c
 from .cursors import hold
+from .parameter_values import LISTS
 from .results import ListSource, Source, shape_of
 from .transactions import Savepoint
 
@@ -41,6 +43,7 @@ async def _begin(session: Session, command: c.Begin, formats: tuple[int, ...]) -
     transaction = session.transaction
     if transaction.status != "I":
         session.notice("WARNING", "25001", "there is already a transaction in progress")
+        await _set_modes(session, command.modes)
         return _done(command.tag)
     modes = dict(command.modes)
     read_only = modes.get("read_only", session.settings.get("default_transaction_read_only")) == "on"
@@ -49,11 +52,26 @@ async def _begin(session: Session, command: c.Begin, formats: tuple[int, ...]) -
     transaction.implicit = False
     transaction.status = "T"
     session.settings.begin()
-    modes.setdefault("read_only", "on" if read_only else "off")
-    modes.setdefault("isolation", session.settings.show("default_transaction_isolation"))
     for name, value in modes.items():
         session.settings.set(f"transaction_{name}", value, local=True)
     return _done(command.tag)
+
+
+async def _set_modes(session: Session, modes: Iterable[tuple[str, str | None]]) -> None:
+    """Set characteristics of the transaction; one that was to read only is begun anew to write, for it has done nothing yet."""
+    settings = session.settings
+    before = settings.get("transaction_read_only")
+    for name, value in modes:
+        settings.set(f"transaction_{name}", value, local=True)
+    if session.transaction.status == "T" and before == "on" and settings.get("transaction_read_only") == "off":
+        await _control(session, "rollback")
+        await _control(session, "begin", read_only=False)
+
+
+def _modes(session: Session) -> tuple[tuple[str, str], ...]:
+    """The characteristics of the transaction, for the next one in its chain."""
+    show = session.settings.show
+    return tuple([(name, show(f"transaction_{name}")) for name in ("isolation", "read_only", "deferrable")])
 
 
 async def _commit(session: Session, command: c.Commit, formats: tuple[int, ...]) -> Source:
@@ -66,6 +84,7 @@ async def _commit(session: Session, command: c.Commit, formats: tuple[int, ...])
         return _done(command.tag)
     if transaction.status == "E":
         return await _end_by_rollback(session, command.chain)
+    modes = _modes(session) if command.chain else ()
     if session.portals:
         try:
             await hold(session)
@@ -81,7 +100,7 @@ async def _commit(session: Session, command: c.Commit, formats: tuple[int, ...])
         raise
     session.ended(commit=True)
     if command.chain:
-        await _begin(session, c.Begin("COMMIT"), formats)
+        await _begin(session, c.Begin("COMMIT", modes), formats)
     return _done(command.tag)
 
 
@@ -95,12 +114,13 @@ async def _rollback(session: Session, command: c.Rollback, formats: tuple[int, .
 
 
 async def _end_by_rollback(session: Session, chain: bool) -> Source:
+    modes = _modes(session) if chain else ()
     session.close_portals()
     session.transaction.end()
     session.ended(commit=False)
     await _control(session, "rollback")
     if chain:
-        await _begin(session, c.Begin("ROLLBACK"), ())
+        await _begin(session, c.Begin("ROLLBACK", modes), ())
     return _done("ROLLBACK")
 
 
@@ -167,9 +187,11 @@ async def _rollback_to(session: Session, command: c.RollbackTo, formats: tuple[i
 async def _set(session: Session, command: c.SetParameter, formats: tuple[int, ...]) -> Source:
     if command.local and session.transaction.status == "I" and not session.transaction.implicit:
         session.notice("WARNING", "25P01", "SET LOCAL can only be used in transaction blocks")
-        return _done(command.tag)
-    if command.value is None:
-        session.settings.reset(command.name)
+    name = command.name.lower()
+    if command.several and name not in LISTS and session.settings.get(name) is not None:
+        raise InvalidParameterValue(f"SET {command.name} takes only one argument")
+    if name.startswith("transaction_") and name != "transaction_timeout":
+        await _set_modes(session, [(name[len("transaction_") :], command.value)])
     else:
         session.settings.set(command.name, command.value, local=command.local)
     return _done(command.tag)
@@ -178,10 +200,11 @@ async def _set(session: Session, command: c.SetParameter, formats: tuple[int, ..
 async def _set_transaction(session: Session, command: c.SetTransaction, formats: tuple[int, ...]) -> Source:
     if not command.session and session.transaction.status == "I":
         session.notice("WARNING", "25P01", "SET TRANSACTION can only be used in transaction blocks")
-        return _done(command.tag)
-    prefix = "default_transaction_" if command.session else "transaction_"
-    for name, value in command.modes:
-        session.settings.set(prefix + name, value, local=not command.session)
+    if command.session:
+        for name, value in command.modes:
+            session.settings.set(f"default_transaction_{name}", value)
+    else:
+        await _set_modes(session, command.modes)
     return _done(command.tag)
 
 
@@ -217,6 +240,9 @@ async def _clean(session: Session, command: c.Clean, formats: tuple[int, ...]) -
         session.settings.reset_all()
         if session.notifications is not None:
             session.notifications.unlisten(None)
+    if command.temp:
+        await session.execution.discard_temp()
+        session.server.schema_version += 1
     return _done(command.tag)
 
 

@@ -49,6 +49,7 @@ class Execution:
         transactions: begin, commit and rollback work.
         savepoints: savepoint, release and rollback_to work.
         on_loop: statements run on the event loop, not on the thread.
+        can_be_left: who waits for the statement may be cancelled; elsewhere the engine ends it.
         is_plain: all there is to a statement is one call of a coroutine function.
         snapshots: what is written later does not show in a result that is open, or nobody can say.
         cancelled: what runs on the thread, or is about to, is to end with 57014; reset by who starts the next statement.
@@ -58,6 +59,7 @@ class Execution:
     transactions = True
     savepoints = True
     on_loop = False
+    can_be_left = False
     is_plain = False
     snapshots = True
 
@@ -104,6 +106,9 @@ class Execution:
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         """Call a transaction method of the engine's session: begin, commit, rollback, savepoint, release, rollback_to."""
+
+    async def discard_temp(self) -> None:
+        """Drop the temporary tables of the engine's session."""
 
     async def call_function(
         self, oid: int, arguments: Sequence[bytes | None], formats: Sequence[int], result_format: int
@@ -282,6 +287,13 @@ class EngineExecution(Execution):
 
         await self._worker.call(work)
 
+    async def discard_temp(self) -> None:
+        def work() -> None:
+            session = self._engine_session()
+            self._run(session, session.discard_temp)
+
+        await self._worker.call(work)
+
     def _session_for(self, plan: Plan) -> Callable[[], EngineSession]:
         return self._catalogue_session if plan.catalogue else self._engine_session
 
@@ -312,7 +324,7 @@ class FunctionExecution(Execution):
         super().__init__(context, catalog, loop)
         self._engine = engine
         self.function = engine.function
-        self.on_loop = engine.on_loop
+        self.on_loop = self.can_be_left = engine.on_loop
         self.is_plain = engine.on_loop and engine.describe is None
 
     def describes(self, plan: Plan) -> bool:
@@ -360,7 +372,21 @@ class FunctionExecution(Execution):
     async def _on_thread(
         self, query: Query, formats: tuple[int, ...], plan: Plan, coding: Coding | None
     ) -> Source | CopyOutcome:
-        outcome = await self._call(self.function, query)
+        left = False
+
+        def call() -> Any:
+            if left:  # while it waited for the thread
+                raise QueryCanceled("canceling statement due to user request")
+            return self.function(query)
+
+        self.can_be_left = True
+        try:
+            outcome = await self._worker.call(call)
+        except asyncio.CancelledError:
+            left = True
+            raise
+        finally:
+            self.can_be_left = False
         if isinstance(outcome, CopyOutcome):
             return self._copy_on_thread(outcome, plan)
         source = source_of(outcome, formats, plan, coding or self._settings.coding)

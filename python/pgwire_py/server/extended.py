@@ -42,7 +42,7 @@ EMPTY_QUERY: Final = encode_message(m.EmptyQueryResponse())
 
 def parse(session: Session, message: m.Parse) -> Awaitable[None] | None:
     """Parse: make a prepared statement. An engine is asked to describe it at once, so that its errors come here."""
-    session.starting()
+    session.starting(message.query)
     plans = session.plans(message.query)
     if len(plans) > 1:
         raise SQLSyntaxError("cannot insert multiple commands into a prepared statement")
@@ -207,7 +207,7 @@ def _few_parameters(types: tuple[int, ...]) -> bytes:
 def _start(
     session: Session, portal: Portal, plan: Plan, max_rows: int, described: bool = False
 ) -> Awaitable[Source | Result | CopyOutcome]:
-    session.starting()
+    session.starting(plan.text)
     session.offset = plan.statement.start
     alone = _is_alone(session, portal, described)
     statement = portal.statement
@@ -238,7 +238,7 @@ def execute(session: Session, message: m.Execute) -> Awaitable[None] | None:
     source = portal.source
     if source is None or source.shape is None or portal.done:
         return _execute(session, portal, message.portal, plan, limit)
-    session.starting()
+    session.starting(plan.text)
     session.offset = plan.statement.start
     if source.shape.coding is not session.settings.coding and not isinstance(source, CursorSource):
         source = moving(session, portal, source)  # it brings rows to the settings of now

@@ -15,7 +15,7 @@ __all__ = ["function_call"]
 
 async def function_call(session: Session, message: m.FunctionCall) -> None:
     """FunctionCall: the handler's ``function_call`` answers; without one there are no functions to call."""
-    session.starting()
+    session.starting("<FASTPATH> function call")
     session.check_transaction(None)
     count = len(message.arguments)
     formats = message.argument_formats

@@ -28,6 +28,8 @@ MAX_TEXT: Final = 8 * 1024
 """Longest query text remembered, in characters."""
 
 _READS: Final = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN", "DESCRIBE", "WITH", "FROM"})
+_CHANGES: Final = ("insert", "update", "delete", "merge")
+_ALLOWED: Final = frozenset({"ANALYZE", "CHECKPOINT", "VACUUM"})
 
 
 class Plan:
@@ -43,6 +45,7 @@ class Plan:
         source: the plan of the query whose rows a COPY TO STDOUT sends, or None.
         writes: whether it may change data.
         changes_schema: whether it may change what descriptions of other statements say.
+        allowed_read_only: whether a read-only transaction may run it although it writes: it changes nothing that is read.
         selects: whether its command tag is always ``SELECT n``.
         reads: whether it is neither a command nor a change of data or schema.
         short: whether it reads, its tag is ``SELECT n`` and the catalogue does not answer it.
@@ -52,6 +55,7 @@ class Plan:
     """
 
     __slots__ = (
+        "allowed_read_only",
         "catalogue",
         "changes_schema",
         "coding",
@@ -81,11 +85,14 @@ class Plan:
         self.parts = () if for_handler else tuple(Plan(part, catalog) for part in _parts(statement))
         self.catalogue = self.command is None and self.copy is None and catalog.claims(statement)
         verb = statement.keywords[0] if statement.keywords else ""
-        self.writes = verb not in _READS or (
-            verb == "WITH" and not statement.words.isdisjoint(("insert", "update", "delete", "merge"))
-        )
+        self.writes = verb not in _READS or (verb == "WITH" and not statement.words.isdisjoint(_CHANGES))
+        if verb == "SELECT" and "into" in statement.words and self.command is None:
+            self.writes = True
+        elif verb == "EXPLAIN" and not statement.words.isdisjoint(("analyze", "analyse")):
+            self.writes = not statement.words.isdisjoint(_CHANGES)
         if self.copy is not None:
             self.writes = self.copy.direction == "FROM" or (self.source is not None and self.source.writes)
+        self.allowed_read_only = verb in _ALLOWED
         self.changes_schema = changes_schema(statement)
         self.selects = (verb in ("SELECT", "VALUES", "TABLE") and "into" not in statement.words) or (
             verb == "WITH" and not self.writes

@@ -320,6 +320,12 @@ class ServerProtocol(asyncio.Protocol):
         return str(peer[0]) if isinstance(peer, tuple) else None
 
     @property
+    def peer(self) -> tuple[str, int] | None:
+        """The client's IP address and port; None for a Unix-domain socket."""
+        peer = None if self._transport is None else self._transport.get_extra_info("peername")
+        return (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
+
+    @property
     def tls(self) -> ssl.SSLObject | None:
         """What speaks TLS; None where the connection is not encrypted."""
         return self._transport.tls if isinstance(self._transport, TlsTransport) else None
@@ -364,7 +370,7 @@ class ServerProtocol(asyncio.Protocol):
 
     def cancel_handler(self) -> None:
         """Cancel the handler's coroutine where it waits on the loop."""
-        if self._runner.busy and self.session is not None and self.session.execution.on_loop:
+        if self._runner.busy and self.session is not None and self.session.execution.can_be_left:
             self._runner.cancel()
 
     def close(self) -> None:

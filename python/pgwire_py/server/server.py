@@ -23,6 +23,7 @@ from .coding import MAX_CODINGS, Coding, Codings
 from .execution import EngineExecution, Execution, FunctionExecution
 from .failures import shutdown_error
 from .notifications import Notifications, check, on_loop
+from .parameter_values import memory_bytes
 from .plans import PlanCache
 from .protocol import BufferedServerProtocol, ServerProtocol
 from .session import Session
@@ -116,6 +117,8 @@ class Server:
         self.codings = Codings(types)
         values = {"max_connections": str(max_connections), **(parameters or {})}
         self.defaults = Defaults(server_version, values, self.codings)
+        self.defaults.is_user = self._is_user
+        self.query_size = memory_bytes(self.defaults.values["track_activity_query_size"])
         self.loop: asyncio.AbstractEventLoop
         self.receive_buffer = bytearray(RECEIVE_BUFFER)
         self._protocol_class: type[ServerProtocol] = ServerProtocol
@@ -297,6 +300,9 @@ class Server:
             cache = self._plan_caches[coding] = PlanCache(self.catalog, coding, isinstance(self.engine, PythonEngine))
         return cache
 
+    def _is_user(self, name: str) -> bool:
+        return any(session.user == name for session in list(self._sessions.values()))
+
     def has_room(self) -> bool:
         """Whether another session may log in."""
         return len(self._reserved) < self.max_connections
@@ -356,6 +362,7 @@ class Server:
 
     def release_execution(self, session: Session) -> None:
         """Interrupt and free what a session that is gone has in the engine."""
+        session.stop_timers()
         session.close_portals(-1)
         if session.notifications is not None:
             session.notifications.forget()

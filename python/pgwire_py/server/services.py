@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from .. import messages as m
 from ..errors import LocalProtocolError, PostgresError, postgres_error
 from ..state import Phase
-from . import cursors, notifications, prepared
+from . import activity, cursors, notifications, prepared, signals
 
 if TYPE_CHECKING:
     from ..connection import BackendConnection
@@ -59,13 +59,29 @@ class SessionServices:
         """A run-time parameter's value, None where there is none of that name."""
         return self.settings.get(name)
 
-    def set_setting(self, name: str, value: str, *, local: bool = False) -> str:
-        """Set a run-time parameter; raises 42704 or 22023."""
+    def set_setting(self, name: str, value: str | None, *, local: bool = False) -> str:
+        """Set a run-time parameter, None for what RESET would; raises 42704 or 22023."""
         return self.settings.set(name, value, local=local)
 
     def all_settings(self) -> list[tuple[str, str, str]]:
         """Name, value and description of every run-time parameter."""
         return self.settings.all()
+
+    def setting_rows(self) -> list[dict[str, object]]:
+        """The rows of ``pg_settings``."""
+        return self.settings.rows()
+
+    def activity_rows(self) -> list[dict[str, object]]:
+        """The rows of ``pg_stat_activity``."""
+        return activity.rows(cast("Session", self))
+
+    def cancel_backend(self, process_id: int) -> bool:
+        """``pg_cancel_backend``; raises 42501."""
+        return signals.cancel_backend(cast("Session", self), process_id)
+
+    def terminate_backend(self, process_id: int, timeout: int = 0) -> bool:
+        """``pg_terminate_backend``, ``timeout`` in milliseconds; raises 42501, 22003."""
+        return signals.terminate_backend(cast("Session", self), process_id, timeout)
 
     def prepared_statements(self) -> list[dict[str, object]]:
         """The rows of ``pg_prepared_statements``."""

@@ -21,6 +21,7 @@ from ..errors import (
 )
 from ..state import Phase
 from . import commands, control, cursors, extended, notifications, prepared, simple
+from .activity import Activity
 from .copy_streams import CopyOutcome
 from .execution import Execution
 from .failures import internal_error, is_being_cancelled, tell, uncancel
@@ -31,9 +32,10 @@ from .plans import Plan
 from .portals import Portal, PreparedStatement
 from .results import Source
 from .services import SessionServices
-from .session_commands import Declare, Invocation, Listen, Notify, Unlisten
+from .session_commands import Declare, Execute, Fetch, Invocation, Listen, Notify, Prepare, Unlisten
 from .settings import Settings
-from .tags import command_complete, command_tag
+from .tags import command_complete, command_tag, written_as
+from .timeouts import SessionTimeouts
 from .transactions import Transaction
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ _ANSWERS_QUERY: Final = (
     Phase.COPY_BOTH_IN,
 )
 """Phases that an error leads out of to ReadyForQuery."""
+_QUERIES: Final = (Declare, Execute, Fetch, Prepare)
 _ENDS_FAILED: Final = (commands.Commit, commands.Rollback, commands.RollbackTo)
 
 
@@ -88,14 +91,18 @@ class Session(SessionServices):
         portals: portals by name, SQL cursors among them.
         notifications: what it listens to and has to say; None where it never did.
         plans: query string → plans of its statements.
+        activity: what it did last.
+        timeouts: the timers that end it when it is idle for too long; None where it never had such a limit.
     """
 
     __slots__ = (
         "_closing",
+        "_killed",
         "_protocol",
         "_timed_out",
         "_timer",
         "_unflushed",
+        "activity",
         "cancel_requested",
         "connection",
         "database",
@@ -110,6 +117,7 @@ class Session(SessionServices):
         "server",
         "settings",
         "statements",
+        "timeouts",
         "transaction",
         "user",
     )
@@ -147,6 +155,9 @@ class Session(SessionServices):
         self.offset = 0
         self.cancel_requested = False
         self.running = False
+        self.activity = Activity()
+        self.timeouts: SessionTimeouts | None = None
+        self._killed = False
         self._closing: PostgresError | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timed_out = False
@@ -160,6 +171,8 @@ class Session(SessionServices):
     async def run(self, event: Any) -> None:
         """Answer ``event`` and every message received behind it."""
         next_event = self.connection.next_event
+        if event is not None and self.timeouts is not None:
+            self.timeouts.message()
         while event is not None:
             try:
                 waiting = _HANDLERS[event.__class__](self, event)
@@ -187,7 +200,7 @@ class Session(SessionServices):
                 if self.connection.phase is not Phase.CLOSED or not isinstance(error, LocalProtocolError):
                     log.exception("session %d: the handler or engine raised", self.process_id)
                 await self._failed(internal_error(error))
-            if self._closing is not None and not self.running:
+            if self._closing is not None and (self._killed or not self.running):
                 self.terminate(self._closing)
             if self._protocol.paused or self._unflushed > FLUSH_EVERY:
                 await self._drain()
@@ -258,6 +271,7 @@ class Session(SessionServices):
         """
         transaction = self.transaction
         if plan.reads and transaction.status != "E" and (alone or transaction.open):
+            self.settings.queried = True
             return self.execution.execute(plan, parameters, description, formats, max_rows)
         return self._start(plan, parameters, description, formats, max_rows, alone)
 
@@ -275,6 +289,8 @@ class Session(SessionServices):
             self.check_transaction(plan)
             if not alone and not self.transaction.open and isinstance(command, _SCOPED):
                 await self.begin_implicit()
+            if isinstance(command, _QUERIES):
+                self.settings.queried = True
             run = _RUN.get(command.__class__)
             if run is None:
                 return await control.run(self, command, formats)
@@ -286,6 +302,7 @@ class Session(SessionServices):
             alone = False  # it is carried out in many steps, and all of them count or none
         if not alone and not transaction.open:
             await self.begin_implicit()
+        self.settings.queried = True
         if plan.writes:
             self._check_writable(plan)
             transaction.wrote()
@@ -348,7 +365,16 @@ class Session(SessionServices):
             self.report_changes()
         self.connection.send_ready(self.transaction.status, results)
         self.running = False
+        self.activity.ended()
         self.ending()
+        if self.settings.timed or self.timeouts is not None:
+            self.start_waiting()
+
+    def start_waiting(self) -> None:
+        """The session waits for the next statement: the limits of being idle begin to count."""
+        if self.timeouts is None:
+            self.timeouts = SessionTimeouts(self)
+        self.timeouts.waiting()
 
     def report_changes(self) -> None:
         """Send ParameterStatus for parameters that changed, and go on in the encoding they are for."""
@@ -399,10 +425,9 @@ class Session(SessionServices):
             )
 
     def _check_writable(self, plan: Plan) -> None:
-        name = "transaction_read_only" if self.transaction.status == "T" else "default_transaction_read_only"
-        if self.settings.get(name) == "on":
-            tag = "COPY FROM" if plan.copy is not None else command_tag(plan.statement, 0, None, False)
-            raise ReadOnlySQLTransaction(f"cannot execute {tag.rstrip(' 0')} in a read-only transaction")
+        if not plan.allowed_read_only and self.settings.get("transaction_read_only") == "on":
+            tag = "COPY FROM" if plan.copy is not None else written_as(plan.statement)
+            raise ReadOnlySQLTransaction(f"cannot execute {tag} in a read-only transaction")
 
     async def begin_implicit(self) -> None:
         """Open the transaction of a multi-statement query or a pipeline."""
@@ -462,15 +487,32 @@ class Session(SessionServices):
 
     # -- from outside ------------------------------------------------------------------------------------------------
 
-    def starting(self) -> None:
-        """A message that runs something begins: an older cancel request does not count any more, the time limit starts."""
+    def starting(self, query: str) -> None:
+        """A message that runs ``query`` begins: an older cancel request does not count any more, the time limit starts."""
+        transaction = self.transaction
+        self.activity.began(query, self.server.query_size, transaction.status != "I" or transaction.implicit)
         self.running = True
         self.offset = 0
         self.cancel_requested = False
         self.execution.cancelled = False
         self._timed_out = False
-        if self.settings.statement_timeout and self._timer is None and self.execution.begun is None:
-            self._timer = self.server.loop.call_later(self.settings.statement_timeout, self._time_is_up)
+        if self.settings.timed:
+            self._start_timers()
+
+    def _start_timers(self) -> None:
+        limit = self.settings.timeouts[0]
+        if limit and self._timer is None and self.execution.begun is None:
+            self._timer = self.server.loop.call_later(limit, self._time_is_up)
+        if self.timeouts is None:
+            self.timeouts = SessionTimeouts(self)
+        self.timeouts.starting()
+
+    def stop_timers(self) -> None:
+        """The session is gone: no time limit counts any more."""
+        self.ending()
+        if self.timeouts is not None:
+            self.timeouts.stop()
+            self.timeouts = None
 
     def _time_is_up(self) -> None:
         self._timer = None
@@ -483,7 +525,9 @@ class Session(SessionServices):
             self._timer.cancel()
             self._timer = None
 
-    def _canceled(self) -> QueryCanceled:
+    def _canceled(self) -> PostgresError:
+        if self._killed and self._closing is not None:
+            return self._closing
         reason = "statement timeout" if self._timed_out else "user request"
         return QueryCanceled(f"canceling statement due to {reason}")
 
@@ -501,6 +545,23 @@ class Session(SessionServices):
             self._closing = error
         else:
             self.terminate(error)
+
+    def kill(self, error: PostgresError) -> None:
+        """End the session with a FATAL error, now or as soon as what it runs can be interrupted."""
+        if not self._protocol.busy:
+            self.terminate(error)
+        elif self._protocol.paused:  # the client does not read
+            self._protocol.abort()
+        else:
+            error.severity = "FATAL"
+            self._closing = error
+            self._killed = True
+            self.cancel()
+
+    @property
+    def client_address(self) -> tuple[str, int] | None:
+        """The client's IP address and port; None for a Unix-domain socket."""
+        return self._protocol.peer
 
     def terminate(self, error: PostgresError) -> None:
         """End the session now with a FATAL error."""

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable
 from typing import Final
 
-from ..errors import CantChangeRuntimeParam, FeatureNotSupported, InvalidParameterValue, UndefinedObject
+from ..errors import (
+    ActiveSQLTransaction,
+    CantChangeRuntimeParam,
+    FeatureNotSupported,
+    InsufficientPrivilege,
+    InvalidName,
+    InvalidParameterValue,
+    UndefinedObject,
+)
 from . import text_settings
 from .coding import CODING_KEYS, Coding, Codings
-from .parameters import PARAMETERS, Row
+from .parameter_values import ROWS, base_value, boolean, canonical, display_name, is_custom_name, milliseconds
 
-__all__ = ["REPORTED", "Defaults", "Settings"]
+__all__ = ["REPORTED", "Defaults", "Settings", "display_name"]
 
 REPORTED: Final[tuple[str, ...]] = (
     "application_name",
@@ -35,30 +43,37 @@ _REPORTED_KEYS: Final = tuple((name, name.lower()) for name in REPORTED)
 MAX_CUSTOM: Final = 1_000
 """Most parameters of a session's own (``prefix.name``)."""
 
-_ROWS: Final[dict[str, Row]] = {row[0].lower(): row for row in PARAMETERS}
 _ALIASES: Final = {
     "time zone": "timezone",
     "timezone": "timezone",
     "transaction isolation level": "transaction_isolation",
 }
-_TRUE: Final = ("on", "true", "yes", "1")
-_FALSE: Final = ("off", "false", "no", "0")
-_TIME_UNITS: Final = {
-    "us": Decimal("0.001"),
-    "ms": Decimal(1),
-    "s": Decimal(1000),
-    "min": Decimal(60_000),
-    "h": Decimal(3_600_000),
-    "d": Decimal(86_400_000),
+_TRANSACTION: Final = ("transaction_isolation", "transaction_read_only", "transaction_deferrable")
+"""Outside of a transaction they show what the next one starts with."""
+_KEPT: Final = frozenset((*_TRANSACTION, "role", "session_authorization"))
+"""What RESET ALL leaves alone."""
+_TIMEOUTS: Final = (
+    "statement_timeout",
+    "idle_session_timeout",
+    "idle_in_transaction_session_timeout",
+    "transaction_timeout",
+)
+_CONTEXTS: Final = {
+    "internal": "cannot be changed",
+    "postmaster": "cannot be changed without restarting the server",
+    "sighup": "cannot be changed now",
+    "backend": "cannot be set after connection start",
+    "superuser-backend": "cannot be set after connection start",
 }
-_MEMORY_UNITS: Final = {
-    "B": Decimal(1) / 1024,
-    "kB": Decimal(1),
-    "MB": Decimal(1024),
-    "GB": Decimal(1024**2),
-    "TB": Decimal(1024**3),
-}
-_BLOCK: Final = {"8kB": Decimal(8)}
+"""Why a parameter cannot be set, by its context in pg_settings."""
+
+
+def _seconds(shown: str) -> float:
+    return 0.0 if shown == "0" else milliseconds(shown) / 1000
+
+
+def _nobody(name: str) -> bool:
+    return False
 
 
 class Defaults:
@@ -68,13 +83,18 @@ class Defaults:
         server_version: what ``server_version`` shows; clients choose their catalogue queries by it.
         parameters: other defaults of the server's, by name.
         codings: what the sessions encode and decode by.
+
+    Attributes:
+        timeouts: in seconds, as of :class:`Settings`.
+        is_user: whether there is a user of that name, besides a session's own.
     """
 
     def __init__(
         self, server_version: str, parameters: dict[str, str] | None = None, codings: Codings | None = None
     ) -> None:
         self.codings = codings or Codings()
-        self.values = {name: _number(row, row[2]) if row[6] else row[2] for name, row in _ROWS.items()}
+        self.is_user: Callable[[str], bool] = _nobody
+        self.values = {name: canonical(row, row[2]) if row[6] else row[2] for name, row in ROWS.items()}
         major, _, minor = server_version.split(" ", maxsplit=1)[0].partition(".")
         self.values.update(
             {
@@ -91,7 +111,8 @@ class Defaults:
         )
         for name, value in (parameters or {}).items():
             key = _key(name)
-            self.values[key] = _canonical(key, value, self.values.get(key, ""), self.values.get(key, ""))
+            self.values[key] = _shown(key, value, self.values.get(key, ""), self.values.get(key, ""))
+        self.timeouts = tuple([_seconds(self.values[key]) for key in _TIMEOUTS])
 
 
 class Settings:
@@ -100,11 +121,14 @@ class Settings:
     Attributes:
         changes: reported parameters that changed and that the client was not told of; None where nothing changed that the protocol's layer
             has to know.
-        statement_timeout: seconds a statement may take, 0 for no limit.
+        timeouts: seconds that a statement, being idle, being idle in a transaction, and a transaction may take, 0 for no limit.
+        timed: whether there is any such limit.
+        queried: whether the transaction has run a query: its isolation level cannot be chosen any more.
         coding: how its values and texts are encoded and decoded.
     """
 
     __slots__ = (
+        "_custom",
         "_defaults",
         "_local",
         "_overrides",
@@ -113,7 +137,9 @@ class Settings:
         "_told",
         "changes",
         "coding",
-        "statement_timeout",
+        "queried",
+        "timed",
+        "timeouts",
     )
 
     def __init__(self, defaults: Defaults, startup: dict[str, str], coding: Coding | None = None) -> None:
@@ -124,8 +150,13 @@ class Settings:
         self._saved: list[tuple[dict[str, str], dict[str, str]]] = []
         self.changes: dict[str, str] | None = None
         self._told: dict[str, str] = {}
-        timeout = startup.get("statement_timeout") or defaults.values["statement_timeout"]
-        self.statement_timeout = 0.0 if timeout == "0" else milliseconds(timeout) / 1000
+        self._custom: set[str] = set()
+        self.queried = False
+        if startup.keys().isdisjoint(_TIMEOUTS):
+            self.timeouts = defaults.timeouts
+            self.timed = any(self.timeouts)
+        else:
+            self._read_timeouts()
         self.coding: Coding = coding or self._coding()
 
     # -- reading -----------------------------------------------------------------------------------------------------
@@ -133,10 +164,12 @@ class Settings:
     def get(self, name: str) -> str | None:
         """A parameter's value as SHOW prints it, or None where there is none of that name (any case)."""
         key = _key(name)
+        if key in _TRANSACTION and key not in self._local:
+            key = f"default_{key}"
         for values in (self._local, self._overrides, self._startup, self._defaults.values):
             if key in values:
                 return values[key]
-        return None
+        return "" if key in self._custom else None
 
     def show(self, name: str) -> str:
         """As :meth:`get`; raises UndefinedObject (42704) for an unknown name."""
@@ -146,9 +179,37 @@ class Settings:
         return value
 
     def all(self) -> list[tuple[str, str, str]]:
-        """Name, value and description of every parameter, sorted by name."""
-        keys = sorted({**self._defaults.values, **self._startup, **self._overrides, **self._local})
-        return [(display_name(key), self.get(key) or "", _ROWS[key][8] if key in _ROWS else "") for key in keys]
+        """Name, value and description of every parameter that SHOW ALL lists, sorted by name."""
+        return [(ROWS[key][0], self.get(key) or "", ROWS[key][8]) for key in sorted(ROWS) if key != "role"]
+
+    def rows(self) -> list[dict[str, object]]:
+        """The rows of ``pg_settings``."""
+        return [self._row(key) for key in sorted(ROWS) if key != "role"]
+
+    def _row(self, key: str) -> dict[str, object]:
+        name, kind, boot, low, high, allowed, unit, context, description, category = ROWS[key]
+        row = ROWS[key]
+        start = self._startup.get(key, self._defaults.values.get(key, ""))
+        changed = key in self._local or key in self._overrides
+        value = self.get(key) or ""
+        return {
+            "name": name,
+            "setting": base_value(row, value),
+            "unit": unit,
+            "category": category,
+            "short_desc": description,
+            "context": context,
+            "vartype": kind,
+            "source": "session" if changed and value != start else "client" if key in self._startup else "default",
+            "min_val": low,
+            "max_val": high,
+            "enumvals": None
+            if allowed is None
+            else "{" + ",".join(f'"{value}"' if " " in value else value for value in allowed) + "}",
+            "boot_val": boot,
+            "reset_val": base_value(row, start),
+            "pending_restart": False,
+        }
 
     def reported(self) -> list[tuple[str, str]]:
         """Name and value of every parameter that the client is told of."""
@@ -157,39 +218,95 @@ class Settings:
 
     # -- changing ----------------------------------------------------------------------------------------------------
 
-    def set(self, name: str, value: str, *, local: bool = False) -> str:
-        """Set a parameter and return its canonical value.
+    def set(self, name: str, value: str | None, *, local: bool = False, starting: bool = False) -> str:
+        """Set a parameter and return its canonical value; None sets what RESET would. ``starting``: it is one of the start-up packet's.
 
         Raises:
-            PostgresError: 42704 unknown name, 22023 bad value, 55P02 not changeable, 0A000 a value that is not supported.
+            PostgresError: 42704 unknown name, 42602 no name, 22023 bad value, 55P02 not changeable, 25001 not any more in this
+                transaction, 42501 not allowed, 0A000 a value that is not supported.
         """
         key = _key(name)
-        row = _ROWS.get(key)
-        if row is None and "." not in key and key not in self._defaults.values:
-            raise UndefinedObject(f'unrecognized configuration parameter "{name}"')
-        if (row is not None and row[7] == "internal") or key == "is_superuser":
-            raise CantChangeRuntimeParam(f'parameter "{display_name(key)}" cannot be changed')
-        if row is None and key not in self._overrides and sum("." in known for known in self._overrides) >= MAX_CUSTOM:
-            raise InvalidParameterValue(f"a session can have at most {MAX_CUSTOM} parameters of its own")
+        self._check_name(name, key, starting)
         default = self._startup.get(key, self._defaults.values.get(key, ""))
-        canonical = _canonical(key, value, self.get(key) or "", default)
-        self._put(key, canonical, local)
-        return canonical
-
-    def reset(self, name: str) -> None:
-        """Back to the session's start value; raises UndefinedObject (42704) for an unknown name."""
-        key = _key(name)
-        value = self._startup.get(key, self._defaults.values.get(key))
         if value is None:
+            value = default
+        if key in ("role", "session_authorization"):
+            self._check_user(key, value)
+        shown = _shown(key, value, self.get(key) or "", default)
+        if key in _TRANSACTION:
+            self._check_transaction(key, shown)
+        if key not in ROWS and "." in key:
+            self._add_custom(name, key)
+        self._put(key, shown, local)
+        return shown
+
+    def _check_name(self, name: str, key: str, starting: bool) -> None:
+        row = ROWS.get(key)
+        if row is None and key not in self._defaults.values and key not in self._custom:
             if "." not in key:
                 raise UndefinedObject(f'unrecognized configuration parameter "{name}"')
-            value = ""
-        self._put(key, value, local=False)
+            if not is_custom_name(name):
+                raise InvalidName(
+                    f'invalid configuration parameter name "{name}"',
+                    detail="Custom parameter names must be two or more simple identifiers separated by dots.",
+                )
+        context = "internal" if key == "is_superuser" else "user" if row is None else row[7]
+        reason = _CONTEXTS.get(context)
+        if reason is not None and not (starting and context.endswith("backend")):
+            raise CantChangeRuntimeParam(f'parameter "{display_name(key)}" {reason}')
+
+    def _add_custom(self, name: str, key: str) -> None:
+        if key not in self._custom:
+            if len(self._custom) >= MAX_CUSTOM:
+                raise InvalidParameterValue(f"a session can have at most {MAX_CUSTOM} parameters of its own")
+            self._custom.add(key)
+
+    def _check_user(self, key: str, value: str) -> None:
+        """A session is its user, and nobody else."""
+        user = self._startup.get("session_authorization", value)
+        if value == user or (key == "role" and value == "none"):
+            return
+        if not self._defaults.is_user(value):
+            raise InvalidParameterValue(f'role "{value}" does not exist')
+        what = "role" if key == "role" else "session authorization"
+        raise InsufficientPrivilege(f'permission denied to set {what} "{value}"')
+
+    def _check_transaction(self, key: str, value: str) -> None:
+        if not self._saved:
+            return
+        nested = len(self._saved) > 1
+        if key != "transaction_deferrable" and value == self.get(key):
+            return
+        if key == "transaction_read_only":
+            if value == "on":
+                return
+            if nested and self._saved[-1][1].get(key) == "on":
+                raise ActiveSQLTransaction("cannot set transaction read-write mode inside a read-only transaction")
+            if self.queried:
+                raise ActiveSQLTransaction("transaction read-write mode must be set before any query")
+        elif key == "transaction_isolation":
+            if self.queried:
+                raise ActiveSQLTransaction("SET TRANSACTION ISOLATION LEVEL must be called before any query")
+            if nested:
+                raise ActiveSQLTransaction("SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction")
+        elif nested:
+            raise ActiveSQLTransaction("SET TRANSACTION [NOT] DEFERRABLE cannot be called within a subtransaction")
+        elif self.queried:
+            raise ActiveSQLTransaction("SET TRANSACTION [NOT] DEFERRABLE must be called before any query")
+
+    def reset(self, name: str) -> None:
+        """Back to the session's start value; raises as :meth:`set`."""
+        key = _key(name)
+        if key in _TRANSACTION and not self._saved:
+            return
+        self._check_name(name, key, False)
+        if key in self._custom or key in ROWS or key in self._defaults.values:
+            self._put(key, self._startup.get(key, self._defaults.values.get(key, "")), local=False)
 
     def reset_all(self) -> None:
         """Every parameter back to its start value."""
-        for key in list(self._overrides):
-            if not key.startswith("transaction_"):
+        for key in list({**self._overrides, **self._local}):
+            if key not in _KEPT:
                 self._put(key, self._startup.get(key, self._defaults.values.get(key, "")), local=False)
 
     def start_values(self) -> dict[str, str]:
@@ -198,7 +315,7 @@ class Settings:
 
     def _put(self, key: str, value: str, local: bool) -> None:
         old = self.get(key)
-        if key.startswith("transaction_"):
+        if key in _TRANSACTION:
             local = True
         if not local:
             self._overrides[key] = value
@@ -208,8 +325,8 @@ class Settings:
         self._note(key, old, self.get(key) or "")
 
     def _note(self, key: str, old: str | None, new: str) -> None:
-        if key == "statement_timeout":
-            self.statement_timeout = milliseconds(new) / 1000
+        if old != new and key in _TIMEOUTS:
+            self._read_timeouts()
         if old != new and key in CODING_KEYS:
             self.coding = self._coding()
             self.changes = self.changes or {}
@@ -217,6 +334,11 @@ class Settings:
         if old != new and name in REPORTED:
             self._told.setdefault(name, old or "")
             self.changes = {**(self.changes or {}), name: new}
+
+    def _read_timeouts(self) -> None:
+        shown = [self.get(key) or "0" for key in _TIMEOUTS]
+        self.timeouts = tuple(map(_seconds, shown))
+        self.timed = any(self.timeouts)
 
     def _coding(self) -> Coding:
         return self._defaults.codings.find(tuple([self.get(key) or "" for key in CODING_KEYS]))
@@ -238,13 +360,19 @@ class Settings:
         """A transaction starts: what is set from here on can be undone."""
         if not self._saved:
             self._save()
+            self.queried = False
+            for key in _TRANSACTION:
+                self._local[key] = self.get(f"default_{key}") or ""
 
     def savepoint(self) -> None:
         """A savepoint is set: :meth:`rollback_to` can undo what is set from here on."""
         self._save()
 
     def release(self, level: int) -> None:
-        """The savepoint of that level (from 0), and those after it, are gone; their changes stay."""
+        """The savepoint of that level (from 0), and those after it, are gone; their changes stay, but for READ ONLY."""
+        mode = self._saved[level + 1][1].get("transaction_read_only")
+        if mode is not None:
+            self._local["transaction_read_only"] = mode
         del self._saved[level + 1 :]
 
     def rollback_to(self, level: int) -> None:
@@ -259,6 +387,7 @@ class Settings:
 
     def end(self, *, commit: bool) -> None:
         """The transaction ends: a rollback undoes every SET in it, a commit those that were LOCAL."""
+        self.queried = False
         if not self._saved:
             return
         if commit:
@@ -287,15 +416,9 @@ def _key(name: str) -> str:
     return _ALIASES.get(key, key)
 
 
-def display_name(key: str) -> str:
-    """The name as PostgreSQL prints it."""
-    row = _ROWS.get(key)
-    return row[0] if row is not None else key
-
-
-def _canonical(key: str, value: str, current: str, default: str) -> str:
+def _shown(key: str, value: str, current: str, default: str) -> str:
     """The value as SHOW prints it; ``current`` is the parameter's value so far and ``default`` what RESET would make it."""
-    row = _ROWS.get(key)
+    row = ROWS.get(key)
     if key == "datestyle":
         return text_settings.date_style(value, current, default)
     if key == "timezone":
@@ -304,80 +427,6 @@ def _canonical(key: str, value: str, current: str, default: str) -> str:
         return text_settings.client_encoding(value)
     if key == "application_name":
         return text_settings.printable(value)
-    if key == "standard_conforming_strings" and _boolean(key, value) == "off":
+    if key == "standard_conforming_strings" and boolean(key, value) == "off":
         raise FeatureNotSupported(f'parameter "{key}" cannot be set to "{value}": only "on" is supported')
-    if row is None:
-        return value
-    kind = row[1]
-    if kind == "bool":
-        return _boolean(row[0], value)
-    if kind == "enum":
-        for allowed in row[5] or ():
-            if value.lower() == allowed.lower():
-                return allowed
-        if value.lower() in (*_TRUE, *_FALSE) and {"on", "off"} <= set(row[5] or ()):
-            return _boolean(row[0], value)
-        raise _invalid(row, value)
-    if kind in ("integer", "real"):
-        return _number(row, value)
-    return value
-
-
-def _invalid(row: Row, value: str) -> InvalidParameterValue:
-    hint = f"Available values: {', '.join(row[5])}." if row[5] else None
-    return InvalidParameterValue(f'invalid value for parameter "{row[0]}": "{value[:64]}"', hint=hint)
-
-
-def _boolean(name: str, value: str) -> str:
-    text = value.lower()
-    if text:
-        for canonical, spellings in (("on", _TRUE), ("off", _FALSE)):
-            if any(spelling.startswith(text) for spelling in spellings) and text != "o":
-                return canonical
-    raise InvalidParameterValue(f'parameter "{name}" requires a Boolean value')
-
-
-def _number(row: Row, value: str) -> str:
-    name, kind, unit = row[0], row[1], row[6]
-    text = value.strip()
-    suffix = text.lstrip("+-.0123456789eE") if unit else ""
-    digits = text[: len(text) - len(suffix)]
-    suffix = suffix.strip()
-    units = {} if unit is None else _TIME_UNITS if unit in _TIME_UNITS else {**_MEMORY_UNITS, **_BLOCK}
-    try:
-        number = Decimal(digits)
-        if not number.is_finite():
-            raise InvalidOperation
-    except InvalidOperation:
-        raise InvalidParameterValue(f'invalid value for parameter "{name}": "{value[:64]}"') from None
-    if suffix:
-        if suffix not in units:
-            names = ", ".join(f'"{known}"' for known in list(units)[:-1]) + f', and "{list(units)[-1]}"'
-            raise InvalidParameterValue(
-                f'invalid value for parameter "{name}": "{value[:64]}"',
-                hint=f"Valid units for this parameter are {names}.",
-            )
-        number = number * units[suffix] / units[unit or suffix]
-    if kind == "integer":
-        number = number.to_integral_value()
-    low, high = Decimal(row[3] or "-Infinity"), Decimal(row[4] or "Infinity")
-    if not low <= number <= high:
-        shown = f"{number:f} {unit}" if unit else f"{number:f}"
-        raise InvalidParameterValue(f'{shown} is outside the valid range for parameter "{name}" ({row[3]} .. {row[4]})')
-    return _with_unit(number, unit, units)
-
-
-def _with_unit(number: Decimal, unit: str | None, units: dict[str, Decimal]) -> str:
-    if unit is None or number <= 0:
-        return f"{number:f}"
-    base = number * units[unit]
-    for name, size in sorted(units.items(), key=lambda item: -item[1]):
-        if name not in _BLOCK and base % size == 0:
-            return f"{(base / size):f}{name}"
-    return f"{number:f}{unit}"
-
-
-def milliseconds(shown: str) -> float:
-    """A time parameter's value as SHOW prints it (``1min``), in milliseconds."""
-    digits = shown.rstrip("usminhd")
-    return float(Decimal(digits) * _TIME_UNITS[shown[len(digits) :] or "ms"])
+    return value if row is None else canonical(row, value)

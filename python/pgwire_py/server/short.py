@@ -74,7 +74,7 @@ class ShortAnswers:
             (connection, "phase", Phase.IDLE),
             (session.transaction, "status", "I"),
             (session, "portals", False),
-            (settings, "statement_timeout", False),
+            (settings, "timed", False),
         )
         called: tuple[Condition, ...] = ((settings, "changes", None),)
         after: tuple[Condition, ...] = (

@@ -21,7 +21,7 @@ __all__ = ["simple_query"]
 
 async def simple_query(session: Session, message: m.Query) -> None:
     """Query: run every statement of a string; several make one implicit transaction."""
-    session.starting()
+    session.starting(message.query)
     if session.statements:
         session.statements.pop("", None)
     if session.portals:

@@ -33,8 +33,20 @@ class _Context:
     def get_setting(self, name: str) -> str | None:
         return None
 
-    def set_setting(self, name: str, value: str, *, local: bool = False) -> str:
-        return value
+    def set_setting(self, name: str, value: str | None, *, local: bool = False) -> str:
+        return value or ""
+
+    def setting_rows(self) -> list[dict[str, object]]:
+        return []
+
+    def activity_rows(self) -> list[dict[str, object]]:
+        return []
+
+    def cancel_backend(self, process_id: int) -> bool:
+        return False
+
+    def terminate_backend(self, process_id: int, timeout: int = 0) -> bool:
+        return False
 
     def all_settings(self) -> list[tuple[str, str, str]]:
         return []

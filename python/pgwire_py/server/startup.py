@@ -111,6 +111,8 @@ def _session(protocol: ServerProtocol, version: int, user: str, database: str, v
 def _welcome(session: Session, values: StartValues) -> None:
     key_data = encode_message(m.BackendKeyData(session.process_id, session.secret_key))
     session.connection.send_welcome(values.statuses + key_data)
+    if session.settings.timed:
+        session.start_waiting()
 
 
 async def _startup_message(protocol: ServerProtocol, first: Any) -> m.StartupMessage | None:
@@ -180,10 +182,10 @@ def _start_values(protocol: ServerProtocol, parameters: dict[str, str], user: st
         return known
     settings = Settings(server.defaults, {"session_authorization": user})
     for name, value in _options(parameters.get("options", "")):
-        settings.set(name, value)
+        settings.set(name, value, starting=True)
     for name, value in parameters.items():
         if name not in _NOT_PARAMETERS and not name.startswith("_pq_."):
-            settings.set(name, value)
+            settings.set(name, value, starting=True)
     message = settings.coding.message
     statuses = b"".join(
         [message(encode_message(m.ParameterStatus(name, value))) for name, value in settings.reported()]

@@ -9,7 +9,7 @@ from .. import messages as m
 from .._impl import encode_message
 from ..sql import Statement
 
-__all__ = ["changes_schema", "command_complete", "command_tag"]
+__all__ = ["changes_schema", "command_complete", "command_tag", "written_as"]
 
 _WITH_COUNT: Final = {
     "INSERT": "INSERT 0 ",
@@ -50,6 +50,17 @@ def command_tag(statement: Statement, rows: int, affected: int | None, has_colum
     if verb == "TRUNCATE":
         return "TRUNCATE TABLE"
     return verb or "SELECT"
+
+
+def written_as(statement: Statement) -> str:
+    """What PostgreSQL calls a statement that it refuses in a read-only transaction."""
+    verb = statement.keywords[0] if statement.keywords else ""
+    if verb == "EXPLAIN":
+        return next((name for name in ("insert", "update", "delete", "merge") if name in statement.words), verb).upper()
+    if verb == "SELECT":
+        return "SELECT INTO"
+    tag = command_tag(statement, 0, None, False).rstrip(" 0")
+    return f"{tag} AS" if tag == "CREATE TABLE" and not statement.words.isdisjoint(("select", "values")) else tag
 
 
 def changes_schema(statement: Statement) -> bool:
