@@ -24,7 +24,6 @@ import psycopg
 import pytest
 
 from pgwire_py import messages as m
-from pgwire_py.auth import ScramVerifier
 from pgwire_py.proxy import Frame, Printer, Proxy, ProxySession, Recorder, Upstream, Watcher
 from pgwire_py.server.tls import ServerTls
 from tests.support.certificates import make_certificates
@@ -221,13 +220,13 @@ def test_asyncpg(proxy: Running) -> None:
 
 
 def test_cancel(proxy: Running) -> None:
-    with psycopg.connect(proxy.dsn(), autocommit=True) as connection:
-        timer = threading.Timer(0.3, connection.cancel)
-        timer.start()
-        with pytest.raises(psycopg.errors.QueryCanceled):
-            connection.execute("select pg_sleep(60)")
-        timer.join()
-        assert connection.execute("select 1").fetchone() == (1,)
+    with proxy.raw() as client:
+        client.send(query("select pg_sleep(60)"))
+        time.sleep(0.2)
+        with RawClient("127.0.0.1", proxy.port) as other:
+            other.send(cancel_request(client.process_id, client.key))
+            assert other.socket.recv(1) == b""
+        assert [str(answer) for answer in client.until_ready()] == ["T", "E 57014", "Z I"]
 
 
 def test_a_wrong_key_cancels_nothing(proxy: Running) -> None:
@@ -266,3 +265,152 @@ def test_pipelined_with_the_startup_packet(proxy: Running) -> None:
         packet = startup({"user": "postgres", "database": "postgres"})
         client.send(packet + query("select 1") * 50 + TERMINATE)
         assert client.to_end().count("D") == 50
+
+
+def test_a_slow_reader_bounds_memory(proxy: Running) -> None:
+    with proxy.raw() as client:
+        client.exchange(query("select 1"))
+        before = psutil.Process().memory_info().rss
+        client.send(query("select repeat('x', 1000) from generate_series(1, 200000)"))  # 200 MB
+        time.sleep(2)
+        assert psutil.Process().memory_info().rss - before < 32 * MEGABYTE
+        answers = 0
+        while (answer := client.receive()) is not None and answer.tag != "Z":
+            answers += answer.tag == "D"
+        assert answers == 200_000
+
+
+# Ends that vanish
+
+
+def test_upstream_ends_a_session(proxy: Running, cluster: Cluster) -> None:
+    with proxy.raw() as client, psycopg.connect(host=cluster.host, port=cluster.port, user="postgres") as admin:
+        admin.execute("select pg_terminate_backend(%s)", (client.process_id,))
+        assert client.to_end() == ["E 57P01"]
+
+
+def test_upstream_vanishes(programs: Programs) -> None:
+    with running_cluster(programs) as own, proxied(uri(own)) as running:
+        with running.raw() as client:
+            os.kill(client.process_id, signal.SIGKILL)
+            assert client.to_end() == ["E 08006"]
+        eventually(lambda: not running.proxy.sessions)
+
+
+def test_no_upstream() -> None:
+    with proxied(f"postgresql://127.0.0.1:{free_port()}") as running, RawClient("127.0.0.1", running.port) as client:
+        client.send(startup({"user": "postgres"}))
+        assert client.to_end() == ["E 08001"]
+
+
+def test_client_vanishes(proxy: Running, cluster: Cluster) -> None:
+    client = RawClient("127.0.0.1", proxy.port)
+    client.login("postgres", "postgres", PROTOCOL_3_0, application_name="vanishing")
+    assert backends(cluster, "vanishing") == 1
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.socket.close()
+    eventually(lambda: backends(cluster, "vanishing") == 0)
+    eventually(lambda: not proxy.proxy.sessions)
+
+
+def test_limits(cluster: Cluster) -> None:
+    with proxied(uri(cluster), max_connections=1, startup_timeout=0.3) as running:
+        with running.raw() as client, RawClient("127.0.0.1", running.port) as other:
+            assert other.to_end() == ["E 53300"]
+            client.send(message("Q")[:1] + b"\0\0\0\1")  # a length that cannot be
+            assert client.to_end() == ["E 08P01"]
+        eventually(lambda: not running.proxy.sessions)
+        with RawClient("127.0.0.1", running.port) as slow:
+            assert slow.to_end() == []
+
+
+# TLS
+
+
+@pytest.mark.parametrize("mode", ["disable", "prefer", "require", "verify-ca", "verify-full"])
+def test_upstream_tls(cluster: Cluster, tmp_path: Path, mode: str) -> None:
+    """Certificates of tests are of an authority of their own; one of another authority is refused."""
+    foreign = make_certificates(tmp_path)
+    upstream = Upstream(cluster.host, cluster.port, mode, str(foreign.authority))
+    with proxied(upstream) as running:
+        if mode.startswith("verify"):
+            with pytest.raises(psycopg.OperationalError, match="could not connect to the upstream"):
+                psycopg.connect(running.dsn())
+            return
+        with psycopg.connect(running.dsn()) as connection:
+            row = connection.execute("select ssl from pg_stat_ssl where pid = pg_backend_pid()").fetchone()
+            assert row == (mode != "disable",)
+
+
+def test_clients_tls(cluster: Cluster, tmp_path: Path) -> None:
+    made = make_certificates(tmp_path)
+    with proxied(uri(cluster), tls=ServerTls(made.certificate, made.key)) as running:
+        for user in ("scrammed", "cleartext"):
+            with psycopg.connect(running.dsn(user, password=SECRET, sslmode="require")) as connection:
+                assert connection.pgconn.ssl_in_use
+                assert connection.execute("select repeat('x', 100000)").fetchone() == ("x" * 100_000,)
+
+
+# Hooks and watchers
+
+
+def test_hooks_change_drop_and_inject(cluster: Cluster) -> None:
+    def on_frontend(session: ProxySession, frame: Frame) -> Any:
+        if frame.tag != "Q":
+            return None
+        sql = frame.decode().sql
+        if sql == "secret":
+            session.send_to_client(m.NoticeResponse({"S": "NOTICE", "C": "00000", "M": "hidden"}))
+            return m.Query("select 'changed'")
+        if sql == "mine":
+            session.send_to_client(m.CommandComplete("MINE"), m.ReadyForQuery("I"))
+            return ()
+        if sql == "raise":
+            raise ZeroDivisionError
+        return None
+
+    def on_backend(session: ProxySession, frame: Frame) -> Any:
+        return [] if frame.tag == "N" else None
+
+    hooks = {"on_frontend": on_frontend, "on_backend": on_backend}
+    with proxied(uri(cluster), **hooks) as running, running.raw() as client:
+        assert client.exchange(query("secret")) == ["N", "T", "D", "C SELECT 1", "Z I"]
+        assert client.exchange(query("mine")) == ["C MINE", "Z I"]
+        assert client.exchange(query("do $$ begin raise notice 'dropped'; end $$")) == ["C DO", "Z I"]
+        client.send(query("raise"))
+        assert client.to_end() == ["E XX000"]
+
+
+@pytest.mark.parametrize("user", ["cleartext", "hashed", "scrammed"])
+def test_what_is_shown_and_recorded_has_no_passwords(cluster: Cluster, tmp_path: Path, user: str) -> None:
+    lines: list[str] = []
+    seen: list[bytes] = []
+
+    class Everything(Watcher):
+        def messages(self, session: ProxySession, frames: list[Frame]) -> None:
+            seen.extend(bytes(frame) for frame in frames)
+
+    path = tmp_path / "session.json"
+    watchers = (Printer(lines.append), Recorder(path), Everything())
+    with proxied(uri(cluster), watchers=watchers) as running:
+        for number in (1, 2):
+            with psycopg.connect(running.dsn(user, password=SECRET, application_name="shown")) as connection:
+                assert connection.execute("select %s::int", (number,)).fetchone() == (number,)
+        eventually(lambda: not running.proxy.sessions)
+    text = "\n".join(lines)
+    assert "<redacted>" in text
+    assert SECRET not in text
+    assert "Query(" in text
+    assert lines[-1] == "2 closed" or "1 closed" in lines
+    assert not any(SECRET.encode() in piece for piece in seen)
+    assert oct(path.stat().st_mode & 0o777) == "0o600"
+    recorded = [json.loads(file.read_text()) for file in (path, tmp_path / "session-2.json")]
+    for session in recorded:
+        assert session["client"] == "shown"
+        pieces = [(direction, bytes.fromhex(data)) for direction, data in session["pieces"]]
+        assert {direction for direction, _ in pieces} == {"F", "B"}
+        assert all(SECRET.encode() not in data for _, data in pieces)
+        frontend = b"".join(data for direction, data in pieces if direction == "F")
+        backend = b"".join(data for direction, data in pieces if direction == "B")
+        # Nothing from which a password could be guessed: MD5 answers, SCRAM's nonces, proofs and signatures.
+        assert not re.search(rb"md5[0-9a-f]{32}|[rspv]=[A-Za-z0-9+/]{8}", frontend + backend)
