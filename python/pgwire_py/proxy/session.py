@@ -411,7 +411,9 @@ class ProxySession:
     def server_lost(self) -> None:
         """The upstream has closed the connection. Behind an ErrorResponse or a Terminate that is as it should be."""
         server = self.server
-        if self._cancels or self.ended or server is None or server.last == "E" or self.client.last == "X":
+        if server is None:
+            return  # while connecting, which tells the client itself
+        if self._cancels or self.ended or server.last == "E" or self.client.last == "X":
             self.ended = True
             self.client.close()
         else:
