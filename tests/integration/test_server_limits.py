@@ -382,3 +382,62 @@ def test_handlers_see_the_declared_types(hook: Callable[..., Any] | None, new_lo
                 client.send(message)
                 time.sleep(0.001)
             assert expected in client.exchange(SYNC)
+
+
+# Connections of a user, of an address, and before login
+
+
+def test_connections_of_a_user(new_loop: NewLoop) -> None:
+    with hosted(echo, new_loop, max_connections_per_user=2) as it:
+        with it.client(), it.client(), it.connect() as third, it.connect() as other:
+            third.send(startup({"user": "tester"}))
+            refused = third.receive()
+            assert refused is not None
+            assert (str(refused), refused.fields["M"]) == (
+                "E 53300 FATAL",
+                'too many connections for role "tester"',
+            )
+            other.login("somebody", "test")
+        eventually(lambda: not it.server.sessions)
+        with it.client() as again:
+            assert again.exchange(query("SELECT 1"))[-1] == "Z I"
+
+
+def test_connections_of_an_address(new_loop: NewLoop) -> None:
+    with hosted(echo, new_loop, max_connections_per_address=1) as it:
+        with it.client(), it.connect() as second:
+            second.send(startup({"user": "somebody"}))
+            refused = second.receive()
+            assert refused is not None
+            assert (str(refused), refused.fields["M"]) == (
+                "E 53300 FATAL",
+                'too many connections from address "127.0.0.1"',
+            )
+        eventually(lambda: not it.server.sessions)
+        it.client().socket.close()
+
+
+def test_connections_before_login(new_loop: NewLoop) -> None:
+    """Those that say nothing make room for those that come; who is logged in stays."""
+    with hosted(echo, new_loop, max_starting=3) as it, it.client() as logged_in:
+        silent = [it.connect() for _ in range(6)]
+        assert [client.to_end() for client in silent[:3]] == [[], [], []]
+        with it.client() as new:
+            assert new.exchange(query("SELECT 1"))[-1] == "Z I"
+        assert logged_in.exchange(query("SELECT 1"))[-1] == "Z I"
+        for client in silent:
+            client.socket.close()
+
+
+def test_keepalive(new_loop: NewLoop) -> None:
+    options = {"tcp_keepalives_idle": 77, "tcp_keepalives_interval": 7, "tcp_keepalives_count": 3}
+    with hosted(echo, new_loop, **options) as it, it.client():
+        accepted = it.ask(lambda: [p._transport.get_extra_info("socket") for p in it.server._protocols])
+        assert len(accepted) == 1
+        assert accepted[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            values = [
+                accepted[0].getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+                for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
+            ]
+            assert values == [77, 7, 3]
