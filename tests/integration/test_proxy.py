@@ -372,8 +372,8 @@ def test_hooks_change_drop_and_inject(cluster: Cluster) -> None:
     def on_backend(session: ProxySession, frame: Frame) -> Any:
         return [] if frame.tag == "N" else None
 
-    hooks = {"on_frontend": on_frontend, "on_backend": on_backend}
-    with proxied(uri(cluster), **hooks) as running, running.raw() as client:
+    watched = proxied(uri(cluster), on_frontend=on_frontend, on_backend=on_backend)
+    with watched as running, running.raw() as client:
         assert client.exchange(query("secret")) == ["N 00000", "T", "D changed", "C SELECT 1", "Z I"]
         assert client.exchange(query("mine")) == ["C MINE", "Z I"]
         assert client.exchange(query("do $$ begin raise notice 'dropped'; end $$")) == ["C DO", "Z I"]

@@ -432,7 +432,7 @@ def test_connections_before_login(new_loop: NewLoop) -> None:
 def test_keepalive(new_loop: NewLoop) -> None:
     options = {"tcp_keepalives_idle": 77, "tcp_keepalives_interval": 7, "tcp_keepalives_count": 3}
     with hosted(echo, new_loop, **options) as it, it.client():
-        accepted = it.ask(lambda: [p._transport.get_extra_info("socket") for p in it.server._protocols])
+        accepted = it.ask(lambda: [p._transport.get_extra_info("socket") for p in it.server._protocols])  # type: ignore[union-attr]
         assert len(accepted) == 1
         assert accepted[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         if hasattr(socket, "TCP_KEEPIDLE"):
@@ -441,3 +441,32 @@ def test_keepalive(new_loop: NewLoop) -> None:
                 for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
             ]
             assert values == [77, 7, 3]
+
+
+def test_the_socket_of_a_live_server_stays(new_loop: NewLoop, tmp_path: Path) -> None:
+    with hosted(echo, new_loop, unix_socket_directory=tmp_path) as it:
+        path = tmp_path / f".s.PGSQL.{it.server.port}"
+        assert (tmp_path / f"{path.name}.lock").read_text() == f"{os.getpid()}\n"
+        second = pg.Server(echo, host=None, port=it.server.port, unix_socket_directory=tmp_path)
+        with pytest.raises(OSError, match="a server listens there"):
+            it.call(second.start())
+        with RawClient(str(tmp_path), it.server.port) as client:
+            client.login("tester", "test")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_socket_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / ".s.PGSQL.5999"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    (tmp_path / f"{path.name}.lock").write_text("999999\n")
+
+    async def serve() -> None:
+        async with pg.Server(echo, host=None, port=5999, unix_socket_directory=tmp_path):
+            reader, writer = await asyncio.open_unix_connection(str(path))
+            writer.write(SSL_REQUEST)
+            assert await reader.readexactly(1) == b"N"
+            writer.close()
+
+    asyncio.run(serve())
+    assert list(tmp_path.iterdir()) == []

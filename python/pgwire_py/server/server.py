@@ -10,7 +10,6 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 from .._version import __version__
@@ -20,6 +19,7 @@ from ..connection import MAX_MESSAGE_LENGTH
 from ..engines.base import Engine
 from ..engines.python import PythonEngine
 from ..types import TypeRegistry
+from . import unix_socket
 from .authentication import Authentication
 from .coding import MAX_CODINGS, Coding, Codings
 from .execution import EngineExecution, Execution, FunctionExecution
@@ -162,6 +162,7 @@ class Server:
         self._freeing: set[asyncio.Future[None]] = set()
         self._empty: asyncio.Event | None = None
         self._socket_path: str | None = None
+        self._socket_lock = -1
         self._stopped: asyncio.Future[None] | None = None
         self._last_process_id = 0
         self._closing: asyncio.Task[None] | None = None
@@ -185,12 +186,14 @@ class Server:
                 self._port = listener.sockets[0].getsockname()[1]
             if self._unix_socket_directory is not None:
                 path = os.path.join(self._unix_socket_directory, f".s.PGSQL.{self._port}")
-                self._listeners.append(await self.loop.create_unix_server(self._protocol, path, backlog=1024))
+                self._socket_lock = unix_socket.claim(path)
                 self._socket_path = path
+                self._listeners.append(await self.loop.create_unix_server(self._protocol, path, backlog=1024))
         except BaseException:
             for listener in self._listeners:
                 listener.close()
             self._listeners = []
+            self._release_socket()
             raise
 
     @property
@@ -228,9 +231,7 @@ class Server:
         listeners, self._listeners = self._listeners, []
         for listener in listeners:
             listener.close()
-        if self._socket_path is not None:
-            with suppress(FileNotFoundError):
-                os.unlink(self._socket_path)
+        self._release_socket()
         if self._stopped is not None and not self._stopped.done():
             self._stopped.set_result(None)
         for protocol in list(self._protocols):
@@ -256,6 +257,11 @@ class Server:
         if self.authentication.users is not None:
             await self.authentication.users.close()
         self.engine.close()
+
+    def _release_socket(self) -> None:
+        if self._socket_path is not None:
+            unix_socket.release(self._socket_path, self._socket_lock)
+            self._socket_path = None
 
     async def _emptied(self, timeout: float) -> bool:
         if not self._protocols:
