@@ -8,6 +8,8 @@ import os
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -470,3 +472,47 @@ def test_a_socket_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
 
     asyncio.run(serve())
     assert list(tmp_path.iterdir()) == []
+
+
+STARVED = """
+import asyncio, resource, sys
+import uvloop
+import pgwire_py as pg
+
+async def answer(query):
+    return pg.Result(columns=[pg.Column("n", pg.INT4)], rows=[(1,)])
+
+async def main():
+    async with pg.Server(answer, port=0) as server:
+        print(server.port, flush=True)
+        await server.serve_forever()
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+loop = uvloop.new_event_loop() if sys.argv[1] == "uvloop" else asyncio.new_event_loop()
+loop.run_until_complete(main())
+"""
+
+
+@pytest.mark.parametrize("loop", list(LOOPS))
+def test_no_descriptors_left(loop: str) -> None:
+    """Sessions go on while nothing can be accepted; when there are descriptors again, new ones come in."""
+    command = [sys.executable, "-c", STARVED, loop]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert process.stdout is not None
+            port = int(process.stdout.readline())
+            with RawClient("127.0.0.1", port) as early:
+                early.login("tester", "test")
+                crowd = [socket.create_connection(("127.0.0.1", port)) for _ in range(60)]
+                for _ in range(3):
+                    time.sleep(0.5)
+                    assert early.exchange(query("SELECT 1"))[-1] == "Z I"
+                assert psutil.Process(process.pid).num_fds() >= 39
+                for connection in crowd:
+                    connection.close()
+                with RawClient("127.0.0.1", port, timeout=DEADLINE) as late:
+                    late.login("tester", "test")
+                    assert late.exchange(query("SELECT 1"))[-1] == "Z I"
+                assert early.exchange(query("SELECT 1"))[-1] == "Z I"
+        finally:
+            process.kill()
