@@ -255,6 +255,31 @@ def postgres(setup: Setup, name: str = "postgres", *, secure: bool = False) -> C
     return contender
 
 
+@dataclass
+class Proxied(Contender):
+    """A proxy in front of a PostgreSQL of its own; the processor time is the proxy's."""
+
+    upstream: Contender | None = None
+
+    def stop(self) -> None:
+        super().stop()
+        if self.upstream is not None:
+            self.upstream.stop()
+
+
+def proxy(setup: Setup, name: str, loop: str) -> Contender:
+    """pgwire_py's proxy, native, which looks at nothing."""
+    upstream = postgres(setup, f"{name}-upstream")
+    command: list[str | Path] = [sys.executable, "-m", "benchmarks.servers.proxy_server", str(upstream.port)]
+    try:
+        it = spawn_and_read_port(name, "", [*command, "--loop", loop], setup, {"PGWIRE_PY_IMPL": "native"})
+    except BaseException:
+        upstream.stop()
+        raise
+    version = f"this tree, native, {loop}, before {upstream.version}"
+    return Proxied(name, version, it.port, it.process, it.log, upstream=upstream)
+
+
 # Peers
 
 
@@ -313,6 +338,8 @@ STARTERS: dict[str, Starter] = {
     "buenavista-duckdb": lambda setup: buenavista(setup, "buenavista-duckdb", "duckdb"),
     "bound-asyncio": lambda setup: constant_bytes(setup, "bound-asyncio", "asyncio"),
     "bound-uvloop": lambda setup: constant_bytes(setup, "bound-uvloop", "uvloop"),
+    "proxy-uvloop": lambda setup: proxy(setup, "proxy-uvloop", "uvloop"),
+    "proxy-asyncio": lambda setup: proxy(setup, "proxy-asyncio", "asyncio"),
 }
 
 

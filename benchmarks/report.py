@@ -209,6 +209,7 @@ TARGETS: tuple[Target, ...] = (
     ratio_target("logins, SCRAM / pgwire (Rust, 1 thread)", 1, "scram-logins", "secure-uvloop", "secure-rust-1"),
     ratio_target("SELECT 1, TLS / plain, 16 clients", 0.6, "tls", "secure-uvloop TLS", "secure-uvloop plain"),
     ratio_target("SELECT 1, TLS, 16 clients / PostgreSQL", 1, "tls", "secure-uvloop TLS", "secure-postgres TLS"),
+    ratio_target("SELECT 1, prepared, 16 clients, proxy / PostgreSQL", 0.5, "proxy", "proxy-uvloop", "postgres"),
     Target("idle connection", 12, lambda results: results.value("idle", OURS), "kB", at_most=True),
     Target("stream to a slow reader, Python", 32, lambda results: results.value("stream", OURS), "MB", at_most=True),
     Target(

@@ -257,6 +257,12 @@ WORKLOADS: tuple[Workload, ...] = (
     copy("copy-out", COPY_OUT),
     Workload("logins", "Logins, trust, 4 at a time", entries((*PGWIRE_PY, *PEERS, *BOUNDS)), login_runner),
     tls(16),
+    Workload(
+        "proxy",
+        "SELECT 1, prepared, 16 clients, PostgreSQL direct and behind the proxy",
+        entries(("proxy-uvloop", "proxy-asyncio", "postgres")),
+        pgbench_runner("prepared", 16),
+    ),
     Workload("scram-logins", "Logins, SCRAM-SHA-256, 4 at a time", entries((*SECURE, "secure-rust-1")), scram_runner),
     Workload(
         "stream",

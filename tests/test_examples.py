@@ -34,6 +34,7 @@ WAIT = 60.0
 ANSWERS = {
     "fixed_result.py": ("postgres", "select", [(1, "one"), (2, "two")]),
     "copy_data.py": ("postgres", "count", [(0,)]),
+    "proxy.py": ("postgres", "select secret", [("select public",)]),
     "scram.py": ("ada:lovelace", "who am I", [("ada",)]),
 }
 
@@ -84,7 +85,7 @@ COMMANDS = sorted(
 
 def test_something_is_shown() -> None:
     assert len(PYTHON) >= 6
-    assert len(HELP) == 3
+    assert len(HELP) == 4
     assert len(SESSIONS) >= 1
     assert len(COMMANDS) >= 6
 

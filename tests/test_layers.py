@@ -21,7 +21,7 @@ LAYERS = (
     {"testing"},
     {"engines.base"},
     {"engines", "catalog"},
-    {"server"},
+    {"server", "proxy"},
     {"demo", "cli", "__main__", "__init__"},
 )
 SAME_LEVEL = {"auth": {"errors"}}

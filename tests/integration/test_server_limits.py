@@ -8,6 +8,8 @@ import os
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -382,3 +384,135 @@ def test_handlers_see_the_declared_types(hook: Callable[..., Any] | None, new_lo
                 client.send(message)
                 time.sleep(0.001)
             assert expected in client.exchange(SYNC)
+
+
+# Connections of a user, of an address, and before login
+
+
+def test_connections_of_a_user(new_loop: NewLoop) -> None:
+    with hosted(echo, new_loop, max_connections_per_user=2) as it:
+        with it.client(), it.client(), it.connect() as third, it.connect() as other:
+            third.send(startup({"user": "tester"}))
+            refused = third.receive()
+            assert refused is not None
+            assert (str(refused), refused.fields["M"]) == (
+                "E 53300 FATAL",
+                'too many connections for role "tester"',
+            )
+            other.login("somebody", "test")
+        eventually(lambda: not it.server.sessions)
+        with it.client() as again:
+            assert again.exchange(query("SELECT 1"))[-1] == "Z I"
+
+
+def test_connections_of_an_address(new_loop: NewLoop) -> None:
+    with hosted(echo, new_loop, max_connections_per_address=1) as it:
+        with it.client(), it.connect() as second:
+            second.send(startup({"user": "somebody"}))
+            refused = second.receive()
+            assert refused is not None
+            assert (str(refused), refused.fields["M"]) == (
+                "E 53300 FATAL",
+                'too many connections from address "127.0.0.1"',
+            )
+        eventually(lambda: not it.server.sessions)
+        it.client().socket.close()
+
+
+def test_connections_before_login(new_loop: NewLoop) -> None:
+    """Those that say nothing make room for those that come; who is logged in stays."""
+    with hosted(echo, new_loop, max_starting=3) as it, it.client() as logged_in:
+        silent = [it.connect() for _ in range(6)]
+        assert [client.to_end() for client in silent[:3]] == [[], [], []]
+        with it.client() as new:
+            assert new.exchange(query("SELECT 1"))[-1] == "Z I"
+        assert logged_in.exchange(query("SELECT 1"))[-1] == "Z I"
+        for client in silent:
+            client.socket.close()
+
+
+def test_keepalive(new_loop: NewLoop) -> None:
+    options = {"tcp_keepalives_idle": 77, "tcp_keepalives_interval": 7, "tcp_keepalives_count": 3}
+    with hosted(echo, new_loop, **options) as it, it.client():
+        accepted = it.ask(lambda: [p._transport.get_extra_info("socket") for p in it.server._protocols])  # type: ignore[union-attr]
+        assert len(accepted) == 1
+        assert accepted[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            values = [
+                accepted[0].getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+                for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
+            ]
+            assert values == [77, 7, 3]
+
+
+def test_the_socket_of_a_live_server_stays(new_loop: NewLoop, tmp_path: Path) -> None:
+    with hosted(echo, new_loop, unix_socket_directory=tmp_path) as it:
+        path = tmp_path / f".s.PGSQL.{it.server.port}"
+        assert (tmp_path / f"{path.name}.lock").read_text() == f"{os.getpid()}\n"
+        second = pg.Server(echo, host=None, port=it.server.port, unix_socket_directory=tmp_path)
+        with pytest.raises(OSError, match="a server listens there"):
+            it.call(second.start())
+        with RawClient(str(tmp_path), it.server.port) as client:
+            client.login("tester", "test")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_socket_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / ".s.PGSQL.5999"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    (tmp_path / f"{path.name}.lock").write_text("999999\n")
+
+    async def serve() -> None:
+        async with pg.Server(echo, host=None, port=5999, unix_socket_directory=tmp_path):
+            reader, writer = await asyncio.open_unix_connection(str(path))
+            writer.write(SSL_REQUEST)
+            assert await reader.readexactly(1) == b"N"
+            writer.close()
+
+    asyncio.run(serve())
+    assert list(tmp_path.iterdir()) == []
+
+
+STARVED = """
+import asyncio, resource, sys
+import uvloop
+import pgwire_py as pg
+
+async def answer(query):
+    return pg.Result(columns=[pg.Column("n", pg.INT4)], rows=[(1,)])
+
+async def main():
+    async with pg.Server(answer, port=0) as server:
+        print(server.port, flush=True)
+        await server.serve_forever()
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+loop = uvloop.new_event_loop() if sys.argv[1] == "uvloop" else asyncio.new_event_loop()
+loop.run_until_complete(main())
+"""
+
+
+@pytest.mark.parametrize("loop", list(LOOPS))
+def test_no_descriptors_left(loop: str) -> None:
+    """Sessions go on while nothing can be accepted; when there are descriptors again, new ones come in."""
+    command = [sys.executable, "-c", STARVED, loop]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert process.stdout is not None
+            port = int(process.stdout.readline())
+            with RawClient("127.0.0.1", port) as early:
+                early.login("tester", "test")
+                crowd = [socket.create_connection(("127.0.0.1", port)) for _ in range(60)]
+                for _ in range(3):
+                    time.sleep(0.5)
+                    assert early.exchange(query("SELECT 1"))[-1] == "Z I"
+                assert psutil.Process(process.pid).num_fds() >= 39
+                for connection in crowd:
+                    connection.close()
+                with RawClient("127.0.0.1", port, timeout=DEADLINE) as late:
+                    late.login("tester", "test")
+                    assert late.exchange(query("SELECT 1"))[-1] == "Z I"
+                assert early.exchange(query("SELECT 1"))[-1] == "Z I"
+        finally:
+            process.kill()

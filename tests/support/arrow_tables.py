@@ -28,7 +28,7 @@ def decimals(digits: int, scale: int) -> st.SearchStrategy[Decimal]:
 
 def times(unit: str) -> st.SearchStrategy[int]:
     """Ticks of a day."""
-    return st.integers(0, 86_400 * {"s": 1, "ms": 1000, "us": 10**6, "ns": 10**9}[unit])
+    return st.integers(0, 86_400 * {"s": 1, "ms": 1000, "us": 10**6, "ns": 10**9}[unit] - 1)
 
 
 def stamps(unit: str) -> st.SearchStrategy[int]:

@@ -179,6 +179,63 @@ def serve(
     )
 
 
+@cli.command()
+@click.option("--upstream", metavar="URI", required=True, help="The server to forward to: postgresql://host:port.")
+@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:6432", show_default=True, help="Port 0 picks one.")
+@click.option("--print", "print_", is_flag=True, help="Print each message on stdout.")
+@click.option(
+    "--record", metavar="FILE", type=_FILE, help="Write the first session to FILE, the next to FILE-2, and so on."
+)
+@click.option(
+    "--upstream-sslmode",
+    type=click.Choice(["disable", "prefer", "require", "verify-ca", "verify-full"]),
+    help="TLS to the server, as in libpq.  [default: prefer]",
+)
+@click.option("--upstream-sslrootcert", metavar="FILE", type=_FILE, help="Authorities (PEM) that verify-… trusts.")
+@click.option("--tls-cert", metavar="FILE", type=_FILE, help="Certificate chain (PEM); offers TLS to clients.")
+@click.option(
+    "--tls-key", metavar="FILE", type=_FILE, help="Private key (PEM), where it is not in the certificate's file."
+)
+@click.option("--max-connections", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="At a time.")
+@click.option(
+    "--log-level", type=click.Choice(_LOG_LEVELS), default="warning", show_default=True, help="What to log on stderr."
+)
+def proxy(
+    *,
+    upstream: str,
+    listen: str,
+    print_: bool,
+    record: Path | None,
+    upstream_sslmode: str | None,
+    upstream_sslrootcert: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    max_connections: int,
+    log_level: str,
+) -> None:
+    """Forward connections to a PostgreSQL server, and show them.
+
+    Clients log in to the server: name and password pass through. In what is printed or recorded, passwords are left out of logins; SQL
+    and rows are as they are.
+    """
+    logging.basicConfig(
+        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    from .access import load_tls
+    from .proxy import find_upstream, run_proxy, split_address
+
+    host, port = split_address(listen)
+    run_proxy(
+        find_upstream(upstream, upstream_sslmode, upstream_sslrootcert),
+        host=host,
+        port=port,
+        tls=load_tls(tls_cert, tls_key, None, None, "1.2"),
+        shows=print_,
+        record=record,
+        max_connections=max_connections,
+    )
+
+
 @cli.command("hash-password")
 @click.argument("user", required=False)
 @click.option(

@@ -1,4 +1,4 @@
-"""Runs a server until it is told to stop: the only module of the command line that knows the engines and the server."""
+"""Runs a server until it is told to stop: with ``proxy.py`` all of the command line that knows the layers below."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..server.tls import ServerTls
     from .access import Access
 
-__all__ = ["Plan", "run"]
+__all__ = ["Plan", "on_signals", "run", "run_loop"]
 
 log = logging.getLogger("pgwire_py.cli")
 
@@ -54,7 +54,7 @@ def run(plan: Plan) -> None:
     """
     engine = _open_engine(plan)
     try:
-        _run_loop(_serve(plan, engine))
+        run_loop(_serve(plan, engine))
     finally:
         engine.close()
 
@@ -82,7 +82,7 @@ def _open_engine(plan: Plan) -> Engine:
         raise click.ClickException(f"cannot open {source.description}: {reason}") from error
 
 
-def _run_loop(main: Coroutine[Any, Any, None]) -> None:
+def run_loop(main: Coroutine[Any, Any, None]) -> None:
     """As asyncio.run, on uvloop where that is installed."""
     loop = _new_event_loop()
     try:
@@ -116,7 +116,7 @@ async def _serve(plan: Plan, engine: Engine) -> None:
         interrupts += 1
         (stop if interrupts == 1 else hurry).set()
 
-    _on_signals(interrupt)
+    on_signals(interrupt)
     server = Server(
         engine,
         host=plan.host,
@@ -160,7 +160,8 @@ async def _close(server: Server, hurry: asyncio.Event) -> None:
     await closing
 
 
-def _on_signals(callback: Callable[[], None]) -> None:
+def on_signals(callback: Callable[[], None]) -> None:
+    """Call it at each SIGINT and SIGTERM."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         try:

@@ -6,9 +6,10 @@ import asyncio
 import hmac
 import logging
 import os
+import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 from .._version import __version__
@@ -18,6 +19,7 @@ from ..connection import MAX_MESSAGE_LENGTH
 from ..engines.base import Engine
 from ..engines.python import PythonEngine
 from ..types import TypeRegistry
+from . import unix_socket
 from .authentication import Authentication
 from .coding import MAX_CODINGS, Coding, Codings
 from .execution import EngineExecution, Execution, FunctionExecution
@@ -65,6 +67,13 @@ class Server:
         ssl_context: a context of one's own instead, without channel binding.
         require_ssl: refuse clients that come over TCP without TLS.
         max_connections: sessions at a time; one more is refused with 53300.
+        max_connections_per_user: the same for each user who has proved to be one; None: no such limit.
+        max_connections_per_address: the same for each client address; None: no such limit.
+        max_starting: connections at a time that have not logged in; with one more, the oldest of them is closed.
+        tcp_keepalives_idle: seconds without traffic after which the system asks whether a TCP client is still there; 0: the system's
+            default.
+        tcp_keepalives_interval: seconds until it asks again; 0: the system's default.
+        tcp_keepalives_count: unanswered questions that end the connection; 0: the system's default.
         startup_timeout: seconds a client has from connecting to being logged in.
         max_message_length: largest message of a logged-in client, in bytes.
         server_version: what ``server_version`` shows, e.g. ``"15.0 (my product)"``.
@@ -92,6 +101,12 @@ class Server:
         ssl_context: ssl.SSLContext | None = None,
         require_ssl: bool = False,
         max_connections: int = 100,
+        max_connections_per_user: int | None = None,
+        max_connections_per_address: int | None = None,
+        max_starting: int = 1000,
+        tcp_keepalives_idle: int = 0,
+        tcp_keepalives_interval: int = 0,
+        tcp_keepalives_count: int = 0,
         startup_timeout: float = 60.0,
         max_message_length: int = MAX_MESSAGE_LENGTH,
         server_version: str = SERVER_VERSION,
@@ -104,14 +119,25 @@ class Server:
             tls = ServerTls.of(ssl_context)
         if max_connections < 1:
             raise ValueError("max_connections must be at least 1")
+        if min(max_connections_per_user or 1, max_connections_per_address or 1, max_starting) < 1:
+            raise ValueError("limits of connections must be at least 1")
+        if min(tcp_keepalives_idle, tcp_keepalives_interval, tcp_keepalives_count) < 0:
+            raise ValueError("TCP keepalive values must not be negative")
         if startup_timeout <= 0:
             raise ValueError("startup_timeout must be positive")
         self.engine = engine if isinstance(engine, (Engine, PythonEngine)) else PythonEngine(engine)
         self.tls = tls
         self.authentication = Authentication(auth, users, ident, oauth, mock_secret, tls)
         self.require_ssl = require_ssl
-        self.at_once = self.authentication.trusts_all and not require_ssl and isinstance(self.engine, PythonEngine)
+        unlimited = max_connections_per_user is None and max_connections_per_address is None
+        self.at_once = (
+            self.authentication.trusts_all and not require_ssl and unlimited and isinstance(self.engine, PythonEngine)
+        )
         self.max_connections = max_connections
+        self.max_connections_per_user = max_connections_per_user
+        self.max_connections_per_address = max_connections_per_address
+        self.max_starting = max_starting
+        self._keepalive = (tcp_keepalives_idle, tcp_keepalives_interval, tcp_keepalives_count)
         self.startup_timeout = startup_timeout
         self.max_message_length = max_message_length
         self.codings = Codings(types)
@@ -133,12 +159,15 @@ class Server:
         self._listeners: list[asyncio.Server] = []
         self._protocols: set[ServerProtocol] = set()
         self._reserved: set[ServerProtocol] = set()
+        self._shares: dict[ServerProtocol, list[tuple[str, str]]] = {}
+        self._counts: Counter[tuple[str, str]] = Counter()
         self._sessions: dict[int, Session] = {}
         self._starting: dict[ServerProtocol, float] = {}
         self._reaper: asyncio.TimerHandle | None = None
         self._freeing: set[asyncio.Future[None]] = set()
         self._empty: asyncio.Event | None = None
         self._socket_path: str | None = None
+        self._socket_lock = -1
         self._stopped: asyncio.Future[None] | None = None
         self._last_process_id = 0
         self._closing: asyncio.Task[None] | None = None
@@ -157,15 +186,19 @@ class Server:
                     self._protocol, self._host, self._port, backlog=1024, reuse_address=True
                 )
                 self._listeners.append(listener)
+                for listening in listener.sockets:
+                    _keep_alive(listening, *self._keepalive)
                 self._port = listener.sockets[0].getsockname()[1]
             if self._unix_socket_directory is not None:
                 path = os.path.join(self._unix_socket_directory, f".s.PGSQL.{self._port}")
-                self._listeners.append(await self.loop.create_unix_server(self._protocol, path, backlog=1024))
+                self._socket_lock = unix_socket.claim(path)
                 self._socket_path = path
+                self._listeners.append(await self.loop.create_unix_server(self._protocol, path, backlog=1024))
         except BaseException:
             for listener in self._listeners:
                 listener.close()
             self._listeners = []
+            self._release_socket()
             raise
 
     @property
@@ -203,9 +236,7 @@ class Server:
         listeners, self._listeners = self._listeners, []
         for listener in listeners:
             listener.close()
-        if self._socket_path is not None:
-            with suppress(FileNotFoundError):
-                os.unlink(self._socket_path)
+        self._release_socket()
         if self._stopped is not None and not self._stopped.done():
             self._stopped.set_result(None)
         for protocol in list(self._protocols):
@@ -230,6 +261,11 @@ class Server:
         self.catalog.close()
         await self.authentication.close()
         self.engine.close()
+
+    def _release_socket(self) -> None:
+        if self._socket_path is not None:
+            unix_socket.release(self._socket_path, self._socket_lock)
+            self._socket_path = None
 
     async def _emptied(self, timeout: float) -> bool:
         if not self._protocols:
@@ -286,6 +322,11 @@ class Server:
         """A connection was accepted: it has ``startup_timeout`` seconds to log in."""
         self._protocols.add(protocol)
         self._starting[protocol] = self.loop.time() + self.startup_timeout
+        if len(self._starting) > self.max_starting:
+            oldest = next(iter(self._starting))
+            del self._starting[oldest]
+            log.info("too many connections are logging in: the oldest is closed")
+            oldest.abort()
         if self._reaper is None:
             self._reaper = self.loop.call_later(self.startup_timeout, self._reap)
         if self._closing is not None:
@@ -310,6 +351,17 @@ class Server:
     def reserve(self, protocol: ServerProtocol) -> None:
         """Count a connection whose client has proved who it is."""
         self._reserved.add(protocol)
+
+    def take_share(self, protocol: ServerProtocol, kind: str, name: str, limit: int | None) -> bool:
+        """Count the connection among those of one user or address; False where there are ``limit`` already."""
+        if limit is None:
+            return True
+        share = (kind, name)
+        if self._counts[share] >= limit:
+            return False
+        self._counts[share] += 1
+        self._shares.setdefault(protocol, []).append(share)
+        return True
 
     def next_process_id(self) -> int:
         """A process ID that no session has."""
@@ -353,6 +405,10 @@ class Server:
         self._protocols.discard(protocol)
         self._starting.pop(protocol, None)
         self._reserved.discard(protocol)
+        for share in self._shares.pop(protocol, ()):
+            self._counts[share] -= 1
+            if not self._counts[share]:
+                del self._counts[share]
         session = protocol.session
         if session is not None:
             self._sessions.pop(session.process_id, None)
@@ -376,6 +432,14 @@ class Server:
         self._freeing.discard(future)
         if not future.cancelled() and future.exception() is not None:
             log.error("freeing a session failed", exc_info=future.exception())
+
+
+def _keep_alive(listening: Any, idle: int, interval: int, count: int) -> None:
+    """Accepted connections inherit this from the socket that listens."""
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", idle), ("TCP_KEEPINTVL", interval), ("TCP_KEEPCNT", count)):
+        if value and hasattr(socket, name):
+            listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _reloaded(reload: Callable[[], None], what: str) -> bool:

@@ -68,10 +68,17 @@ async def start(protocol: ServerProtocol, first: Any = None) -> Session | None:
     server = protocol.server
     if not server.has_room():
         raise TooManyConnections("sorry, too many clients already")
+    address = protocol.address
+    if address is not None and not server.take_share(protocol, "address", address, server.max_connections_per_address):
+        raise TooManyConnections(f'too many connections from address "{address}"')
     database = startup.parameters.get("database") or user
     await authenticate(protocol, user, database)
+    if protocol.lost:
+        return None
     if not server.has_room():  # others came in meanwhile: who has not logged in yet takes nobody's place
         raise TooManyConnections("sorry, too many clients already")
+    if not server.take_share(protocol, "user", user, server.max_connections_per_user):
+        raise TooManyConnections(f'too many connections for role "{user}"')
     server.reserve(protocol)
     values = _start_values(protocol, startup.parameters, user)
     session = _session(protocol, version, user, database, values)
