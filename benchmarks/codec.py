@@ -94,6 +94,10 @@ def codec_workloads(core: Any) -> dict[str, Callable[[], object]]:
     def encode_arrow(formats: Sequence[int]) -> Callable[[], object]:
         return lambda: core.ArrowEncoder(table, formats).encode(0, WHOLE)
 
+    def copy_arrow(kind: Literal["text", "csv", "binary"]) -> Callable[[], object]:
+        plan = CopyOptions(kind).plan([name for name, _ in COLUMNS], "TO")
+        return lambda: core.CopyEncoder(plan).encode_arrow(core.ArrowEncoder(table), 0, WHOLE)
+
     def decode_rows(formats: Sequence[int], names: Sequence[str] | None) -> Callable[[], object]:
         data, _ = core.RowEncoder(MIXED_TYPES, formats).encode(mixed, 0, WHOLE)
         data = bytes(data)
@@ -129,6 +133,9 @@ def codec_workloads(core: Any) -> dict[str, Callable[[], object]]:
         "encode 5,000 x 6, binary": encode(many, BINARY),
         "encode 5,000 x 6 from Arrow, text": encode_arrow(TEXT),
         "encode 5,000 x 6 from Arrow, binary": encode_arrow(BINARY),
+        "COPY text, encode 5,000 x 6 from Arrow": copy_arrow("text"),
+        "COPY csv, encode 5,000 x 6 from Arrow": copy_arrow("csv"),
+        "COPY binary, encode 5,000 x 6 from Arrow": copy_arrow("binary"),
         "decode 10,000 mixed rows of 7, binary": decode_rows(BINARY, None),
         "decode 10,000 mixed rows of 7, text": decode_rows(TEXT, None),
         "decode 10,000 mixed rows of 7 to records, binary": decode_rows(BINARY, list("abcdefg")),

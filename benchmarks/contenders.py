@@ -11,6 +11,7 @@ import re
 import selectors
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -135,6 +136,9 @@ def pgwire_py(setup: Setup, name: str, implementation: str, loop: str, engine: s
 
         command += ["--database", duckdb_file(setup, name)]
         version += f", DuckDB {duckdb.__version__}"
+    elif engine == "sqlite":
+        command += ["--database", setup.scratch / f"{name}.sqlite"]
+        version += f", SQLite {sqlite3.sqlite_version}"
     return spawn_and_read_port(name, version, command, setup, {"PGWIRE_PY_IMPL": implementation})
 
 
@@ -297,6 +301,7 @@ STARTERS: dict[str, Starter] = {
     "pure-uvloop": lambda setup: pgwire_py(setup, "pure-uvloop", "pure", "uvloop"),
     "native-duckdb": lambda setup: pgwire_py(setup, "native-duckdb", "native", "uvloop", "duckdb"),
     "pure-duckdb": lambda setup: pgwire_py(setup, "pure-duckdb", "pure", "uvloop", "duckdb"),
+    "native-sqlite": lambda setup: pgwire_py(setup, "native-sqlite", "native", "uvloop", "sqlite"),
     "postgres": postgres,
     "secure-uvloop": lambda setup: pgwire_py_secure(setup, "secure-uvloop", "uvloop"),
     "secure-asyncio": lambda setup: pgwire_py_secure(setup, "secure-asyncio", "asyncio"),

@@ -198,6 +198,13 @@ TARGETS: tuple[Target, ...] = (
     ratio_target("rows, 8 clients, tuples / PostgreSQL", 2, "rows-c8", f"{OURS} tuples", "postgres"),
     ratio_target("rows, 8 clients, Arrow / PostgreSQL", 2, "rows-c8", f"{OURS} Arrow", "postgres"),
     ratio_target("DuckDB engine, 8 clients / PostgreSQL", 1, "duckdb-c8", "native-duckdb", "postgres"),
+    *(
+        ratio_target(
+            f"COPY {way}, {form}, DuckDB / PostgreSQL", 1, f"copy-{way}", f"native-duckdb {form}", f"postgres {form}"
+        )
+        for way in ("in", "out")
+        for form in ("text", "binary")
+    ),
     ratio_target("logins, trust / pgwire (Rust, 1 thread)", 1, "logins", OURS, "pgwire-rust-1"),
     ratio_target("logins, SCRAM / pgwire (Rust, 1 thread)", 1, "scram-logins", "secure-uvloop", "secure-rust-1"),
     ratio_target("SELECT 1, TLS / plain, 16 clients", 0.6, "tls", "secure-uvloop TLS", "secure-uvloop plain"),

@@ -15,12 +15,14 @@ from pathlib import Path
 from . import measure
 from .clients import read_slowly, shape_of
 from .contenders import Contender
+from .copying import BINARY, COPY_IN, COPY_OUT, copy_slice, prepare
 from .data import ROWS, SELECT_1, SELECT_ARROW, SELECT_ROWS, SELECT_STREAM
 from .errors import BenchmarkError
 
 PGWIRE_PY = ("native-uvloop", "native-asyncio", "pure-uvloop")
 PEERS = ("postgres", "pgwire-rust-1", "pgwire-rust-2", "buenavista")
 BOUNDS = ("bound-asyncio", "bound-uvloop")
+COPYING = ("native-duckdb", "native-sqlite", "postgres")
 SECURE = ("secure-uvloop", "secure-asyncio", "secure-postgres")
 POSTGRES_IDLE = 200
 
@@ -46,9 +48,18 @@ class Plan:
     stream_seconds: float = 20
     idle_connections: int = 2_000
     codec_seconds: float = 0.5
+    copy_rows: int = 1_000_000
 
 
-SHORT = Plan(rounds=1, seconds=1, stream_rows=500_000, stream_seconds=5, idle_connections=300, codec_seconds=0.1)
+SHORT = Plan(
+    rounds=1,
+    seconds=1,
+    stream_rows=500_000,
+    stream_seconds=5,
+    idle_connections=300,
+    codec_seconds=0.1,
+    copy_rows=20_000,
+)
 
 
 @dataclass(frozen=True)
@@ -189,6 +200,23 @@ def stream_runner(workload: Workload, servers: Mapping[str, Contender], tools: T
     return outcomes
 
 
+def copy_runner(workload: Workload, servers: Mapping[str, Contender], tools: Tools) -> list[Outcome]:
+    """Rows per second through COPY, on a table that the first slice of each server fills."""
+    plan = tools.plan
+    for name in workload.servers():
+        prepare(servers[name].port)
+        copy_slice(servers[name], COPY_IN, plan.copy_rows)
+    return interleave(workload, servers, plan, lambda entry, server: copy_slice(server, entry.sql, plan.copy_rows))
+
+
+def copy(name: str, sql: str) -> Workload:
+    """COPY of a table of four columns, in text and in binary format."""
+    lines = [Entry(f"{server} text", server, sql) for server in COPYING]
+    lines += [Entry(f"{server} binary", server, sql + BINARY) for server in COPYING]
+    direction = "in" if sql == COPY_IN else "out"
+    return Workload(name, f"COPY {direction}, rows x 4, 1 client", tuple(lines), copy_runner)
+
+
 def select_1(mode: str, clients: int) -> Workload:
     """``SELECT 1`` in one of pgbench's modes; the bound answers only the simple one."""
     servers = (*PGWIRE_PY, *PEERS, *(BOUNDS if mode == "simple" else ()))
@@ -225,6 +253,8 @@ WORKLOADS: tuple[Workload, ...] = (
         entries(("native-duckdb", "pure-duckdb", "postgres", "buenavista-duckdb"), SELECT_ROWS),
         pgbench_runner("simple", 8),
     ),
+    copy("copy-in", COPY_IN),
+    copy("copy-out", COPY_OUT),
     Workload("logins", "Logins, trust, 4 at a time", entries((*PGWIRE_PY, *PEERS, *BOUNDS)), login_runner),
     tls(16),
     Workload("scram-logins", "Logins, SCRAM-SHA-256, 4 at a time", entries((*SECURE, "secure-rust-1")), scram_runner),
@@ -244,6 +274,8 @@ def check_results(servers: Mapping[str, Contender], workloads: Sequence[Workload
         for entry in workload.entries:
             key = f"{entry.server}: {entry.sql}"
             if key in sizes or entry.sql == SELECT_STREAM or workload.runner is scram_runner:
+                continue
+            if entry.sql.startswith((COPY_IN, COPY_OUT)):
                 continue
             try:
                 shape = shape_of(servers[entry.server].port, entry.sql)

@@ -31,6 +31,7 @@ WITHOUT_DUCKDB = (
     else [
         "unit/test_arrow.py",
         "unit/test_arrow_decoder.py",
+        "unit/test_arrow_producers.py",
         "unit/test_cli.py",
         "unit/test_demo.py",
         "unit/test_engine_duckdb.py",

@@ -33,6 +33,7 @@ WAIT = 60.0
 # examples/*.py → a query that psycopg sends to it, as which user, and the answer.
 ANSWERS = {
     "fixed_result.py": ("postgres", "select", [(1, "one"), (2, "two")]),
+    "copy_data.py": ("postgres", "count", [(0,)]),
     "scram.py": ("ada:lovelace", "who am I", [("ada",)]),
 }
 
@@ -176,3 +177,13 @@ def test_example_answers_and_ends(path: Path) -> None:
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(WAIT) is not None
     assert "Exception" not in server.output
+
+
+def test_the_copy_example_copies() -> None:
+    with running_server([sys.executable, str(ROOT / "examples" / "copy_data.py"), "0"]) as server:
+        uri = f"postgresql://postgres@{server.host}:{server.port}/any"
+        into = run_psql(find_programs(), uri, "copy stars from stdin csv", stdin="Sirius,-1.46\nVega,0.03\n")
+        assert into.stdout == "COPY 2\n"
+        refused = run_psql(find_programs(), uri, "copy stars from stdin csv", stdin="Deneb,1.25\nAlkaid,\n")
+        assert "Alkaid has no magnitude\nCONTEXT:  COPY stars, line 2\n" in refused.stderr
+        assert run_psql(find_programs(), uri, "copy stars to stdout").stdout == "Sirius\t-1.46\nVega\t0.03\n"

@@ -1,6 +1,6 @@
 """pgwire_py's own server under test.
 
-``python -m benchmarks.servers.pgwire_py_server [--loop asyncio|uvloop] [--engine python|duckdb] [--database FILE]
+``python -m benchmarks.servers.pgwire_py_server [--loop asyncio|uvloop] [--engine python|duckdb|sqlite] [--database FILE]
 [--tls-cert FILE --tls-key FILE]`` prints its port. ``PGWIRE_PY_IMPL`` chooses native or pure.
 """
 
@@ -60,9 +60,18 @@ def duckdb_server(host: str, port: int, connections: int, database: str) -> pg.S
     return pg.Server(DuckDBEngine(database), host=host, port=port, max_connections=connections)
 
 
+def sqlite_server(host: str, port: int, connections: int, database: str) -> pg.Server:
+    """The SQLite engine on a file, which is made."""
+    from pgwire_py.engines.sqlite import SqliteEngine
+
+    return pg.Server(SqliteEngine(database), host=host, port=port, max_connections=connections)
+
+
 async def serve(options: argparse.Namespace) -> None:
     if options.engine == "duckdb":
         server = duckdb_server(options.host, options.port, options.max_connections, options.database)
+    elif options.engine == "sqlite":
+        server = sqlite_server(options.host, options.port, options.max_connections, options.database)
     else:
         secure = security(options.tls_cert, options.tls_key)
         server = python_server(options.host, options.port, options.max_connections, options.stream_rows, **secure)
@@ -76,7 +85,7 @@ def main() -> None:
     parser.add_argument("--loop", choices=["asyncio", "uvloop"], default="asyncio")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--engine", choices=["python", "duckdb"], default="python")
+    parser.add_argument("--engine", choices=["python", "duckdb", "sqlite"], default="python")
     parser.add_argument("--max-connections", type=int, default=4_000)
     parser.add_argument("--stream-rows", type=int, default=5_000_000)
     parser.add_argument("--database", default=":memory:")

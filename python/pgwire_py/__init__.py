@@ -20,8 +20,21 @@ if TYPE_CHECKING:  # where types are checked, a name that does not exist stays a
     from .engines.base import Column, Description
     from .engines.python import PythonEngine
     from .frames import FrameDecoder, MessageBuilder
-    from .rows import Record, RowDecoder, RowEncoder
-    from .server import Query, Result, Server, Session, serve
+    from .rows import ArrowEncoder, Record, RowDecoder, RowEncoder
+    from .server import (
+        BlockingCopyReader,
+        CopyBoth,
+        CopyIn,
+        CopyOut,
+        CopyReader,
+        CopyStatement,
+        CopyStream,
+        Query,
+        Result,
+        Server,
+        Session,
+        serve,
+    )
 else:
     _PLACES = places(
         {
@@ -32,8 +45,11 @@ else:
             ".engines.python": "PythonEngine",
             ".frames": "frames FrameDecoder MessageBuilder",
             ".messages": "messages",
-            ".rows": "Record RowDecoder RowEncoder",
-            ".server": "Query Result Server Session serve",
+            ".rows": "ArrowEncoder Record RowDecoder RowEncoder",
+            ".server": (
+                "BlockingCopyReader CopyBoth CopyIn CopyOut CopyReader CopyStatement CopyStream "
+                "Query Result Server Session serve"
+            ),
         }
     )
     __getattr__, __dir__ = lazy(__name__, _PLACES)
@@ -41,12 +57,20 @@ else:
 __all__ = [
     "IMPLEMENTATION",
     "ArrowDecoder",
+    "ArrowEncoder",
     "BackendConnection",
+    "BlockingCopyReader",
     "Column",
     "ConnectFailed",
     "Connection",
     "ConnectionClosed",
     "ConnectionLost",
+    "CopyBoth",
+    "CopyIn",
+    "CopyOut",
+    "CopyReader",
+    "CopyStatement",
+    "CopyStream",
     "Description",
     "DirectTLS",
     "FrameDecoder",

@@ -6,7 +6,7 @@ No statement and no connection: what a server or client does with ``COPY … FRO
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -15,7 +15,7 @@ from ._impl.interface import Buffer, CopyPlan
 from .enums import DEFAULT
 from .errors import LocalProtocolError, PostgresError, postgres_error
 
-__all__ = ["DEFAULT", "MAX_COLUMNS", "MAX_ROW", "CopyDecoder", "CopyEncoder", "CopyOptions"]
+__all__ = ["DEFAULT", "MAX_COLUMNS", "MAX_ROW", "ArrowCopyEncoder", "CopyDecoder", "CopyEncoder", "CopyOptions"]
 
 MAX_ROW = 0x3FFFFFFF
 """Most bytes of one row unless told: a line, or a binary row with its lengths. PostgreSQL's bound of a line and of a field."""
@@ -24,6 +24,7 @@ MAX_COLUMNS = 32_767
 """Most columns: the binary format counts them in a signed 16-bit integer."""
 
 _WHOLE = (1 << 63) - 1
+_PIECE = 1 << 19
 _ENCODINGS = {
     "utf8": "UTF8",
     "unicode": "UTF8",
@@ -265,18 +266,74 @@ class CopyEncoder:
         self, rows: Sequence[Sequence[object]], start: int, max_bytes: int
     ) -> tuple[bytes | memoryview, int]:
         """As :meth:`encode` for ``rows[start:]``, until at least ``max_bytes`` are written; also the index of the first row not encoded."""
-        self._check_open()
+        _check_open(self._finished)
         return self._core.encode(rows, start, max_bytes)
 
     def finish(self) -> bytes:
         """What stands behind the last row: the trailer of binary data; and the header, where there was no row."""
-        self._check_open()
+        _check_open(self._finished)
         self._finished = True
         return self._core.finish()
 
-    def _check_open(self) -> None:
-        if self._finished:
-            raise LocalProtocolError("the COPY data has been finished")
+
+class ArrowCopyEncoder:
+    """An Arrow stream → the data of COPY: what :class:`CopyEncoder` is for rows of Python values.
+
+    Iteration gives all of the data in pieces, header and trailer included.
+
+    Args:
+        source: an object with ``__arrow_c_stream__`` or ``__arrow_c_array__``, of structs.
+        options: default text format.
+        types: the type OID that each column is to become, 0 for the one it becomes by itself (docs/reference/arrow.md).
+        max_row: most bytes of a row.
+
+    Attributes:
+        columns: name and type OID of each column.
+
+    Raises:
+        PostgresError: as :class:`CopyEncoder` and :class:`pgwire_py.ArrowEncoder`.
+    """
+
+    def __init__(
+        self,
+        source: object,
+        options: CopyOptions | None = None,
+        *,
+        types: Sequence[int] | None = None,
+        max_row: int = MAX_ROW,
+    ) -> None:
+        self._rows = _impl.ArrowEncoder(source, types=types)
+        self.columns: list[tuple[str, int]] = self._rows.columns
+        names = [name for name, _ in self.columns]
+        self._core = _impl.CopyEncoder((options or CopyOptions()).plan(names, "TO", max_row=max_row))
+        self._finished = False
+
+    def encode_part(self, max_rows: int = 0, max_bytes: int = _PIECE) -> tuple[bytes | memoryview, int, bool]:
+        """The data of the next rows, behind the header the first time: at most ``max_rows`` of them (0: no limit), until at least
+        ``max_bytes`` are written; also the number of rows, and whether the stream has ended.
+
+        Raises:
+            PostgresError: as :meth:`CopyEncoder.encode` and, for what the stream is to blame for, XX000.
+            LocalProtocolError: after :meth:`finish`.
+        """
+        _check_open(self._finished)
+        return self._core.encode_arrow(self._rows, max_rows, max_bytes)
+
+    def finish(self) -> bytes:
+        """As :meth:`CopyEncoder.finish`."""
+        _check_open(self._finished)
+        self._finished = True
+        return self._core.finish()
+
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        ended = False
+        while not ended:
+            data, _, ended = self.encode_part()
+            if data:
+                yield data
+        data = self.finish()
+        if data:
+            yield data
 
 
 class CopyDecoder:
@@ -323,18 +380,19 @@ class CopyDecoder:
                 and every later call raises the same error.
             LocalProtocolError: after :meth:`finish`.
         """
-        self._check_open()
+        _check_open(self._finished)
         return self._core.feed(data)
 
     def finish(self) -> list[tuple[Any, ...]]:
         """No more bytes will come: the last row, if it has no line end. Raises as :meth:`feed`."""
-        self._check_open()
+        _check_open(self._finished)
         self._finished = True
         return self._core.finish()
 
-    def _check_open(self) -> None:
-        if self._finished:
-            raise LocalProtocolError("the COPY data has been finished")
+
+def _check_open(finished: bool) -> None:
+    if finished:
+        raise LocalProtocolError("the COPY data has been finished")
 
 
 def _encoding(name: str) -> str:

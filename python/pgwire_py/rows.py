@@ -1,5 +1,8 @@
-"""Rows, many at once: DataRow messages (Protocol 55.7) and tuples of binary COPY to Python values and back, and :class:`Record`."""
+"""Rows, many at once: DataRow messages (Protocol 55.7) and tuples of binary COPY to Python values and back, and :class:`Record`.
 
-from ._impl import Record, RowDecoder, RowEncoder
+:class:`ArrowEncoder` makes them of any object with the Arrow PyCapsule interface.
+"""
 
-__all__ = ["Record", "RowDecoder", "RowEncoder"]
+from ._impl import ArrowEncoder, Record, RowDecoder, RowEncoder
+
+__all__ = ["ArrowEncoder", "Record", "RowDecoder", "RowEncoder"]

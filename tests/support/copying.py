@@ -17,10 +17,17 @@ from tests.support import core_module
 @contextmanager
 def implementation(name: str) -> Iterator[None]:
     """Make ``pgwire_py.copy`` use one core, whichever the process has chosen."""
-    core = core_module(name)
+    with implementation_of(core_module(name)):
+        yield
+
+
+@contextmanager
+def implementation_of(core: Any) -> Iterator[None]:
+    """The same for a core's module."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_impl, "CopyEncoder", core.CopyEncoder)
         patch.setattr(_impl, "CopyDecoder", core.CopyDecoder)
+        patch.setattr(_impl, "ArrowEncoder", core.ArrowEncoder)
         yield
 
 

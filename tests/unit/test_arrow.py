@@ -163,7 +163,7 @@ def test_an_error_of_the_producer_is_raised_with_its_text(core: Any) -> None:
     ("source", "sqlstate"),
     [
         (5, "42804"),
-        (pa.chunked_array([[1]]), "XX000"),
+        (pa.chunked_array([[1]]), "42804"),
         (pa.table({"c": ["a\0b"]}), "22021"),
         (pa.table({"c": [[[1], [2, 3]]]}), "2202E"),
         (pa.table({"c": pa.array([2**62]).cast(pa.timestamp("s"))}), "22008"),

@@ -49,6 +49,8 @@ _WORDS: Final = frozenset(
         "to_regrole",
         "to_regproc",
         "quote_ident",
+        "quote_literal",
+        "quote_nullable",
         "obj_description",
         "shobj_description",
         "col_description",

@@ -182,9 +182,9 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "pg_stat_get_numscans": _f(INT8, _constant(0), OID),
     # text and arrays
     "quote_ident": _f(TEXT, builtin.quote_ident, TEXT),
-    "quote_literal": _f(TEXT, builtin.quote_literal, TEXT, claims=False),
+    "quote_literal": _f(TEXT, builtin.quote_literal, TEXT),
     "quote_nullable": _f(
-        TEXT, lambda n, v: "NULL" if v is None else builtin.quote_literal(n, v), TEXT, claims=False, takes_null=True
+        TEXT, lambda n, v: "NULL" if v is None else builtin.quote_literal(n, v), TEXT, takes_null=True
     ),
     "array_to_string": _f(TEXT, builtin.array_to_string, TEXT_ARRAY, TEXT, TEXT, claims=False, takes_null=True),
     "array_position": _f(INT4, builtin.array_position, _ANY, _ANY, claims=False, takes_null=True),
@@ -231,6 +231,8 @@ INDEPENDENT: Final = frozenset(
         "pg_is_in_recovery",
         "pg_advisory_unlock_all",
         "quote_ident",
+        "quote_literal",
+        "quote_nullable",
         "now",
     ]
 )

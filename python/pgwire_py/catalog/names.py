@@ -180,6 +180,8 @@ def _identifiers(text: str) -> list[str]:
             at += 1
         elif character == '"':
             quoted, was_quoted = not quoted, True
+        elif not quoted and character.isspace() and (not current or text[at:].lstrip()[:1] in ("", ".")):
+            pass  # white space may stand around each part
         elif character == "." and not quoted:
             parts.append(current)
             current, was_quoted = "", False

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
-from ..errors import PostgresError
+from ..errors import FeatureNotSupported, PostgresError
 from ..oids import UNKNOWN
 from ..sql import Statement
 
 __all__ = [
     "Capabilities",
     "Column",
+    "CopySink",
     "Description",
     "Engine",
     "EngineResult",
@@ -159,6 +160,45 @@ class EngineResult:
         """Give up the rest of the rows and what they hold; may be called more than once."""
 
 
+class CopySink(ABC):
+    """Takes the rows of a COPY FROM STDIN; the session layer has opened a transaction around it, and rolls it back after an error.
+
+    Attributes:
+        columns: the columns that rows have, with the types that their values are decoded to.
+        without_default: columns for which the ``DEFAULT`` marker is an error.
+        takes_arrow: :meth:`write_arrow` works.
+        stored: rows of the :meth:`write` that failed which were stored before the one at fault; None where that is not known.
+    """
+
+    columns: tuple[Column, ...] = ()
+    without_default: tuple[str, ...] = ()
+    takes_arrow: bool = False
+    stored: int | None = None
+
+    @abstractmethod
+    def write(self, rows: list[tuple[Any, ...]], omitted: tuple[int, ...] = ()) -> None:
+        """Store rows of Python values. May raise PostgresError.
+
+        Args:
+            rows: as many values as there are columns that are not omitted.
+            omitted: indexes of the columns that get their default.
+        """
+
+    def write_arrow(self, batch: object) -> None:
+        """Store the rows of an object with ``__arrow_c_stream__``, whose columns are those of :attr:`columns`. May raise PostgresError."""
+        raise NotImplementedError
+
+    def find(self, error: PostgresError, rows: list[tuple[Any, ...]]) -> int | None:
+        """Which of the rows that :meth:`write_arrow` was given is to blame for its error; None where that is not known."""
+        return None
+
+    def finish(self) -> None:
+        """Every row has come: store what was kept back. May raise PostgresError."""
+
+    def abort(self) -> None:
+        """Give up; free what is held. Called after an error too."""
+
+
 class EngineSession(ABC):
     """One client session's state in the engine."""
 
@@ -201,6 +241,13 @@ class EngineSession(ABC):
     def rollback_to(self, name: str) -> None:
         """Undo what was done since the savepoint, which stays."""
         raise NotImplementedError
+
+    def copy_in(self, table: Sequence[str], columns: Sequence[str] | None) -> CopySink:
+        """Begin a COPY FROM STDIN into a table: ``table`` has the parts of its name, ``columns`` None stands for all.
+
+        May raise PostgresError.
+        """
+        raise FeatureNotSupported("COPY FROM STDIN is not supported by this engine")
 
     def relations(self) -> Sequence[Relation]:
         """The user's tables and views, for the catalogue."""

@@ -18,12 +18,14 @@ from os import PathLike, fspath
 from typing import Any
 
 from .. import oids
+from .._impl import tokenize
 from ..errors import InsufficientPrivilege, PostgresError, ReadOnlySQLTransaction, changed_result_type, postgres_error
 from ..sql import Statement
 from .arrow_stream import ArrowRelay
 from .base import (
     Capabilities,
     Column,
+    CopySink,
     Description,
     Engine,
     EngineResult,
@@ -32,6 +34,7 @@ from .base import (
     SessionContext,
     declared_types,
 )
+from .copy_columns import chosen_columns, table_name, undefined_table, view_refused
 from .duckdb_errors import postgres_error_of, postgres_error_of_text
 from .duckdb_types import described, export_cast, numeric_modifier, parameter_value
 from .parsing import replace_parameters, sql_type_name
@@ -185,6 +188,27 @@ class DuckDBSession(EngineSession):
             if plan.changes_catalogue:
                 self._changed()
 
+    def copy_in(self, table: Sequence[str], columns: Sequence[str] | None) -> CopySink:
+        from .duckdb_copy import DuckDBCopySink
+
+        if self._engine.read_only:
+            raise ReadOnlySQLTransaction("cannot execute COPY FROM in a read-only transaction")
+        schema, name = table_name(table)
+        for relation in self.relations():
+            if relation.name.lower() == name.lower() and (schema or "public").lower() == relation.schema.lower():
+                break
+        else:
+            raise undefined_table(table)
+        if relation.kind == "v":
+            raise view_refused(relation.name)
+        chosen = chosen_columns(relation.name, relation.columns, columns)
+        target = ".".join(
+            '"' + part.replace('"', '""') + '"'
+            for part in ("main" if relation.schema == "public" else relation.schema, relation.name)
+        )
+        self._settle()
+        return DuckDBCopySink(self._connection, postgres_error_of, self._error, target, chosen)
+
     def _follow_zone(self) -> None:
         """Let DuckDB read and print moments in the session's zone; in UTC where it does not know the zone."""
         zone = "UTC" if self._context is None else self._context.get_setting("TimeZone")
@@ -248,6 +272,12 @@ class DuckDBSession(EngineSession):
     def _make_plan(self, statement: Statement, declared: tuple[int, ...]) -> _Plan:
         self._settle()
         try:
+            if (
+                statement.keywords[:2] == ("CREATE", "TABLE")
+                and "with" in statement.words
+                and "as" not in statement.words
+            ):
+                statement = _without_storage(statement)  # DuckDB refuses WITH (fillfactor = …) only when it runs
             return self._bind(statement, statement.text, declared)
         except self._error as error:
             from .duckdb_dialect import translate
@@ -450,6 +480,17 @@ def _json_as_text(columns: tuple[Column, ...], rows: list[tuple[object, ...]]) -
     if not any(column.type in (oids.JSON, oids.TEXT) for column in columns):
         return rows
     return [tuple(convert(value, column.type) for value, column in zip(row, columns, strict=True)) for row in rows]
+
+
+def _without_storage(statement: Statement) -> Statement:
+    """A CREATE TABLE without what stands behind its columns about storage."""
+    depth = 0
+    for token in tokenize(statement.text):
+        if token.kind == "operator":
+            depth += (token.value == "(") - (token.value == ")")
+        elif token.kind == "word" and token.value == "with" and not depth:
+            return statement._replace(text=statement.text[: token.start].rstrip())
+    return statement
 
 
 def _same(one: tuple[Column, ...] | None, other: tuple[Column, ...] | None) -> bool:

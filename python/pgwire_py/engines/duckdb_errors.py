@@ -78,7 +78,7 @@ _RULES: dict[str, list[tuple[str, str, str | None]]] = {
     "Constraint Error": [
         (r"[Dd]uplicate key", "23505", None),
         (
-            r"NOT NULL constraint failed: (?:(\S+)\.)?(\S+)",
+            r'NOT NULL constraint failed: (?:"?([^".]+)"?\.)?"?([^"\n]+)"?',
             "23502",
             'null value in column "{1}" of relation "{0}" violates not-null constraint',
         ),

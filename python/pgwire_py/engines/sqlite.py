@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from .. import oids
-from ..errors import FeatureNotSupported, PostgresError, changed_result_type, postgres_error
+from ..errors import FeatureNotSupported, InsufficientPrivilege, PostgresError, changed_result_type, postgres_error
 from ..sql import Statement
 from .base import (
     Capabilities,
     Column,
+    CopySink,
     Description,
     Engine,
     EngineResult,
@@ -34,6 +35,7 @@ from .base import (
 from .parsing import MAX_PARSED, parse, replace_parameters
 from .sqlite_errors import postgres_error_of
 from .sqlite_functions import register
+from .sqlite_maintenance import rewritten
 from .sqlite_schema import SchemaTables, read_tables
 from .sqlite_types import Converter, converter, parameter_value
 
@@ -168,6 +170,11 @@ class SqliteSession(EngineSession):
             raise self.convert(error, statement.text) from error
         return SqliteResult(self, statement.text, columns, plan.converters, cursor, rows)
 
+    def copy_in(self, table: Sequence[str], columns: Sequence[str] | None) -> CopySink:
+        from .sqlite_copy import open_sink
+
+        return open_sink(self, self._connection, table, columns)
+
     def begin(self, *, read_only: bool = False) -> None:
         if read_only:
             self._run("PRAGMA query_only = ON")
@@ -231,6 +238,9 @@ class SqliteSession(EngineSession):
         _refuse(first, statement)
         count = max((number for number, _, _ in statement.parameters), default=0)
         types = declared_types(declared, count)
+        own = rewritten(statement)
+        if own is not None:
+            return _Plan(own, Description((), None), (), False, 0)
         tree = parse(statement) if first not in ("PRAGMA", "EXPLAIN", "ANALYZE", "VACUUM", "REINDEX") else None
         columns: tuple[Column, ...] | None = None
         sql: str | None = None
@@ -392,6 +402,11 @@ def _writes(tree: exp.Expr | None, statement: Statement) -> bool:
 
 def _refuse(first: str, statement: Statement) -> None:
     """Statements that reach other files of this machine."""
+    if first == "COPY":
+        raise InsufficientPrivilege(
+            "permission denied to COPY to or from a file",
+            hint="Anyone can COPY to stdout or from stdin. psql's \\copy command also works for anyone.",
+        )
     if first in ("ATTACH", "DETACH") or (first == "VACUUM" and "into" in statement.words):
         raise FeatureNotSupported(f"{first} is not supported by this server")
     if len(statement.text) > 100 * MAX_PARSED:

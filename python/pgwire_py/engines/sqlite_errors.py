@@ -141,10 +141,9 @@ def _position(found: re.Match[str], sql: str) -> int | None:
     """Where the name in the error stands in the text (1-based), if it stands there once; SQLite's offset is not in
     Python.
     """
-    name = found.groups()[-1] if found.groups() else None
+    name = (found.groups()[-1] or "").rpartition(".")[2] if found.groups() else ""
     if not name:
         return None
-    name = name.rpartition(".")[2]
     edge_left, edge_right = (r"(?<!\w)" if name[0].isalnum() else ""), (r"(?!\w)" if name[-1].isalnum() else "")
     places = [m.start() for m in re.finditer(edge_left + re.escape(name) + edge_right, sql, re.IGNORECASE)]
     return places[0] + 1 if len(places) == 1 else None

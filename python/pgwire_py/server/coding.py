@@ -51,15 +51,17 @@ class Coding:
     Attributes:
         style: how values are printed and read; None with PostgreSQL's default settings and UTC.
         encoding: the client's encoding; None for UTF-8.
+        in_utf8: the same in UTF-8.
         types: codecs of the server's own; None for the built-in types alone.
         decode_values: types, formats and bytes of Bind's parameters → Python values; raises PostgresError.
     """
 
-    __slots__ = ("decode_values", "encoding", "style", "types")
+    __slots__ = ("decode_values", "encoding", "in_utf8", "style", "types")
 
     def __init__(self, style: TextStyle | None, encoding: Encoding | None, types: TypeRegistry | None) -> None:
         self.style = style
         self.encoding = encoding
+        self.in_utf8: Coding = self if encoding is None else Coding(style, None, types)
         self.types = types if types is None or style is None else types.styled(style)
         self.decode_values: DecodeValues = decode_values
         if self.types is not None:
@@ -84,9 +86,9 @@ class Coding:
             encoder = _Recoding(encoder, self.encoding, types, formats)
         return encoder, shared
 
-    def arrow_encoder(self, rows: object, formats: Sequence[int]) -> Any:
-        """What encodes an Arrow stream, with its columns."""
-        encoder: Any = ArrowEncoder(rows, formats, self.style)
+    def arrow_encoder(self, rows: object, formats: Sequence[int], types: Sequence[int] | None = None) -> Any:
+        """What encodes an Arrow stream, with its columns; ``types``: what they are to become."""
+        encoder: Any = ArrowEncoder(rows, formats, types=types, style=self.style)
         if self.encoding is None:
             return encoder
         return _RecodingArrow(encoder, self.encoding, [oid for _, oid in encoder.columns], formats)

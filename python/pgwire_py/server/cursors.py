@@ -23,6 +23,7 @@ from ..errors import (
 )
 from ..state import Phase
 from . import session_commands as c
+from .copy_streams import CopyOutcome
 from .handler import Result
 from .plans import Plan
 from .portals import Portal, PreparedStatement
@@ -411,11 +412,11 @@ async def _moving(session: Session, name: str, portal: Portal) -> CursorSource:
             raise ObjectNotInPrerequisiteState(f'portal "{name}" cannot be run')
         return source
     plan = portal.statement.plan
-    if plan is None or plan.command is not None or not plan.reads:
+    if plan is None or plan.command is not None or plan.copy is not None or not plan.reads:
         raise ObjectNotInPrerequisiteState("FETCH works on the portal of a query only")
     if source is None:
         statement = portal.statement
-        outcome: Source | Result = await session.start(
+        outcome: Source | Result | CopyOutcome = await session.start(
             plan, portal.parameters, statement.description, portal.formats, 1, True
         )
         source = portal.open(outcome, session.settings.coding)

@@ -17,6 +17,11 @@ from ..engines.base import Description, Engine, EngineResult, EngineSession, dec
 from ..engines.python import PythonEngine
 from ..errors import FeatureNotSupported, PostgresError, QueryCanceled, changed_result_type
 from .coding import Coding
+from .copy_coding import CopyCoding
+from .copy_statement import CopyStatement
+from .copy_streams import CopyOut, CopyOutcome
+from .copying import CopySource, PreparedCopyOut, prepare_copy_out
+from .engine_copy import begin_copy_in
 from .handler import Query, Result
 from .plans import Plan
 from .results import CHUNK, Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of, types_of
@@ -88,8 +93,8 @@ class Execution:
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
-    ) -> Awaitable[Source | Result]:
-        """Run a statement; the Source of its rows, or the Result that a handler returned."""
+    ) -> Awaitable[Source | Result | CopyOutcome]:
+        """Run a statement; the Source of its rows, the Result that a handler returned, or the COPY that begins."""
         session = self._session_for(plan)
         return self._worker.call(self._execute, session, plan, parameters, description, formats, max_rows)
 
@@ -110,6 +115,23 @@ class Execution:
             if running is not None:
                 running.cancel()
                 self._loop.call_later(_CANCEL_AGAIN, self._cancel_again, running)
+
+    def call(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """Call a function on the session's thread."""
+        return self._worker.call(function, *args)
+
+    def call_session(self, session: EngineSession, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """Call a function that works with ``session``, which a cancel interrupts, on the session's thread."""
+        return self._worker.call(self._run, session, function, *args)
+
+    def call_aside(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """Call a function that touches no session on another thread, beside what runs on the session's."""
+        return self._loop.run_in_executor(None, function, *args)
+
+    def call_soon(self, function: Callable[[], Any]) -> None:
+        """Call a function on the session's thread without waiting; not at all where the session is over: its end frees everything."""
+        if not self._closed:
+            self._worker.call(_quietly, function)
 
     def _cancel_again(self, running: EngineSession) -> None:
         if self.cancelled and self._running is running:
@@ -197,6 +219,56 @@ class EngineExecution(Execution):
     async def connect(self) -> None:
         await self._worker.call(self._engine_session)
 
+    def execute(
+        self,
+        plan: Plan,
+        parameters: tuple[object, ...],
+        description: Description | None,
+        formats: tuple[int, ...],
+        max_rows: int,
+    ) -> Awaitable[Source | Result | CopyOutcome]:
+        copy = plan.copy
+        if plan.parts:
+            return self._worker.call(self._execute_parts, plan)
+        if copy is None:
+            return super().execute(plan, parameters, description, formats, max_rows)
+        session = self._context
+        how = CopyCoding(copy.options, copy.encoded, self._settings.coding, session.server_version)
+        if plan.source is not None:
+            return self._worker.call(self._copy_out, self._session_for(plan.source), plan, how)
+        return self._worker.call(begin_copy_in(self, self._engine_session, copy, how))
+
+    def _execute_parts(self, plan: Plan) -> Source:
+        target = self._engine_session()
+        for part in plan.parts:
+            self._run(target, target.execute, part.statement, (), None).close()
+        return Source(None)
+
+    def _copy_out(self, session: Callable[[], EngineSession], plan: Plan, how: CopyCoding) -> PreparedCopyOut:
+        target = session()
+        copy, source = plan.copy, plan.source
+        assert copy is not None
+        assert source is not None
+
+        def work() -> Source:
+            try:
+                result = target.execute(source.statement, (), None)
+                inner = _engine_source(result, None, how.formats, how.rows)
+            except PostgresError as error:
+                raise _placed(error, copy) from None
+            if inner.shape is None:
+                raise FeatureNotSupported("COPY query must have a RETURNING clause")
+            try:
+                copying = CopySource(inner, how)
+                return _ThreadSource(self, target, copying, _read_ahead(copying, 0))
+            except BaseException:
+                inner.close()
+                raise
+
+        made: Source = self._run(target, work)
+        assert made.shape is not None
+        return PreparedCopyOut(made, len(made.shape.columns), how.binary)
+
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         def work() -> None:
             session = self._engine_session()
@@ -247,6 +319,8 @@ class FunctionExecution(Execution):
         query = Query(plan.text, (None,) * plan.parameters, types, self._context, True)
         if self._engine.describe is None:
             result = await self._call(self.function, query)
+            if isinstance(result, CopyOutcome):
+                return Description(types, None)
             source = source_of(result, (), plan, self._settings.coding)
             columns = None if source.shape is None else source.shape.columns
             source.close()
@@ -263,7 +337,7 @@ class FunctionExecution(Execution):
         description: Description | None,
         formats: tuple[int, ...],
         max_rows: int,
-    ) -> Awaitable[Source | Result]:
+    ) -> Awaitable[Source | Result | CopyOutcome]:
         if plan.catalogue:
             return super().execute(plan, parameters, description, formats, max_rows)
         if self.begun is not None:
@@ -272,18 +346,32 @@ class FunctionExecution(Execution):
         types = () if description is None else description.parameter_types
         query = Query(plan.text, parameters, types, self._context)
         if self.on_loop:
-            outcome: Awaitable[Source | Result] = self.function(query)
+            outcome: Awaitable[Source | Result | CopyOutcome] = self.function(query)
             return outcome
         return self._on_thread(query, formats, plan)
 
-    async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan) -> Source:
-        result = await self._call(self.function, query)
-        source = source_of(result, formats, plan, self._settings.coding)
+    async def _on_thread(self, query: Query, formats: tuple[int, ...], plan: Plan) -> Source | CopyOutcome:
+        outcome = await self._call(self.function, query)
+        if isinstance(outcome, CopyOutcome):
+            return self._copy_on_thread(outcome, plan)
+        source = source_of(outcome, formats, plan, self._settings.coding)
         return source if source.shape is None else _ThreadSource(self, None, source, [])
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         if self._engine.transaction is not None:
             await self._call(self._engine.transaction, self._context, action, *args)
+
+    def _copy_on_thread(self, outcome: CopyOutcome, plan: Plan) -> CopyOutcome:
+        """A COPY whose rows are read on the thread, where they are not asynchronous."""
+        if (
+            not isinstance(outcome, CopyOut)
+            or hasattr(outcome.rows, "__aiter__")
+            or hasattr(outcome.chunks, "__aiter__")
+        ):
+            return outcome
+        prepared = prepare_copy_out(outcome, plan, self._settings.coding)
+        prepared.source = _ThreadSource(self, None, prepared.source, [])
+        return prepared
 
     async def call_function(
         self, oid: int, arguments: Sequence[bytes | None], formats: Sequence[int], result_format: int
@@ -390,6 +478,21 @@ class _ThreadSource(Source):
             self._ended = True
             self._execution._open.discard(self)
             self._inner.close()
+
+
+def _quietly(function: Callable[[], Any]) -> None:
+    try:
+        function()
+    except Exception:  # what is given up may be broken already
+        log.debug("giving up a COPY failed", exc_info=True)
+
+
+def _placed(error: PostgresError, copy: CopyStatement) -> PostgresError:
+    """An error in the query of a COPY, its position counted from the beginning of the COPY."""
+    position = error.fields.pop("position", None)
+    if copy.query and position is not None and position.isdecimal():
+        error.fields["position"] = str(int(position) + copy.query_start)
+    return error
 
 
 def _explained(result: EngineResult, error: PostgresError) -> PostgresError:

@@ -19,6 +19,8 @@ from ..errors import (
     ProtocolViolation,
     SQLSyntaxError,
 )
+from . import copying
+from .copy_streams import CopyOutcome
 from .cursors import add_portal
 from .handler import Result
 from .plans import Plan
@@ -145,7 +147,11 @@ def describe(session: Session, message: m.Describe) -> Awaitable[None] | None:
         session.connection.send_encoded(NO_DATA if source.shape is None else source.shape.row_description)
         return None
     plan = portal.statement.plan
-    if plan is None or (plan.command is not None and plan.command.columns is None and not plan.command.described):
+    if (
+        plan is None
+        or plan.copy is not None
+        or (plan.command is not None and plan.command.columns is None and not plan.command.described)
+    ):
         session.connection.send_encoded(NO_DATA)
         return None
     return _describe_portal(session, portal)
@@ -169,7 +175,12 @@ async def _describe_portal(session: Session, portal: Portal) -> None:
         columns = (await describe_statement(session, statement)).columns
         shape = None if columns is None else shape_of(columns, portal.formats, session.settings.coding)
     else:
-        shape = portal.open(await _start(session, portal, plan, 0), session.settings.coding).shape
+        outcome = await _start(session, portal, plan, 0)
+        if isinstance(outcome, CopyOutcome):
+            portal.copy = outcome
+            shape = None
+        else:
+            shape = portal.open(outcome, session.settings.coding).shape
     session.connection.send_encoded(NO_DATA if shape is None else shape.row_description)
 
 
@@ -182,7 +193,7 @@ def _few_parameters(types: tuple[int, ...]) -> bytes:
     return encode_message(m.ParameterDescription(types))
 
 
-def _start(session: Session, portal: Portal, plan: Plan, max_rows: int) -> Awaitable[Source | Result]:
+def _start(session: Session, portal: Portal, plan: Plan, max_rows: int) -> Awaitable[Source | Result | CopyOutcome]:
     session.starting()
     session.offset = plan.statement.start
     alone = _is_alone(session, portal)
@@ -230,7 +241,14 @@ async def _execute(session: Session, portal: Portal, plan: Plan, limit: int) -> 
         raise ObjectNotInPrerequisiteState('portal "" cannot be run')
     source = portal.source
     if source is None:
-        source = portal.open(await _start(session, portal, plan, limit), session.settings.coding)
+        outcome = portal.copy or await _start(session, portal, plan, limit)
+        if isinstance(outcome, CopyOutcome):
+            portal.done = True
+            completion = await copying.run(session, plan, outcome)
+            session.ending()
+            session.connection.send_encoded(completion)
+            return
+        source = portal.open(outcome, session.settings.coding)
     if source.shape is not None and not portal.done:
         await _stream(session, portal, plan, limit, source.read(limit))
         return

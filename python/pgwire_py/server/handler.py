@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from .._impl import split_statements
 from ..engines.base import Column
+from .copy_statement import CopyStatement, parse_copy
 
 if TYPE_CHECKING:
     from .session import Session
@@ -41,6 +43,16 @@ class Query:
         self.parameter_types = parameter_types
         self.session = session
         self.describing = describing
+
+    @property
+    def copy(self) -> CopyStatement | None:
+        """The statement as a COPY from or to the client; None where it is something else, or not of PostgreSQL's syntax.
+
+        Raises:
+            PostgresError: it is such a COPY, but wrong: 42601, 0A000, 22023.
+        """
+        statements = split_statements(self.sql)
+        return parse_copy(statements[0]) if statements else None
 
     def __repr__(self) -> str:
         return f"Query({self.sql!r}, {len(self.parameters)} parameters)"

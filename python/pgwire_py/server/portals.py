@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..engines.base import Description
 from ..errors import changed_result_type
 from .coding import Coding
+from .copy_streams import CopyOutcome
 from .handler import Result
 from .plans import Plan
 from .results import Source, source_of, types_of
@@ -39,21 +40,23 @@ class Portal:
         parameters: Python values.
         formats: Bind's result format codes.
         source: its rows, once it runs.
+        copy: the COPY that a handler has answered with, until it runs.
         done: whether it has ended.
         level: how many savepoints stood when it was made: it lives as long as the last of them; -1 for one that outlives transactions.
     """
 
-    __slots__ = ("done", "formats", "level", "parameters", "source", "statement")
+    __slots__ = ("copy", "done", "formats", "level", "parameters", "source", "statement")
 
     def __init__(self, statement: PreparedStatement, parameters: tuple[object, ...], formats: tuple[int, ...]) -> None:
         self.statement = statement
         self.parameters = parameters
         self.formats = formats
         self.source: Source | None = None
+        self.copy: CopyOutcome | None = None
         self.done = False
         self.level = 0
 
-    def open(self, outcome: Source | Result, coding: Coding) -> Source:
+    def open(self, outcome: Source | Result | CopyOutcome, coding: Coding) -> Source:
         """Keep what the statement returned as the rows to read."""
         if isinstance(outcome, Source):
             self.source = outcome

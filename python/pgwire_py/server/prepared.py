@@ -115,7 +115,7 @@ async def describe_statement(session: Session, statement: PreparedStatement) -> 
         return description
     plan = statement.plan
     version = session.server.schema_version
-    if plan is None:
+    if plan is None or plan.copy is not None or plan.parts:
         new = Description(_open_as_text(statement.declared), None)
     elif plan.command is None:
         session.offset = plan.statement.start
@@ -193,6 +193,8 @@ async def _execute(session: Session, plan: Plan, command: c.Execute, how: c.Invo
     inner = statement.plan
     if inner is None:
         return Source(None, None, "")
+    if inner.copy is not None:
+        raise FeatureNotSupported("EXECUTE of COPY is not supported: it was prepared by the protocol's Parse")
     if inner.command is not None:
         raise FeatureNotSupported(
             f"EXECUTE of {inner.command.tag} is not supported: it was prepared by the protocol's Parse"

@@ -15,7 +15,7 @@ from . import startup
 from .coding import Coding
 from .eager import Runner
 from .encodings import FrameRecoder
-from .session import internal_error, shutdown_error
+from .failures import internal_error, shutdown_error
 from .short import ShortAnswers
 from .tls_transport import BufferedTlsTransport, TlsTransport
 
@@ -152,8 +152,7 @@ class ServerProtocol(asyncio.Protocol):
     def eof_received(self) -> bool:
         self._eof = True
         if self._runner.busy:
-            if self._more is not None and not self._more.done():
-                self._more.set_result(None)
+            self.wake()
             return True
         return False
 
@@ -164,6 +163,7 @@ class ServerProtocol(asyncio.Protocol):
         self.connection.close()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
+        self.wake()
         self.server.closed(self)
         busy = self._runner.busy
         self._runner.close()
@@ -246,7 +246,7 @@ class ServerProtocol(asyncio.Protocol):
     async def next_event(self) -> Any:
         """The next event during start-up; None when the client closed the connection."""
         while (event := self.connection.next_event()) is None:
-            if self._eof or self.lost or self.connection.phase is Phase.CLOSED:
+            if self._ends():
                 return None
             self._more = self.server.loop.create_future()
             try:
@@ -254,6 +254,41 @@ class ServerProtocol(asyncio.Protocol):
             finally:
                 self._more = None
         return event
+
+    def _ends(self) -> bool:
+        """Whether no more will come."""
+        return self._eof or self.lost or self.connection.phase is Phase.CLOSED
+
+    async def copy_event(self) -> Any:
+        """The next event while a session reads COPY data; None where the client is gone, or :meth:`wake` was called."""
+        while (event := self.connection.next_event()) is None and not self._ends():
+            self._waiting = 0
+            if not self.paused:
+                self._resume_reading()
+            self._more = self.server.loop.create_future()
+            try:
+                await self._more
+            finally:
+                self._more = None
+            if self.session is None or self.session.cancel_requested:
+                return None
+        return event
+
+    def copied(self, size: int) -> None:
+        """So many bytes that were waiting have been taken."""
+        self._waiting = max(self._waiting - size, 0)
+        if (
+            self._reading_paused
+            and not self.paused
+            and self._waiting < MAX_WAITING // 2
+            and self.connection.pending < MAX_PENDING // 2
+        ):
+            self._resume_reading()
+
+    def wake(self) -> None:
+        """Let who waits for an event look around."""
+        if self._more is not None and not self._more.done():
+            self._more.set_result(None)
 
     async def start_tls(self, received: bytes = b"") -> ssl.SSLObject:
         """Go on with TLS on the same socket; ``received`` are its bytes that came already.

@@ -10,9 +10,10 @@ from typing import Any, Final
 from .. import messages as m
 from .._impl import encode_message
 from ..engines.base import Column
-from ..errors import DatatypeMismatch, InternalError, ProgramLimitExceeded, ProtocolViolation
+from ..errors import InternalError, ProgramLimitExceeded, ProtocolViolation
 from ..oids import type_info
 from .coding import Coding
+from .copy_streams import CopyOutcome
 from .handler import Result
 from .plans import Plan
 
@@ -287,23 +288,16 @@ def arrow_source(
     affected: int | None = None,
     tag: str | None = None,
 ) -> ArrowSource:
-    """A source that reads an Arrow stream; ``columns``, where given, must agree with the stream's in number and type."""
-    encoder = coding.arrow_encoder(rows, formats)
-    found = tuple(Column(name, oid) for name, oid in encoder.columns)
+    """A source that reads an Arrow stream; the stream's columns must be able to become ``columns``, where these are given (42804)."""
+    encoder = coding.arrow_encoder(rows, formats, None if columns is None else types_of(columns))
     if columns is None:
-        columns = found
-    elif types_of(columns) != types_of(found):
-        raise DatatypeMismatch(f"the result's columns are {_names(found)}, but were described as {_names(columns)}")
+        columns = [Column(name, oid) for name, oid in encoder.columns]
     return ArrowSource(encoder, shape_of(tuple(columns), formats, coding), affected, tag)
 
 
 def types_of(columns: Sequence[Column]) -> list[int]:
     """The type OIDs of columns: what must not change between a description and the result."""
     return [column.type for column in columns]
-
-
-def _names(columns: Sequence[Column]) -> str:
-    return "(" + ", ".join(type_info(column.type).name for column in columns) + ")"
 
 
 def _shape_for(plan: Plan, columns: Sequence[Column], formats: tuple[int, ...], coding: Coding) -> Shape:
@@ -322,7 +316,7 @@ def _shape_for(plan: Plan, columns: Sequence[Column], formats: tuple[int, ...], 
     return shape
 
 
-def source_of(result: Result, formats: tuple[int, ...], plan: Plan, coding: Coding) -> Source:
+def source_of(result: Result | CopyOutcome, formats: tuple[int, ...], plan: Plan, coding: Coding) -> Source:
     """The source of what a handler returned.
 
     Raises:

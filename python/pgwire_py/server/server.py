@@ -21,10 +21,11 @@ from ..types import TypeRegistry
 from .authentication import Authentication
 from .coding import MAX_CODINGS, Coding, Codings
 from .execution import EngineExecution, Execution, FunctionExecution
+from .failures import shutdown_error
 from .notifications import Notifications, check, on_loop
 from .plans import PlanCache
 from .protocol import BufferedServerProtocol, ServerProtocol
-from .session import Session, shutdown_error
+from .session import Session
 from .settings import Defaults
 from .startup import StartValues
 from .tls import ServerTls
@@ -294,7 +295,7 @@ class Server:
         if cache is None:
             if len(self._plan_caches) >= MAX_CODINGS:
                 self._plan_caches.clear()
-            cache = self._plan_caches[coding] = PlanCache(self.catalog, coding)
+            cache = self._plan_caches[coding] = PlanCache(self.catalog, coding, isinstance(self.engine, PythonEngine))
         return cache
 
     def has_room(self) -> bool:

@@ -11,20 +11,19 @@ from .. import messages as m
 from .._impl.suspended import Suspended
 from ..connection import BackendConnection
 from ..errors import (
-    AdminShutdown,
     InFailedSQLTransaction,
-    InternalError,
     LocalProtocolError,
     PostgresError,
-    ProtocolViolation,
     QueryCanceled,
     ReadOnlySQLTransaction,
     RemoteProtocolError,
     postgres_error,
 )
 from ..state import Phase
-from . import commands, control, cursors, extended, notifications, prepared, simple
+from . import commands, control, cursors, extended, function_calls, notifications, prepared, simple
+from .copy_streams import CopyOutcome
 from .execution import Execution
+from .failures import internal_error, sendable
 from .handler import Result
 from .notifications import SessionNotifications
 from .plans import Plan
@@ -47,9 +46,6 @@ log = logging.getLogger("pgwire_py.server")
 FLUSH_EVERY: Final = 32
 """Pipelined messages after which what is queued is written, and other sessions get their turn."""
 
-MAX_ERROR_TEXT: Final = 64 * 1024
-"""Characters of an unforeseen exception's text that a client is told."""
-
 _SELECT_TAGS: Final = {count: command_complete(f"SELECT {count}") for count in range(16)}
 _RUN: Final = {**prepared.RUN, **cursors.RUN, **notifications.RUN}
 _SCOPED: Final = (
@@ -62,6 +58,16 @@ _SCOPED: Final = (
     Notify,
     Unlisten,
 )
+_ANSWERS_QUERY: Final = (
+    Phase.SIMPLE,
+    Phase.FUNCTION_CALL,
+    Phase.SYNC,
+    Phase.COPY_IN,
+    Phase.COPY_OUT,
+    Phase.COPY_BOTH,
+    Phase.COPY_BOTH_IN,
+)
+"""Phases that an error leads out of to ReadyForQuery."""
 _ENDS_FAILED: Final = (commands.Commit, commands.Rollback, commands.RollbackTo)
 
 
@@ -203,7 +209,7 @@ class Session(SessionServices):
         self.close_portals(len(self.transaction.savepoints))
         if self.notifications is not None and not self.transaction.open:
             self.notifications.forget_since((0, 0))
-        answering_query = connection.phase in (Phase.SIMPLE, Phase.FUNCTION_CALL, Phase.SYNC)
+        answering_query = connection.phase in _ANSWERS_QUERY
         fatal = error.severity in ("FATAL", "PANIC")
         fields = error.response_fields()
         if self.offset and fields.get("P", "").isdecimal():
@@ -224,7 +230,7 @@ class Session(SessionServices):
         try:
             self.connection.send(m.ErrorResponse(fields))
         except LocalProtocolError:  # a text that cannot be sent
-            self._tell({name: _sendable(text) for name, text in fields.items()}, severity)
+            self._tell({name: sendable(text) for name, text in fields.items()}, severity)
         except (
             PostgresError
         ) as other:  # the client's encoding lacks a character: that is told instead, as PostgreSQL does
@@ -253,8 +259,8 @@ class Session(SessionServices):
         formats: tuple[int, ...],
         max_rows: int,
         alone: bool,
-    ) -> Awaitable[Source | Result]:
-        """Run a statement up to its first rows.
+    ) -> Awaitable[Source | Result | CopyOutcome]:
+        """Run a statement up to its first rows, or up to where a COPY begins.
 
         ``alone`` says that nothing else belongs to the same implicit transaction.
         """
@@ -271,7 +277,7 @@ class Session(SessionServices):
         formats: tuple[int, ...],
         max_rows: int,
         alone: bool,
-    ) -> Source | Result:
+    ) -> Source | Result | CopyOutcome:
         command = plan.command
         if command is not None:
             self.check_transaction(plan)
@@ -284,6 +290,8 @@ class Session(SessionServices):
         transaction = self.transaction
         if transaction.status == "E":
             self.check_transaction(plan)
+        if plan.parts or (plan.copy is not None and plan.copy.direction == "FROM"):
+            alone = False  # it is carried out in many steps, and all of them count or none
         if not alone and not transaction.open:
             await self.begin_implicit()
         if plan.writes:
@@ -359,6 +367,27 @@ class Session(SessionServices):
         self.connection.recode = None if coding.encoding is None else coding.message
         self._protocol.follow_coding(coding)
 
+    # -- COPY --------------------------------------------------------------------------------------------------------
+
+    async def copy_event(self) -> Any:
+        """The next event of a COPY from the client.
+
+        Raises:
+            PostgresError: 57014 where the statement is cancelled; FATAL 08006 where the client is gone.
+        """
+        event = None if self.cancel_requested else await self._protocol.copy_event()
+        if self.cancel_requested:
+            raise self._canceled()
+        if event is None:
+            raise postgres_error(
+                "08006", "unexpected EOF on client connection with an open transaction", severity="FATAL"
+            )
+        return event
+
+    def copied(self, size: int) -> None:
+        """Bytes of COPY data have been taken: the client may send more."""
+        self._protocol.copied(size)
+
     # -- transactions ------------------------------------------------------------------------------------------------
 
     def check_transaction(self, plan: Plan | None) -> None:
@@ -371,7 +400,7 @@ class Session(SessionServices):
     def _check_writable(self, plan: Plan) -> None:
         name = "transaction_read_only" if self.transaction.status == "T" else "default_transaction_read_only"
         if self.settings.get(name) == "on":
-            tag = command_tag(plan.statement, 0, None, False)
+            tag = "COPY FROM" if plan.copy is not None else command_tag(plan.statement, 0, None, False)
             raise ReadOnlySQLTransaction(f"cannot execute {tag.rstrip(' 0')} in a read-only transaction")
 
     async def begin_implicit(self) -> None:
@@ -481,6 +510,7 @@ class Session(SessionServices):
         if self.running and self._protocol.busy:
             self.cancel_requested = True
             self.execution.cancel()
+            self._protocol.wake()
             self._protocol.cancel_handler()
 
     def shut_down(self, error: PostgresError) -> None:
@@ -498,45 +528,9 @@ class Session(SessionServices):
         self._protocol.close()
 
 
-def internal_error(error: BaseException, severity: str = "ERROR") -> InternalError:
-    """What a client is told of an exception that is not a PostgresError."""
-    try:
-        text = f"{type(error).__name__}: {error}"
-    except Exception:
-        text = type(error).__name__
-    return InternalError(_sendable(text), severity=severity)
-
-
-def shutdown_error() -> AdminShutdown:
-    """What a session is told when the server stops."""
-    return AdminShutdown("terminating connection due to administrator command")
-
-
-def _sendable(text: str) -> str:
-    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()[:MAX_ERROR_TEXT]
-
-
 def remote_error(session: Session, error: RemoteProtocolError) -> None:
     """The client broke the protocol: answer, and end the session where PostgreSQL would."""
     raise postgres_error(error.sqlstate, str(error), severity="FATAL" if error.fatal else "ERROR")
-
-
-async def function_call(session: Session, message: m.FunctionCall) -> None:
-    """FunctionCall: the handler's ``function_call`` answers; without one there are no functions to call."""
-    session.starting()
-    session.check_transaction(None)
-    count = len(message.arguments)
-    formats = message.argument_formats
-    if len(formats) > 1 and len(formats) != count:
-        raise ProtocolViolation(f"function call message contains {len(formats)} argument formats but {count} arguments")
-    formats = formats if len(formats) == count else (formats or (0,)) * count
-    value = await session.execution.call_function(
-        message.function_oid, message.arguments, formats, message.result_format
-    )
-    if value is not None and not isinstance(value, (bytes, bytearray, memoryview)):
-        raise InternalError(f"function_call returned {type(value).__name__}, not bytes or None")
-    session.connection.send(m.FunctionCallResponse(value if value is None else bytes(value)))
-    session.ready()
 
 
 def terminate(session: Session, message: m.Terminate) -> None:
@@ -552,7 +546,7 @@ def begun(session: Session, call: Suspended) -> Awaitable[None]:
 _HANDLERS: Final[dict[type, Callable[[Session, Any], Awaitable[None] | None]]] = {
     **extended.HANDLERS,
     m.Query: simple.simple_query,
-    m.FunctionCall: function_call,
+    m.FunctionCall: function_calls.function_call,
     m.Terminate: terminate,
     RemoteProtocolError: remote_error,
     Suspended: begun,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import messages as m
 from ..errors import PostgresError, UndefinedParameter
+from . import copying
+from .copy_streams import CopyOutcome
 from .extended import EMPTY_QUERY
 from .handler import Result
 from .plans import Plan
@@ -49,7 +51,7 @@ async def simple_query(session: Session, message: m.Query) -> None:
 async def _check_syntax(session: Session, plans: tuple[Plan, ...]) -> None:
     """Where a later statement of a string cannot even be parsed, none of them runs."""
     for plan in plans[1:]:
-        if plan.command is None and session.execution.describes(plan):
+        if plan.command is None and plan.copy is None and not plan.parts and session.execution.describes(plan):
             session.offset = plan.statement.start
             try:
                 await session.execution.describe(plan, ())
@@ -58,8 +60,10 @@ async def _check_syntax(session: Session, plans: tuple[Plan, ...]) -> None:
                     raise
 
 
-async def _send(session: Session, plan: Plan, outcome: Source | Result) -> bytes:
+async def _send(session: Session, plan: Plan, outcome: Source | Result | CopyOutcome) -> bytes:
     """Send what one statement returned; its CommandComplete comes back, for it waits until an implicit transaction is committed."""
+    if isinstance(outcome, CopyOutcome):
+        return await copying.run(session, plan, outcome)
     source = outcome if isinstance(outcome, Source) else source_of(outcome, (), plan, session.settings.coding)
     send = session.connection.send_encoded
     rows = 0

@@ -62,11 +62,13 @@ fn too_large() -> ValueError {
     )
 }
 
-/// A field of fixed size.
+/// A field of fixed size, at most 16 bytes, written together with its length.
 #[inline]
 pub fn put<const N: usize>(out: &mut Vec<u8>, bytes: &[u8; N]) {
-    out.extend_from_slice(&(N as i32).to_be_bytes());
-    out.extend_from_slice(bytes);
+    let mut field = [0u8; 20];
+    field[..4].copy_from_slice(&(N as i32).to_be_bytes());
+    field[4..4 + N].copy_from_slice(bytes);
+    out.extend_from_slice(&field[..4 + N]);
 }
 
 #[inline]

@@ -1,20 +1,21 @@
-//! Arrow by the PyCapsule interface: a stream or array of anyone's → DataRow messages, with the GIL released.
+//! Arrow by the PyCapsule interface: a stream or array of anyone's → DataRow messages or COPY, with the GIL released.
 use std::ffi::CStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow_array::ffi::{FFI_ArrowArray, from_ffi};
-use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
-use arrow_array::{RecordBatch, RecordBatchIterator, RecordBatchReader, StructArray};
-use arrow_schema::ffi::FFI_ArrowSchema;
-use arrow_schema::{ArrowError, DataType, Schema};
-use pgwire_py_core::arrow::{Encoder, Failure, columns, producer_error};
+use pgwire_py_core::arrow::layout::Field;
+use pgwire_py_core::arrow::{Encoder, Failure, Source, columns};
+use pgwire_py_core::types::ValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyCapsuleMethods, PyTuple};
 
+use crate::arrow_memory::{RawArray, RawSchema, RawStream, Stream, table, table_fields, take};
 use crate::buffers;
+use crate::copy::{placed, raise as raise_copy};
 use crate::extract::{failure, postgres_error};
+use crate::rows::is_copy;
 use crate::text_style::TextStyle;
 
+/// See `pgwire_py._impl.interface.ArrowEncoder`.
 #[pyclass(frozen, module = "pgwire_py._native")]
 pub struct ArrowEncoder {
     encoder: Mutex<Encoder>,
@@ -25,17 +26,24 @@ pub struct ArrowEncoder {
 #[pymethods]
 impl ArrowEncoder {
     #[new]
-    #[pyo3(signature = (source, formats, style = None))]
+    #[pyo3(
+        signature = (source, formats = Vec::new(), *, layout = "data_row", types = None, style = None),
+        text_signature = "(source, formats=(), *, layout='data_row', types=None, style=None)"
+    )]
     fn new(
         py: Python<'_>,
         source: &Bound<'_, PyAny>,
         formats: Vec<i64>,
+        layout: &str,
+        types: Option<Vec<u32>>,
         style: Option<&Bound<'_, TextStyle>>,
     ) -> PyResult<Self> {
-        let reader = open(source)?;
+        let tuples = is_copy(layout)?;
+        let (fields, batches) = open(source)?;
         let style = style.map(|style| Arc::clone(&style.get().style));
-        let encoder = Encoder::new(reader, &formats, style).map_err(|error| raise(py, error))?;
-        let columns = columns(&encoder.schema());
+        let encoder = Encoder::new(fields, batches, &formats, tuples, types.as_deref(), style)
+            .map_err(|error| raise(py, error))?;
+        let columns = encoder.columns();
         Ok(ArrowEncoder {
             encoder: Mutex::new(encoder),
             columns,
@@ -50,9 +58,7 @@ impl ArrowEncoder {
     ) -> PyResult<(Bound<'py, PyAny>, usize, bool)> {
         let (out, result) = py.detach(|| {
             let mut out = buffers::take(max_bytes.min(1 << 20));
-            // A poisoned lock only means that a panic was reported before; the encoder's place is still good.
-            let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
-            let result = encoder.encode(max_rows, max_bytes, &mut out);
+            let result = self.lock().encode(max_rows, max_bytes, &mut out);
             (out, result)
         });
         let (rows, ended) = result.map_err(|error| raise(py, error))?;
@@ -60,90 +66,116 @@ impl ArrowEncoder {
     }
 }
 
+impl Drop for ArrowEncoder {
+    fn drop(&mut self) {
+        let encoder = self
+            .encoder
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        // The producer may be Python, which must not run with the exception set that may be on its way while this object goes.
+        Python::attach(|py| {
+            let pending = PyErr::take(py);
+            encoder.close();
+            if let Some(pending) = pending {
+                pending.restore(py);
+            }
+        });
+    }
+}
+
+impl ArrowEncoder {
+    /// The encoder, for one thread at a time: the GIL must not be held, for the producer may need it.
+    pub fn lock(&self) -> MutexGuard<'_, Encoder> {
+        // A poisoned lock only means that a panic was reported before; the encoder's place is still good.
+        self.encoder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn width(&self) -> usize {
+        self.columns.len()
+    }
+}
+
 #[pyfunction]
 pub fn arrow_columns(schema: &Bound<'_, PyAny>) -> PyResult<Vec<(String, u32)>> {
-    if !schema.hasattr("__arrow_c_schema__")? {
-        return Ok(columns(&open(schema)?.schema()));
-    }
-    let capsule = schema.call_method0("__arrow_c_schema__")?;
-    let pointer = pointer::<FFI_ArrowSchema>(&capsule, c"arrow_schema")?;
-    // SAFETY: a capsule of this name holds a valid ArrowSchema, which stays its own; it lives while `capsule` does.
-    let imported = Schema::try_from(unsafe { &*pointer });
-    Ok(columns(
-        &imported.map_err(|error| not_a_table(schema.py(), &error))?,
-    ))
+    let py = schema.py();
+    let fields = if schema.hasattr("__arrow_c_schema__")? {
+        let capsule = schema.call_method0("__arrow_c_schema__")?;
+        let pointer = pointer::<RawSchema>(&capsule, c"arrow_schema")?;
+        // SAFETY: a capsule of this name holds a valid ArrowSchema, which stays its own; it lives while `capsule` does.
+        unsafe { table_fields(&*pointer) }.map_err(|error| raise(py, error.into()))?
+    } else {
+        open(schema)?.0
+    };
+    columns(&fields).map_err(|error| raise(py, error.into()))
 }
 
-/// The batches of an object with `__arrow_c_stream__` or `__arrow_c_array__`.
-fn open(source: &Bound<'_, PyAny>) -> PyResult<Box<dyn RecordBatchReader + Send>> {
+/// The columns and batches of an object with `__arrow_c_stream__` or `__arrow_c_array__`.
+fn open(source: &Bound<'_, PyAny>) -> PyResult<(Arc<[Field]>, Source)> {
     let py = source.py();
+    let raised = |error: ValueError| raise(py, error.into());
     if source.hasattr("__arrow_c_stream__")? {
         let capsule = source.call_method0("__arrow_c_stream__")?;
-        let pointer = pointer::<FFI_ArrowArrayStream>(&capsule, c"arrow_array_stream")?;
-        // SAFETY: a capsule of this name holds a valid ArrowArrayStream; it is moved out and marked released there.
-        let stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer) };
-        let reader = py.detach(|| RecordBatchStreamReader::try_new(stream));
-        return Ok(Box::new(reader.map_err(|error| not_a_table(py, &error))?));
+        let pointer = Address(pointer::<RawStream>(&capsule, c"arrow_array_stream")?);
+        let opened = py.detach(move || {
+            let pointer = pointer;
+            // SAFETY: a capsule of this name holds a valid ArrowArrayStream; it is moved out and marked as released there.
+            unsafe { Stream::open(pointer.0) }
+        });
+        let mut stream = opened.map_err(raised)?;
+        return Ok((stream.fields(), Box::new(move || stream.next())));
     }
     if source.hasattr("__arrow_c_array__")? {
-        let pair = source
-            .call_method0("__arrow_c_array__")?
-            .cast_into::<PyTuple>()?;
+        let pair = source.call_method0("__arrow_c_array__")?;
+        let Ok(pair) = pair.cast_into::<PyTuple>() else {
+            return Err(no_capsule(py, c"arrow_schema"));
+        };
         let (schema, array) = (pair.get_item(0)?, pair.get_item(1)?);
-        let schema_pointer = pointer::<FFI_ArrowSchema>(&schema, c"arrow_schema")?;
-        let array_pointer = pointer::<FFI_ArrowArray>(&array, c"arrow_array")?;
+        let schema_pointer = pointer::<RawSchema>(&schema, c"arrow_schema")?;
+        let array_pointer = pointer::<RawArray>(&array, c"arrow_array")?;
         // SAFETY: capsules of these names hold a valid ArrowSchema, which is only read while `schema` lives, and a valid ArrowArray of
-        // that type, which is moved out and marked released there.
-        let batch = unsafe { import(&*schema_pointer, FFI_ArrowArray::from_raw(array_pointer)) };
-        let batch = batch.map_err(|error| not_a_table(py, &error))?;
-        let schema = batch.schema();
-        return Ok(Box::new(RecordBatchIterator::new([Ok(batch)], schema)));
+        // that type, which is moved out and marked as released there.
+        let (fields, table) = unsafe {
+            let fields = table_fields(&*schema_pointer).map_err(raised)?;
+            let table = table(&fields, take(array_pointer)).map_err(raised)?;
+            (fields, table)
+        };
+        let mut table = Some(table);
+        return Ok((fields, Box::new(move || Ok(table.take()))));
     }
-    Err(postgres_error(
-        py,
-        "42804",
-        "the source offers neither __arrow_c_stream__ nor __arrow_c_array__",
-    ))
+    let message = "the source offers neither __arrow_c_stream__ nor __arrow_c_array__";
+    Err(postgres_error(py, "42804", message))
 }
 
-/// # Safety
-/// `array` is a valid ArrowArray of the type that `schema` describes.
-unsafe fn import(
-    schema: &FFI_ArrowSchema,
-    array: FFI_ArrowArray,
-) -> Result<RecordBatch, ArrowError> {
-    let table = Schema::try_from(schema)?;
-    // SAFETY: the caller's promise.
-    let data = unsafe { from_ffi(array, schema)? };
-    if !matches!(data.data_type(), DataType::Struct(_)) {
-        return Err(ArrowError::CDataInterface(
-            "the array is not a struct".to_owned(),
-        ));
-    }
-    RecordBatch::from(StructArray::from(data)).with_schema(table.into())
-}
+/// A pointer that may go to where the GIL is not held.
+struct Address(*mut RawStream);
+// SAFETY: the interface lets a stream be used from any thread, by one at a time.
+unsafe impl Send for Address {}
 
 fn pointer<T>(capsule: &Bound<'_, PyAny>, name: &CStr) -> PyResult<*mut T> {
-    Ok(capsule
-        .cast::<PyCapsule>()?
-        .pointer_checked(Some(name))?
-        .as_ptr()
-        .cast())
+    let found = capsule.cast::<PyCapsule>().ok();
+    found
+        .and_then(|capsule| capsule.pointer_checked(Some(name)).ok())
+        .map(|pointer| pointer.as_ptr().cast())
+        .ok_or_else(|| no_capsule(capsule.py(), name))
 }
 
-fn not_a_table(py: Python<'_>, error: &ArrowError) -> PyErr {
-    let error = producer_error(error);
-    postgres_error(py, error.sqlstate, &error.message)
+fn no_capsule(py: Python<'_>, name: &CStr) -> PyErr {
+    let message = format!(
+        "the source gave no capsule of name {}",
+        name.to_string_lossy()
+    );
+    postgres_error(py, "42804", &message)
 }
 
-fn raise(py: Python<'_>, failed: Failure) -> PyErr {
-    let Failure { error, place } = failed;
-    match place {
-        None => postgres_error(py, error.sqlstate, &error.message),
-        Some((row, column, oid)) => failure(
+pub fn raise(py: Python<'_>, failed: Failure) -> PyErr {
+    match failed {
+        Failure::Value(error) => postgres_error(py, error.sqlstate, &error.message),
+        Failure::ValueAt(error, row, column, oid) => failure(
             py,
             "arrow_failure",
             (error.sqlstate, error.message, row, column + 1, oid),
         ),
+        Failure::Copy(error, row, Some(column)) => raise_copy(py, &placed(*error, row, column)),
+        Failure::Copy(error, row, None) => raise_copy(py, &error.context(format!("row {row}"))),
     }
 }

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
+use crate::arrow::{self, ArrowEncoder};
 use crate::buffers;
 use crate::decoder::unchanging;
 use crate::extract::{self, Fail, failure, postgres_error};
@@ -123,6 +124,8 @@ pub struct CopyEncoder {
     /// Where the rows are of Python values, how each column is written.
     columns: Option<Vec<Column>>,
     begun: AtomicBool,
+    /// Whether what comes out are CopyData messages, one for each row.
+    framed: bool,
     /// Size of the rows seen last, in bytes: what to reserve for the next ones.
     row_size: AtomicUsize,
 }
@@ -131,6 +134,7 @@ pub struct CopyEncoder {
 impl CopyEncoder {
     #[new]
     fn new(py: Python<'_>, plan: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let framed = plan.getattr("framed")?.extract()?;
         let (options, types) = Plan::read(plan)?;
         let binary = options.format == Format::Binary;
         let columns = types.map(|types| {
@@ -144,6 +148,7 @@ impl CopyEncoder {
             inner,
             columns,
             begun: AtomicBool::new(false),
+            framed,
             row_size: AtomicUsize::new(64),
         })
     }
@@ -162,7 +167,14 @@ impl CopyEncoder {
         let count = rows.len()?.saturating_sub(start);
         let guess = self.row_size.load(Ordering::Relaxed).saturating_mul(count);
         let mut out = buffers::take(guess.min(max_bytes.saturating_add(1 << 14)).min(1 << 24));
-        let head = self.begin(py, &mut out)?;
+        let mut header = !self.begun.load(Ordering::Relaxed);
+        if header && !self.header_goes_with_row() {
+            let frame = self.open_frame(&mut out);
+            self.write_header(py, &mut out)?;
+            self.close_frame(frame, &mut out);
+            header = false;
+        }
+        let head = out.len();
         let mut scratch = Vec::new();
         let mut next = start;
         // A list may change while Python code runs inside: its length is asked anew for each row.
@@ -171,35 +183,150 @@ impl CopyEncoder {
                 Ok(list) => list.get_item(next)?,
                 Err(_) => rows.get_item(next)?,
             };
+            let frame = self.open_frame(&mut out);
+            if header {
+                self.write_header(py, &mut out)?;
+                header = false;
+            }
             self.row(&row, next, &mut out, &mut scratch)?;
+            self.close_frame(frame, &mut out);
             next += 1;
         }
         if next > start {
             self.row_size
                 .store((out.len() - head) / (next - start) + 16, Ordering::Relaxed);
         }
-        self.begun.store(true, Ordering::Relaxed);
+        self.begun.store(!header, Ordering::Relaxed);
         Ok((buffers::give(py, out)?, next))
+    }
+
+    fn encode_data_rows<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let data = unchanging(data)?;
+        let rows = data.as_bytes();
+        let mut out = buffers::take(rows.len().saturating_add(64).min(1 << 24));
+        let header = !self.begun.load(Ordering::Relaxed) && !rows.is_empty();
+        let done = py.detach(|| self.data_rows(rows, header, &mut out));
+        done.map_err(|error| raise(py, &error))?;
+        if header {
+            self.begun.store(true, Ordering::Relaxed);
+        }
+        buffers::give(py, out)
+    }
+
+    fn encode_arrow<'py>(
+        &self,
+        py: Python<'py>,
+        rows: &Bound<'py, ArrowEncoder>,
+        max_rows: usize,
+        max_bytes: usize,
+    ) -> PyResult<(Bound<'py, PyAny>, usize, bool)> {
+        let rows = rows.get();
+        if self.framed {
+            let message = "Arrow is not encoded as CopyData messages";
+            return Err(postgres_error(py, "0A000", message));
+        }
+        let expected = self.inner.options().columns.len();
+        if rows.width() != expected {
+            let message = format!(
+                "the Arrow source has {} columns, but there are {expected} columns",
+                rows.width()
+            );
+            return Err(postgres_error(py, "42804", &message));
+        }
+        let mut out = buffers::take(max_bytes.min(1 << 20));
+        if !self.begun.load(Ordering::Relaxed) {
+            self.write_header(py, &mut out)?;
+        }
+        let (out, result) = py.detach(|| {
+            let result = rows
+                .lock()
+                .encode_copy(&self.inner, max_rows, max_bytes, &mut out);
+            (out, result)
+        });
+        let (rows, ended) = result.map_err(|error| arrow::raise(py, error))?;
+        self.begun.store(true, Ordering::Relaxed);
+        Ok((buffers::give(py, out)?, rows, ended))
     }
 
     fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let mut out = Vec::new();
-        self.begin(py, &mut out)?;
+        let frame = self.open_frame(&mut out);
+        if !self.begun.load(Ordering::Relaxed) {
+            self.write_header(py, &mut out)?;
+        }
         self.inner.write_trailer(&mut out);
+        self.close_frame(frame, &mut out);
         self.begun.store(true, Ordering::Relaxed);
         Ok(PyBytes::new(py, &out))
     }
 }
 
 impl CopyEncoder {
-    /// Writes what stands in front of the first row, unless that has been done; how many bytes that is.
-    fn begin(&self, py: Python<'_>, out: &mut Vec<u8>) -> PyResult<usize> {
-        if !self.begun.load(Ordering::Relaxed) {
-            self.inner
-                .write_header(out)
-                .map_err(|error| raise(py, &error))?;
+    /// PostgreSQL sends the header of binary data and the first row in one message, and clients count on it.
+    fn header_goes_with_row(&self) -> bool {
+        self.framed && self.inner.options().format == Format::Binary
+    }
+
+    /// Every DataRow message of `data` as a row, behind the header where there is to be one.
+    fn data_rows(&self, data: &[u8], header: bool, out: &mut Vec<u8>) -> Result<(), CopyError> {
+        let mut header = header;
+        if header && !self.header_goes_with_row() {
+            let frame = self.open_frame(out);
+            self.inner.write_header(out)?;
+            self.close_frame(frame, out);
+            header = false;
         }
-        Ok(out.len())
+        let mut rest = data;
+        let mut index = 0;
+        while !rest.is_empty() {
+            let Some((body, behind)) = data_row(rest) else {
+                return Err(CopyError::new(
+                    "XX000",
+                    "the data are no whole DataRow messages",
+                ));
+            };
+            let frame = self.open_frame(out);
+            if header {
+                self.inner.write_header(out)?;
+                header = false;
+            }
+            self.inner.data_row(body, index, out)?;
+            self.close_frame(frame, out);
+            rest = behind;
+            index += 1;
+        }
+        Ok(())
+    }
+
+    fn write_header(&self, py: Python<'_>, out: &mut Vec<u8>) -> PyResult<()> {
+        self.inner
+            .write_header(out)
+            .map_err(|error| raise(py, &error))
+    }
+
+    /// Begins a CopyData message, where there are any; its place.
+    fn open_frame(&self, out: &mut Vec<u8>) -> usize {
+        let place = out.len();
+        if self.framed {
+            out.extend_from_slice(b"d\0\0\0\0");
+        }
+        place
+    }
+
+    /// Ends the message begun at `place`; an empty one is none.
+    fn close_frame(&self, place: usize, out: &mut Vec<u8>) {
+        if self.framed {
+            // A row, with the header in front, is far from 4 GB: `max_row`.
+            let length = (out.len() - place - 1) as u32;
+            out[place + 1..place + 5].copy_from_slice(&length.to_be_bytes());
+            if length == 4 {
+                out.truncate(place);
+            }
+        }
     }
 
     fn row(
@@ -288,7 +415,16 @@ impl CopyEncoder {
     }
 }
 
-fn placed(error: CopyError, row: usize, column: usize) -> CopyError {
+/// The body of the DataRow message that `data` begins with, and what is behind it.
+fn data_row(data: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (head, rest) = data.split_first_chunk::<5>()?;
+    let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
+    (head[0] == b'D')
+        .then(|| rest.split_at_checked(length.checked_sub(4)?))
+        .flatten()
+}
+
+pub fn placed(error: CopyError, row: usize, column: usize) -> CopyError {
     error.context(format!("row {row}, column {}", column + 1))
 }
 
@@ -339,9 +475,49 @@ impl CopyDecoder {
     fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.decode(py, b"", true)
     }
+
+    fn feed_data_rows<'py>(
+        &mut self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyAny>, usize)> {
+        let data = unchanging(data)?;
+        self.data_rows(py, data.as_bytes(), false)
+    }
+
+    fn finish_data_rows<'py>(&mut self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, usize)> {
+        self.data_rows(py, b"", true)
+    }
 }
 
 impl CopyDecoder {
+    /// Rows as DataRow messages, and how many.
+    fn data_rows<'py>(
+        &mut self,
+        py: Python<'py>,
+        data: &[u8],
+        last: bool,
+    ) -> PyResult<(Bound<'py, PyAny>, usize)> {
+        let inner = &mut self.inner;
+        let (out, count, done) = py.detach(|| {
+            let mut out = buffers::take((data.len() + data.len() / 2).min(1 << 24));
+            let mut count = 0;
+            let done = inner.feed(data, last, &mut |row| {
+                row.write_data_row(&mut out)?;
+                count += 1;
+                Ok::<(), CopyError>(())
+            });
+            (out, count, done)
+        });
+        if let Err(Stop::Copy(error) | Stop::Sink(error)) = done {
+            self.inner.fail(error.clone());
+            if count == 0 {
+                return Err(raise(py, &error));
+            }
+        }
+        Ok((buffers::give(py, out)?, count))
+    }
+
     fn decode<'py>(
         &mut self,
         py: Python<'py>,
@@ -414,7 +590,7 @@ fn default_marker<'py>(py: Python<'py>) -> PyResult<&'py Bound<'py, PyAny>> {
         .map(|marker| marker.bind(py))
 }
 
-fn raise(py: Python<'_>, error: &CopyError) -> PyErr {
+pub fn raise(py: Python<'_>, error: &CopyError) -> PyErr {
     failure(
         py,
         "copy_failure",

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 mod arguments;
 mod arrow;
 mod arrow_decoder;
+mod arrow_memory;
 mod auth;
 mod backend_decoder;
 mod buffers;

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from .rows import ArrowEncoder
 from .streams import Buffer
 
 __all__ = ["CopyDecoder", "CopyEncoder", "CopyPlan"]
@@ -39,6 +40,9 @@ class CopyPlan(NamedTuple):
     """Most bytes of a line, or of a binary row with its lengths."""
     types: tuple[int, ...] | None
     """Type OIDs where rows are of Python values; None where they are of fields."""
+    framed: bool = False
+    """Whether the encoder writes CopyData messages, as PostgreSQL sends them: one for the header of text, one for each row, with the
+    header of binary data in the first of them, and one for the trailer. ``max_bytes`` counts their tags and lengths."""
 
 
 class CopyEncoder(Protocol):
@@ -59,6 +63,23 @@ class CopyEncoder(Protocol):
         Raises:
             PostgresError: as :meth:`RowEncoder.encode`; 22021 for a field that is not UTF-8 or has a NUL, 22P05 for a character that
                 the encoding does not have, 42804 for a field that is not bytes, 54000 for a row of more than ``max_row`` bytes.
+        """
+
+    def encode_data_rows(self, data: Buffer) -> bytes | memoryview:
+        """Encode the rows of whole DataRow messages: fields in the text format, in binary in the binary one; whatever the types are.
+
+        Releases the GIL where there is one.
+
+        Raises:
+            PostgresError: 22021, 22P05 and 54000 as :meth:`encode`; XX000 where the data are no such messages.
+        """
+
+    def encode_arrow(self, rows: ArrowEncoder, max_rows: int, max_bytes: int) -> tuple[bytes | memoryview, int, bool]:
+        """Encode the next rows of an Arrow stream as :meth:`ArrowEncoder.encode` does, whose formats and layout do not matter here.
+
+        Raises:
+            PostgresError: as ``encode`` of both; 42804 for another number of columns than the plan has; 0A000 where CopyData messages are
+                to be written (``framed``).
         """
 
     def finish(self) -> bytes:
@@ -85,3 +106,15 @@ class CopyDecoder(Protocol):
 
     def finish(self) -> list[Any]:
         """The rows that are left when no more bytes come; raises as :meth:`feed`."""
+
+    def feed_data_rows(self, data: Buffer) -> tuple[bytes | memoryview, int]:
+        """As :meth:`feed`, but the rows are DataRow messages of the fields as they came, whatever the types are; and how many rows.
+
+        Rows in front of wrong data come first: the error is raised by the next call. Releases the GIL where there is one.
+
+        Raises:
+            PostgresError: as :meth:`feed`, but for the types; XX000 for a ``default`` marker.
+        """
+
+    def finish_data_rows(self) -> tuple[bytes | memoryview, int]:
+        """As :meth:`finish`, in the form of :meth:`feed_data_rows`."""

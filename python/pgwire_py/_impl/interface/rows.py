@@ -86,10 +86,17 @@ class Record(Protocol):
 
 
 class ArrowEncoder(Protocol):
-    """Encodes an Arrow stream as DataRow messages.
+    """Encodes an Arrow stream as DataRow messages, or as tuples of binary COPY (docs/reference/arrow.md, "To rows").
 
-    ``ArrowEncoder(source: object, formats: Sequence[int], style=None)``: ``source`` offers ``__arrow_c_stream__`` or
-    ``__arrow_c_array__``; ``formats`` and ``style`` as for RowEncoder. Values within JSON are printed with the default settings.
+    ``ArrowEncoder(source, formats=(), *, layout="data_row", types=None, style=None)``: ``source`` offers ``__arrow_c_stream__`` or
+    ``__arrow_c_array__``, of structs; ``formats``, ``layout`` and ``style`` as for RowEncoder; ``types``: the type OID that each column
+    is to become, 0 for the one it becomes by itself. Values within JSON and within texts are printed with the default settings.
+
+    Raises:
+        PostgresError: the source is none, a column cannot become the type asked for, or there is another number of types than columns
+            (42804); a type that is not supported, such as a union (0A000); more than 32,767 columns (54000), a wrong format code (22023,
+            08P01); the producer failed or does not keep to the interface (XX000).
+        ValueError: there is no such layout.
     """
 
     columns: list[tuple[str, int]]
@@ -101,5 +108,9 @@ class ArrowEncoder(Protocol):
         Returns:
             The DataRow bytes (a read-only memoryview where they are many),
             the number of rows in them, and whether the stream has ended. Releases the GIL where there is one.
-            An error that the producer reports is raised as PostgresError XX000 with its text.
+
+        Raises:
+            PostgresError: XX000, the producer failed, with its text, or does not keep to the interface: the stream has ended then. 22003,
+                22008, 22021, 2202E …: a value has no place in the column's type, with row, column and type; the rows of this call are lost.
+                54000: a row is larger than 1,073,741,823 bytes.
         """

@@ -111,6 +111,35 @@ impl Encoder {
         Ok(())
     }
 
+    /// The row in the body of a DataRow message, whose fields are in the text format, or in binary in the binary one.
+    pub fn data_row(&self, body: &[u8], row: usize, out: &mut Vec<u8>) -> Result<(), CopyError> {
+        let broken = || CopyError::new("XX000", "a DataRow message does not fit its columns");
+        let begin = out.len();
+        let (count, mut rest) = body.split_first_chunk::<2>().ok_or_else(broken)?;
+        let columns = self.options.columns.len();
+        if u16::from_be_bytes(*count) as usize != columns {
+            return Err(broken());
+        }
+        if self.options.format == Format::Binary {
+            out.extend_from_slice(body); // the layout is the same
+        } else {
+            for column in 0..columns {
+                let (length, behind) = rest.split_first_chunk::<4>().ok_or_else(broken)?;
+                rest = behind;
+                let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else {
+                    self.write_null(column, out);
+                    continue;
+                };
+                let (field, behind) = rest.split_at_checked(length).ok_or_else(broken)?;
+                rest = behind;
+                self.write_field(column, field, false, out)
+                    .map_err(|error| error.context(format!("row {row}, column {}", column + 1)))?;
+            }
+        }
+        self.end_row(begin, out)
+            .map_err(|error| error.context(format!("row {row}")))
+    }
+
     #[inline]
     fn begin_field(&self, column: usize, out: &mut Vec<u8>) {
         if column > 0 {

@@ -129,4 +129,29 @@ impl<'a> Row<'a> {
             Span::NullText => Field::Data(&options.null),
         })
     }
+
+    /// Appends the row as a DataRow message; XX000 where a default marker stands in it.
+    pub fn write_data_row(&self, out: &mut Vec<u8>) -> Result<(), CopyError> {
+        let begin = out.len();
+        out.extend_from_slice(b"D\0\0\0\0");
+        let fields = self.fields();
+        out.extend_from_slice(&(fields.len() as u16).to_be_bytes());
+        for field in fields {
+            match field {
+                Field::Null => out.extend_from_slice(&(-1i32).to_be_bytes()),
+                Field::Default => {
+                    out.truncate(begin);
+                    return Err(CopyError::new("XX000", "a DataRow has no default marker"));
+                }
+                Field::Data(data) => {
+                    out.extend_from_slice(&(data.len() as u32).to_be_bytes());
+                    out.extend_from_slice(data);
+                }
+            }
+        }
+        // A line is far shorter than 4 GB: `max_row`, and no field is larger than its text.
+        let length = (out.len() - begin - 1) as u32;
+        out[begin + 1..begin + 5].copy_from_slice(&length.to_be_bytes());
+        Ok(())
+    }
 }

@@ -33,6 +33,24 @@ class CopyDecoder:
     def finish(self) -> list[tuple[object, ...]]:
         return self._decode(b"", True)
 
+    def feed_data_rows(self, data: Buffer) -> tuple[bytes | memoryview, int]:
+        return self._data_rows(bytes(data), False)
+
+    def finish_data_rows(self) -> tuple[bytes | memoryview, int]:
+        return self._data_rows(b"", True)
+
+    def _data_rows(self, data: bytes, last: bool) -> tuple[bytes | memoryview, int]:
+        if self._failed:
+            raise _again(self._failed)
+        rows: list[bytes] = []
+        try:
+            self._layout.feed(data, last, lambda _, fields: rows.append(_data_row(fields)))
+        except PostgresError as error:
+            self._failed = _again(error)
+            if not rows:
+                raise
+        return b"".join(rows), len(rows)
+
     def _decode(self, data: bytes, last: bool) -> list[tuple[object, ...]]:
         if self._failed:
             raise _again(self._failed)
@@ -62,6 +80,19 @@ class CopyDecoder:
                 where = at_value(self._plan, line, column, field)
                 raise Problem(bad.message, bad.sqlstate).at(where) from None
         return tuple(row)
+
+
+def _data_row(fields: list[Field]) -> bytes:
+    parts = [b"", len(fields).to_bytes(2, "big")]
+    for field in fields:
+        if field is None:
+            parts.append(b"\xff\xff\xff\xff")
+        elif isinstance(field, bytes):
+            parts += (len(field).to_bytes(4, "big"), field)
+        else:
+            raise postgres_error("XX000", "a DataRow has no default marker")
+    body = b"".join(parts)
+    return b"D" + (len(body) + 4).to_bytes(4, "big") + body
 
 
 def _again(error: PostgresError) -> PostgresError:

@@ -1,0 +1,51 @@
+"""Which columns a COPY FROM STDIN fills: what both SQL engines check alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import DuplicateColumn, FeatureNotSupported, UndefinedColumn, UndefinedTable, WrongObjectType
+from .base import RelationColumn
+
+__all__ = ["chosen_columns", "table_name", "undefined_table", "view_refused"]
+
+
+def table_name(parts: Sequence[str]) -> tuple[str, str]:
+    """Schema (``""`` where none is named) and table.
+
+    Raises:
+        FeatureNotSupported: there are more parts than these.
+    """
+    if len(parts) > 2:
+        raise FeatureNotSupported(f"cross-database references are not implemented: {'.'.join(parts)}")
+    return (parts[0], parts[1]) if len(parts) == 2 else ("", parts[0])
+
+
+def undefined_table(parts: Sequence[str]) -> UndefinedTable:
+    """42P01."""
+    return UndefinedTable(f'relation "{".".join(parts)}" does not exist')
+
+
+def view_refused(name: str) -> WrongObjectType:
+    """42809."""
+    return WrongObjectType(f'cannot copy to view "{name}"')
+
+
+def chosen_columns(table: str, found: Sequence[RelationColumn], wanted: Sequence[str] | None) -> list[RelationColumn]:
+    """The columns that are wanted, None for all; names are compared as these engines do, in any case.
+
+    Raises:
+        PostgresError: 42703 for a column that does not exist, 42701 for one named twice.
+    """
+    if wanted is None:
+        return list(found)
+    by_name = {column.name.lower(): column for column in found}
+    chosen: list[RelationColumn] = []
+    for name in wanted:
+        column = by_name.get(name.lower())
+        if column is None:
+            raise UndefinedColumn(f'column "{name}" of relation "{table}" does not exist')
+        if column in chosen:
+            raise DuplicateColumn(f'column "{name}" specified more than once')
+        chosen.append(column)
+    return chosen
