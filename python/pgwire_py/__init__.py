@@ -46,7 +46,10 @@ else:
             ".frames": "frames FrameDecoder MessageBuilder",
             ".messages": "messages",
             ".rows": "ArrowEncoder Record RowDecoder RowEncoder",
-            ".server": "BlockingCopyReader CopyBoth CopyIn CopyOut CopyReader CopyStatement CopyStream Query Result Server Session serve",
+            ".server": (
+                "BlockingCopyReader CopyBoth CopyIn CopyOut CopyReader CopyStatement CopyStream "
+                "Query Result Server Session serve"
+            ),
         }
     )
     __getattr__, __dir__ = lazy(__name__, _PLACES)

@@ -7,7 +7,6 @@ cannot read a value of PostgreSQL's, it cannot read ours, for the same reason. W
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from psycopg.adapt import PyFormat, Transformer
 
 import pgwire_py as pg
 from pgwire_py import oids
@@ -68,10 +68,7 @@ class Script:
         return pg.Result([pg.Column("v", self.type)], [(value,) for value in self.values])
 
     def describe(self, query: pg.Query) -> pg.Description:
-        count = max((int(number) for number in re.findall(r"\$(\d+)", query.sql)), default=0)
-        declared = [*query.parameter_types, *[0] * count][:count]
-        known = [oid if oid not in (0, oids.UNKNOWN) else self.parameter_type for oid in declared]
-        return pg.Description(tuple(known), (pg.Column("v", self.type),))
+        return pg.Description((self.parameter_type,) * len(query.parameters), (pg.Column("v", self.type),))
 
 
 @pytest.fixture(scope="module")
@@ -124,11 +121,12 @@ READERS: dict[str, Callable[[int, str], Any]] = {
 
 def shown(found: Any) -> str:
     """Its repr, with the points of asyncpg's paths and polygons, which do not show them."""
+    text = repr(found)
+    if " object at " not in text:
+        return text
     if isinstance(found, (list, tuple)):
         return f"{type(found).__name__}[{', '.join(map(shown, found))}]"
-    if isinstance(found, asyncpg.Path):
-        return f"{type(found).__name__} {found.is_closed} {shown(list(found.points))}"
-    return repr(found)
+    return f"{type(found).__name__} {found.is_closed} {shown(list(found.points))}"
 
 
 def outcome(work: Callable[[], Any]) -> tuple[str, Any]:
@@ -182,56 +180,67 @@ def test_psql(both: Both, programs: Programs) -> None:
             assert (ours.stdout, ours.stderr) == (theirs.stdout, theirs.stderr)
 
 
-def taken(oid: int, text: str | None) -> object:
-    """What our decoder makes of PostgreSQL's text."""
-    return None if text is None else decode(oid, TEXT, text.encode())
-
-
 @pytest.mark.parametrize("client", READERS)
 @pytest.mark.parametrize("name", NAMES)
 def test_parameters(both: Both, name: str, client: str) -> None:
-    """A client sends what it has read of PostgreSQL."""
+    """A client sends what it has read of PostgreSQL: to our handler come the values that PostgreSQL shows."""
     oid = NAMES[name]
-    both.script.type, both.script.parameter_type, both.script.values = oids.TEXT, oid, [""]
-    target = f'pg_catalog."{name}"'
-    for values in samples(oid)[-1:]:
-        theirs, ours = (
-            sent(port, client, statement(oid, values), both.ports[0], target, both.script) for port in both.ports
-        )
-        expected = [what if kind == "failure" else repr(taken(oid, what)) for kind, what in theirs]
-        assert [what if kind == "failure" else repr(what) for kind, what in ours] == expected
-
-
-def sent(port: int, client: str, sql: str, source: int, target: str, script: Script) -> list[tuple[str, Any]]:
-    """For each value that a client reads of PostgreSQL: what the server at ``port`` gets of it, or why it gets nothing."""
+    both.script.type, both.script.values, both.script.parameters = oids.TEXT, [""], []
+    values = samples(oid)[-1]
     try:
-        values = READERS[client](source, sql)
-    except Exception as error:
-        return [("failure", str(error))]
-    theirs = port == source
+        read = READERS[client](both.ports[0], statement(oid, values))
+    except Exception:
+        return
+    # asyncpg 0.32 leaves a place of a list empty where an item is an empty text of a type that it reads as text.
+    read = [value for value in read if "<NULL>" not in repr(value)]
+    send = asyncpg_send if client == "asyncpg" else psycopg_send
+    binary = client == "psycopg-binary"
+    theirs, ours = (send(port, read, oid, both.script, binary) for port in both.ports)
+    arrived = iter(both.script.parameters)
+    expected = [(found, shown(decode(oid, TEXT, text.encode()))) for found, oid, text in theirs if found == "value"]
+    assert [found for found, *_ in ours] == [found for found, *_ in theirs]
+    assert [("value", shown(value)) for value in arrived] == expected
 
-    def result(answer: Any) -> tuple[str, Any]:
-        return "value", answer if theirs else script.parameters.pop()
 
-    if client == "asyncpg":
+Sent = list[tuple[str, int, str]]
+"""How each value was taken, ``value`` or the error; the type that it was sent as, and the server's answer."""
 
-        async def ask(connection: Any) -> list[tuple[str, Any]]:
-            found = []
-            for value in values:
-                try:
-                    found.append(result(await connection.fetchval(f"select concat($1::{target})", value)))
-                except (asyncpg.PostgresError, asyncpg.InterfaceError, OverflowError) as error:
-                    found.append(("failure", f"{type(error).__name__}: {error}"))
-            return found
 
-        return list(asyncpg_run(port, ask))
-    found = []
-    mark = "%b" if client == "psycopg-binary" else "%t"
+def asyncpg_send(port: int, values: list[Any], oid: int, script: Script, binary: bool) -> Sent:
+    """As the type that the server says."""
+    sql = f"select concat($1::{qualified(oid)})"
+    script.parameter_type = oid
+
+    async def ask(connection: Any) -> Sent:
+        found: Sent = []
+        for value in values:
+            try:
+                found.append(("value", oid, await connection.fetchval(sql, value)))
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OverflowError) as error:
+                found.append((type(error).__name__, oid, ""))
+        return found
+
+    return list(asyncpg_run(port, ask))
+
+
+def psycopg_send(port: int, values: list[Any], oid: int, script: Script, binary: bool) -> Sent:
+    """As the type that psycopg says, where it says one."""
+    mark, code = ("%b", PyFormat.BINARY) if binary else ("%t", PyFormat.TEXT)
+    found: Sent = []
     with psycopg.connect(dsn(port), autocommit=True) as connection:
         for (value,) in values:
             try:
-                row = connection.execute(f"select concat({mark}::{target})", (value,)).fetchone()  # type: ignore[call-overload]
-                found.append(result(row[0]))
+                adapted = Transformer(connection)
+                adapted.dump_sequence([value], [code])
+                (declared,) = adapted.types or (0,)
+                script.parameter_type = declared or oid
+                sql = f"select concat({mark}::{qualified(declared or oid)})"
+                row = connection.execute(sql, (value,)).fetchone()  # type: ignore[call-overload]
+                found.append(("value", script.parameter_type, row[0]))
             except psycopg.Error as error:
-                found.append(("failure", f"{type(error).__name__}: {error}"))
+                found.append((type(error).__name__, oid, ""))
     return found
+
+
+def qualified(oid: int) -> str:
+    return f'pg_catalog."{oids.TYPES[oid].name}"'
