@@ -2,7 +2,8 @@
 
 ``python tools/test_wheels.py [--only native|pure] [ARGS]``; ARGS go to pytest. Everything but ``python/``, where the package's sources
 are, is copied to a temporary directory, and pytest runs there: ``import pgwire_py`` can only find what the wheel has installed.
-``tests/conftest.py`` refuses to run where that is not the wheel asked for.
+``tests/conftest.py`` refuses to run where that is not the wheel asked for. Both wheels are tested at a time; what pytest prints comes when
+it has ended.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 import venv
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from check_wheels import find
@@ -30,21 +32,31 @@ def main() -> int:
     options, arguments = parser.parse_known_args()
     native, pure = find()
     wheels = {"native": native.path, "pure": pure.path}
-    failed = []
-    for name in [options.only] if options.only else wheels:
-        started = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix=f"pgwire-py-{name}-") as folder:
-            os.chmod(folder, 0o755)  # PostgreSQL's server, which does not run as root, is fetched into it
-            if _test(name, wheels[name], Path(folder), arguments) != 0:
-                failed.append(name)
-        print(
-            f"{name} wheel: {'failed' if name in failed else 'passed'}, {time.monotonic() - started:.0f} s", flush=True
-        )
+    failed = False
+    with ThreadPoolExecutor() as threads:
+        runs = [
+            threads.submit(_test_in_folder, name, wheels[name], arguments)
+            for name in ([options.only] if options.only else wheels)
+        ]
+        for run in as_completed(runs):
+            passed, text = run.result()
+            print(text, flush=True)
+            failed = failed or not passed
     return 1 if failed else 0
 
 
-def _test(name: str, wheel: Path, folder: Path, arguments: list[str]) -> int:
-    """Install one wheel in an environment of its own, run pytest with it, return its exit status."""
+def _test_in_folder(name: str, wheel: Path, arguments: list[str]) -> tuple[bool, str]:
+    """Whether the tests pass, and what is to be told of them."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix=f"pgwire-py-{name}-") as folder:
+        os.chmod(folder, 0o755)  # PostgreSQL's server, which does not run as root, is fetched into it
+        status, output = _test(name, wheel, Path(folder), arguments)
+    verdict = "failed" if status else "passed"
+    return not status, f"{output}{name} wheel: {verdict}, {time.monotonic() - started:.0f} s"
+
+
+def _test(name: str, wheel: Path, folder: Path, arguments: list[str]) -> tuple[int, str]:
+    """Install one wheel in an environment of its own, run pytest with it, return its exit status and what it printed."""
     environment = folder / "venv"
     venv.create(environment, with_pip=True)
     python = environment / ("Scripts" if os.name == "nt" else "bin") / "python"
@@ -58,7 +70,10 @@ def _test(name: str, wheel: Path, folder: Path, arguments: list[str]) -> int:
     variables = {key: value for key, value in os.environ.items() if key not in ("PGWIRE_PY_IMPL", "PYTHONPATH")}
     variables["PGWIRE_PY_WHEEL"] = name
     command = [str(python), "-m", "pytest", *arguments]
-    return subprocess.run(command, check=False, cwd=tree, env=variables).returncode
+    done = subprocess.run(
+        command, check=False, cwd=tree, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    return done.returncode, done.stdout
 
 
 if __name__ == "__main__":
