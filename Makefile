@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# A file's tests stay with one worker.
+WORKERS ?= -n 2 --dist loadfile
 SECONDS := 60
 
 .DEFAULT_GOAL := help
@@ -46,8 +48,8 @@ serve: build ## serve the demo data, or ARGS="my.duckdb --port 5433"
 	exec $(BIN)/pgwire-py serve $(ARGS)
 
 test: build test-rust $(VENV)/.test ## run every test; ARGS go to pytest
-	$(BIN)/python -m pytest $(ARGS)
-	PGWIRE_PY_IMPL=pure $(BIN)/python -m pytest tests/unit $(ARGS)
+	$(BIN)/python -m pytest $(WORKERS) $(ARGS)
+	PGWIRE_PY_IMPL=pure $(BIN)/python -m pytest $(WORKERS) tests/unit $(ARGS)
 
 test-rust: ## run the tests of the Rust core alone
 	cargo test -q --workspace --exclude pgwire-py-native

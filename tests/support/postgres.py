@@ -7,6 +7,7 @@ of them: what cannot be had raises.
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import os
 import pwd
@@ -55,13 +56,25 @@ class Programs:
         return f"PostgreSQL {self.version} ({self.origin}: {self.directory}{'' if self.tls else ', without TLS'})"
 
 
+@contextmanager
+def fetching() -> Iterator[None]:
+    """One process at a time: what several need, one fetches, and the others find."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def find_programs() -> Programs:
     """The newest programs installed, or else those of a package.
 
     Raises:
         RuntimeError: there are none and none can be had.
     """
-    found = _installed() or _from_apt() or _from_wheel()
+    found = _installed()
+    if found is None:
+        with fetching():
+            found = _installed() or _from_apt() or _from_wheel()
     if found is None:
         raise RuntimeError(
             f"PostgreSQL {OLDEST} or later ({', '.join(NEEDED)} in one directory) was neither found nor obtained"
@@ -107,7 +120,6 @@ def _from_apt() -> Programs | None:
 def _from_wheel() -> Programs | None:
     directory = CACHE / "pgserver" / "pginstall" / "bin"
     if not directory.is_dir():
-        CACHE.mkdir(parents=True, exist_ok=True)
         # The programs do not depend on Python's version, so any wheel of this platform does.
         wanted = [
             "--no-deps",

