@@ -62,7 +62,7 @@ wheels: $(VENV)/.wheels ## build the native and the pure wheel into dist/, for t
 	$(BIN)/python tools/check_wheels.py
 
 test-wheels: wheels ## run the test-suite on each wheel, installed where no sources are; ARGS go to pytest
-	$(BIN)/python tools/test_wheels.py $(ARGS)
+	$(BIN)/python tools/test_wheels.py $(WORKERS) $(ARGS)
 
 fuzz: build $(VENV)/.test ## SECONDS=60: compare native with pure on mutated captures, then libFuzzer where cargo-fuzz is
 	if $(BIN)/python -m tests.parity.libfuzzer --available; then \
