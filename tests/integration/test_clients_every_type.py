@@ -230,16 +230,29 @@ def psycopg_send(port: int, values: list[Any], oid: int, script: Script, binary:
     with psycopg.connect(dsn(port), autocommit=True) as connection:
         for (value,) in values:
             try:
-                adapted = Transformer(connection)
-                adapted.dump_sequence([value], [code])
-                (declared,) = adapted.types or (0,)
+                declared = psycopg_type(connection, value, code)
                 script.parameter_type = declared or oid
                 sql = f"select concat({mark}::{qualified(declared or oid)})"
                 row = connection.execute(sql, (value,)).fetchone()  # type: ignore[call-overload]
                 found.append(("value", script.parameter_type, row[0]))
-            except psycopg.Error as error:
+            except (psycopg.Error, Unsendable) as error:
                 found.append((type(error).__name__, oid, ""))
     return found
+
+
+class Unsendable(Exception):
+    """psycopg's own dumper fails: of a list of unlike items, with whatever the item's dumper raises."""
+
+
+def psycopg_type(connection: psycopg.Connection[Any], value: object, code: PyFormat) -> int:
+    """The type as which psycopg sends a value; 0 where it says none."""
+    adapted = Transformer(connection)
+    try:
+        adapted.dump_sequence([value], [code])
+    except Exception as error:
+        raise Unsendable from error
+    (declared,) = adapted.types or (0,)
+    return declared
 
 
 def qualified(oid: int) -> str:
