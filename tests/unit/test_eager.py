@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from pgwire_py.server.eager import Runner
+from pgwire_py.server.eager import PARKED, Runner
 
 
 class Log(list):
@@ -150,4 +150,86 @@ async def test_pause_is_told_at_every_suspension() -> None:
     await _outside(lambda: runner.run(work()))
     await _settle()
     assert log == [1, "pause", 2, "pause", 3, "pause"]
+    runner.close()
+
+
+async def test_parked_work_goes_on_where_it_is_told_to() -> None:
+    log = Log()
+    runner = Runner(asyncio.get_running_loop(), log, lambda: None)
+
+    async def work() -> None:
+        for turn in range(3):
+            assert runner.may_park
+            log.append(turn)
+            await PARKED
+        log.append("done")
+
+    await _outside(lambda: runner.run_without_task(work()))
+    assert log == [0, "pause"]
+    await _settle()
+    assert runner.busy
+    for _ in range(3):
+        await _outside(runner.unpark)
+    assert log == [0, "pause", 1, "pause", 2, "pause", "done", "pause"]
+    assert not runner.busy
+    assert not runner.may_park
+    assert not runner.unpark()
+    assert runner.task is None
+    runner.close()
+
+
+async def test_parked_work_that_waits_gets_a_task() -> None:
+    loop = asyncio.get_running_loop()
+    runner = Runner(loop, lambda: None, lambda: None)
+    future = loop.create_future()
+    seen = []
+
+    async def work() -> None:
+        await PARKED
+        seen.append(await future)
+        seen.append(asyncio.current_task())
+        seen.append(runner.may_park)
+
+    await _outside(lambda: runner.run_without_task(work()))
+    await _outside(runner.unpark)
+    assert not runner.unpark()
+    future.set_result("found")
+    await _settle()
+    assert seen == ["found", runner.task, False]
+    assert not runner.busy
+    runner.close()
+
+
+@pytest.mark.parametrize("end", [Runner.cancel, Runner.close])
+async def test_parked_work_is_cancelled(end) -> None:
+    runner = Runner(asyncio.get_running_loop(), lambda: None, lambda: None)
+    seen = []
+
+    async def work() -> None:
+        try:
+            await PARKED
+        except asyncio.CancelledError:
+            seen.append(asyncio.current_task())
+            raise
+
+    await _outside(lambda: runner.run_without_task(work()))
+    await _outside(lambda: end(runner))
+    task = runner.task
+    assert task is not None
+    await asyncio.wait([task])
+    assert seen == [task]
+    assert not runner.busy
+
+
+async def test_what_parked_work_raises_comes_out_where_it_went_on() -> None:
+    runner = Runner(asyncio.get_running_loop(), lambda: None, lambda: None)
+
+    async def work() -> None:
+        await PARKED
+        raise ValueError("here")
+
+    await _outside(lambda: runner.run_without_task(work()))
+    with pytest.raises(ValueError, match="here"):
+        await _outside(runner.unpark)
+    assert not runner.busy
     runner.close()

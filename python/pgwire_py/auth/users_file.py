@@ -55,6 +55,10 @@ class UsersFile(AuthSource):
 
     async def verifier(self, user: str, database: str) -> Verifier | None:
         """The verifier of ``user``, or None; ``database`` does not matter."""
+        return self.find(user, database)
+
+    def find(self, user: str, database: str) -> Verifier | None:
+        """As :meth:`verifier`."""
         self._reload_if_changed()
         return self._verifiers.get(user)
 

@@ -19,6 +19,7 @@ MAX_ITERATIONS = 2**31 - 1
 """Most PBKDF2 rounds of a verifier: PostgreSQL's limit. A client takes fewer, see ``DEFAULT_MAX_ITERATIONS``."""
 
 _SALT_LENGTH = 16
+_NO_KEY = bytes(KEY_LENGTH)
 _STORED_FORM = re.compile(r"SCRAM-SHA-256\$([0-9]{1,10}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)")
 
 
@@ -75,9 +76,7 @@ class ScramVerifier:
         """
         name = user.encode("utf-8", "surrogatepass")
         salt = hmac.digest(secret, b"salt" + name, "sha256")[:_SALT_LENGTH]
-        stored_key = hmac.digest(secret, b"stored" + name, "sha256")
-        server_key = hmac.digest(secret, b"server" + name, "sha256")
-        return cls(iterations, salt, stored_key, server_key, doomed=True)
+        return cls(iterations, salt, _NO_KEY, _NO_KEY, doomed=True)
 
     @classmethod
     def parse(cls, text: str) -> ScramVerifier:

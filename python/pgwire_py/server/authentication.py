@@ -201,14 +201,18 @@ class _Login:
     async def _with_password(self) -> None:
         users, secret = self._server.users, self._server.mock_secret
         assert users is not None
-        await asyncio.sleep(0)  # the AuthSource is a user's code: it sees a task of its own
         try:
-            found = await users.verifier(self._user, self._client.database)
+            found = users.find(self._user, self._client.database)
+            if found is not None and not isinstance(found, (ScramVerifier, Md5Verifier)):
+                await asyncio.sleep(0)  # a user's coroutine sees a task of its own
+                found = await found
         except PostgresError:
             raise
         except Exception:  # its text may hold anything
             log.exception("looking up user %r failed", self._user)
             raise PostgresError("the users cannot be looked up", sqlstate="58000") from None
+        if self._protocol.lost:
+            raise ClientLeft("the client left during authentication")
         mock = users.mock(self._user, secret)  # made for everybody: it takes time
         verifier = found or mock
         if self._rule.method == "password":

@@ -3,6 +3,8 @@
 Most messages are answered without waiting for anything. A task and a turn of the loop for each would cost more than the answer. So
 a coroutine is started right where the bytes arrive; only when it really suspends is it handed to the session's task. While it runs
 eagerly the session's task is already the current task, so ``asyncio.timeout`` and the like see one and the same task throughout.
+
+What runs without a task, a login, may be parked: it waits for the client's next bytes, and goes on right where they arrive.
 """
 
 from __future__ import annotations
@@ -14,9 +16,21 @@ from asyncio.tasks import (
 )  # documented for third-party event loops and tasks ("Extending asyncio")
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["Runner"]
+__all__ = ["PARKED", "Runner"]
+
+
+class _Park:
+    """Awaited by what :attr:`Runner.may_park` lets: ends with :meth:`Runner.unpark`."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[_Park, None, None]:
+        yield self
+
+
+PARKED: Final = _Park()
 
 
 class Runner:
@@ -29,6 +43,7 @@ class Runner:
 
     Attributes:
         suspended: the coroutine that waits, and what it waits for; None: another may be run.
+        may_park: whether what runs at the moment is driven by no task, and may wait for :data:`PARKED`.
     """
 
     __slots__ = (
@@ -40,6 +55,7 @@ class Runner:
         "_started",
         "_task",
         "_wakeup",
+        "may_park",
         "suspended",
     )
 
@@ -55,6 +71,7 @@ class Runner:
         self._cancelled = False
         self.suspended: tuple[Coroutine[Any, Any, None], Any] | None = None
         self._wakeup: asyncio.Future[None] | None = None
+        self.may_park = False
 
     @property
     def busy(self) -> bool:
@@ -90,13 +107,35 @@ class Runner:
         return self._context, self._loop, self._task
 
     def run_without_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """As :meth:`run` for work that calls no user code before it first suspends: a task is made only if it does."""
+        """As :meth:`run` for work that calls no user code before it first suspends: a task is made only if it does, and is not parked."""
+        self.may_park = True
         try:
             future = self._context.run(coroutine.send, None)
         except StopIteration:
             self._on_pause()
             return
-        self._suspend(coroutine, future)
+        finally:
+            self.may_park = False
+        if future is PARKED:
+            self.suspended = (coroutine, future)
+            self._on_pause()
+        else:
+            self._suspend(coroutine, future)
+
+    def unpark(self) -> bool:
+        """Go on with what is parked; False where nothing is."""
+        if self.suspended is None or self.suspended[1] is not PARKED:
+            return False
+        coroutine, self.suspended = self.suspended[0], None
+        self.run_without_task(coroutine)
+        return True
+
+    def _hand_over(self) -> bool:
+        """What is parked goes on in the task; False where nothing is."""
+        if self.suspended is None or self.suspended[1] is not PARKED:
+            return False
+        self._suspend(self.suspended[0], None)
+        return True
 
     def _suspend(self, coroutine: Coroutine[Any, Any, None], future: Any) -> None:
         if self._task is None:
@@ -108,6 +147,7 @@ class Runner:
 
     def cancel(self) -> None:
         """Cancel what runs; the coroutine sees CancelledError."""
+        self._hand_over()
         if self._started and self._task is not None:
             self._task.cancel()
         else:  # a task cancelled before its first step would never run: it is told when it starts
@@ -115,6 +155,9 @@ class Runner:
 
     def close(self) -> None:
         """End the task; a suspended coroutine sees CancelledError."""
+        if self._hand_over():
+            self.cancel()
+            return
         if self._task is not None:
             self._task.cancel()
         if self.suspended is None:

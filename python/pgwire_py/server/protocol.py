@@ -14,7 +14,7 @@ from ..messages import ErrorResponse, StartupMessage, Terminate
 from ..state import Phase
 from . import startup
 from .coding import Coding
-from .eager import Runner
+from .eager import PARKED, Runner
 from .encodings import FrameRecoder
 from .failures import internal_error, shutdown_error
 from .short import ShortAnswers
@@ -121,7 +121,9 @@ class ServerProtocol(asyncio.Protocol):
         if busy:
             self.connection.receive_data(data)
             self._waiting += len(data)
-            if self._more is not None and not self._more.done():
+            if self._runner.unpark():
+                pass
+            elif self._more is not None and not self._more.done():
                 self._more.set_result(None)
             elif self._waiting > MAX_WAITING or self.connection.pending > MAX_PENDING:
                 self._pause_reading()
@@ -249,6 +251,9 @@ class ServerProtocol(asyncio.Protocol):
         while (event := self.connection.next_event()) is None:
             if self._ends():
                 return None
+            if self._runner.may_park:
+                await PARKED
+                continue
             self._more = self.server.loop.create_future()
             try:
                 await self._more
@@ -288,6 +293,8 @@ class ServerProtocol(asyncio.Protocol):
 
     def wake(self) -> None:
         """Let who waits for an event look around."""
+        if self._runner.unpark():
+            return
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
 
