@@ -63,39 +63,6 @@ if TYPE_CHECKING:
         split_statements,
         tokenize,
     )
-else:
-    FrontendDecoder = core.FrontendDecoder
-    FrameDecoder = core.FrameDecoder
-    MessageBuilder = core.MessageBuilder
-    Responder = core.Responder
-    BackendDecoder = core.BackendDecoder
-    RowEncoder = core.RowEncoder
-    TextStyle = core.TextStyle
-    RowDecoder = core.RowDecoder
-    Record = core.Record
-    ArrowEncoder = core.ArrowEncoder
-    ArrowDecoder = core.ArrowDecoder
-    ArrowBatch = core.ArrowBatch
-    ArrowStream = core.ArrowStream
-    CopyEncoder = core.CopyEncoder
-    CopyDecoder = core.CopyDecoder
-    encode_message = core.encode_message
-    encode_replication = core.encode_replication
-    decode_replication = core.decode_replication
-    arrow_columns = core.arrow_columns
-    decode_values = core.decode_values
-    encode_value = core.encode_value
-    split_statements = core.split_statements
-    tokenize = core.tokenize
-    prepare_password = core.prepare_password
-    md5_password = core.md5_password
-    md5_response = core.md5_response
-    scram_salted_password = core.scram_salted_password
-    scram_keys = core.scram_keys
-    scram_client_proof = core.scram_client_proof
-    scram_check_proof = core.scram_check_proof
-    scram_server_signature = core.scram_server_signature
-
 __all__ = [
     "IMPLEMENTATION",
     "ArrowBatch",
@@ -130,3 +97,6 @@ __all__ = [
     "split_statements",
     "tokenize",
 ]
+
+if not TYPE_CHECKING:
+    globals().update({name: getattr(core, name) for name in __all__[1:]})

@@ -148,6 +148,9 @@ class BackendConnection:
 
     def receive_event(self, data: bytes | bytearray | memoryview) -> Any:
         """:meth:`receive_data` and :meth:`next_event` in one step, for an owner that is ready for the next event."""
+        if self._direct_tls:
+            self.receive_data(data)
+            return self.next_event()
         messages = self._feed(data)
         if len(messages) == 1 and self._position == len(self._inbox):
             entry = self._row.get(messages[0].__class__)

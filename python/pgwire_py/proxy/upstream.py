@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from .._impl import encode_message
+from ..messages import SSLRequest
+from ..server.tls import ALPN
+
 __all__ = ["SSL_MODES", "Upstream", "UpstreamError"]
 
 SSL_MODES: Final = ("disable", "prefer", "require", "verify-ca", "verify-full")
 """As libpq's ``sslmode``, of which ``allow`` is left out."""
-
-SSL_REQUEST: Final = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -82,7 +84,7 @@ class Upstream:
         context = ssl.create_default_context(cafile=self.sslrootcert)
         context.check_hostname = self.sslmode == "verify-full"
         context.verify_mode = ssl.CERT_REQUIRED if self.sslmode.startswith("verify") else ssl.CERT_NONE
-        context.set_alpn_protocols(["postgresql"])
+        context.set_alpn_protocols([ALPN])
         return context
 
     async def connect(self, make: Callable[[], P], context: ssl.SSLContext | None) -> tuple[asyncio.Transport, P]:
@@ -104,7 +106,7 @@ class Upstream:
                 asking.set_protocol(protocol)
                 protocol.connection_made(asking)
                 return asking, protocol
-            asking.write(SSL_REQUEST)
+            asking.write(encode_message(SSLRequest()))
             answer = await waiting.answer
             if answer == b"N" and self.sslmode == "prefer":
                 asking.set_protocol(protocol)

@@ -121,15 +121,10 @@ class ServerProtocol(asyncio.Protocol):
         if busy:
             self.connection.receive_data(data)
             self._waiting += len(data)
-            if self._runner.unpark():
-                pass
-            elif self._more is not None and not self._more.done():
-                self._more.set_result(None)
-            elif self._waiting > MAX_WAITING or self.connection.pending > MAX_PENDING:
+            if not self.wake() and (self._waiting > MAX_WAITING or self.connection.pending > MAX_PENDING):
                 self._pause_reading()
             return
-        self.connection.receive_data(data)
-        self._begin(self.connection.next_event())
+        self._begin(self.connection.receive_event(data))
 
     def _go_short(self) -> None:
         """From now on statements are answered the short way where that can be."""
@@ -253,12 +248,8 @@ class ServerProtocol(asyncio.Protocol):
                 return None
             if self._runner.may_park:
                 await PARKED
-                continue
-            self._more = self.server.loop.create_future()
-            try:
-                await self._more
-            finally:
-                self._more = None
+            else:
+                await self._wait_for_more()
         return event
 
     def _ends(self) -> bool:
@@ -271,11 +262,7 @@ class ServerProtocol(asyncio.Protocol):
             self._waiting = 0
             if not self.paused:
                 self._resume_reading()
-            self._more = self.server.loop.create_future()
-            try:
-                await self._more
-            finally:
-                self._more = None
+            await self._wait_for_more()
             if self.session is None or self.session.cancel_requested:
                 return None
         return event
@@ -291,12 +278,22 @@ class ServerProtocol(asyncio.Protocol):
         ):
             self._resume_reading()
 
-    def wake(self) -> None:
-        """Let who waits for an event look around."""
+    def wake(self) -> bool:
+        """Let who waits for an event look around; False where nobody does."""
         if self._runner.unpark():
-            return
-        if self._more is not None and not self._more.done():
-            self._more.set_result(None)
+            return True
+        if self._more is None or self._more.done():
+            return False
+        self._more.set_result(None)
+        return True
+
+    async def _wait_for_more(self) -> None:
+        """Until :meth:`wake`."""
+        self._more = self.server.loop.create_future()
+        try:
+            await self._more
+        finally:
+            self._more = None
 
     async def start_tls(self, received: bytes = b"") -> ssl.SSLObject:
         """Go on with TLS on the same socket; ``received`` are its bytes that came already.
@@ -323,8 +320,8 @@ class ServerProtocol(asyncio.Protocol):
     @property
     def address(self) -> str | None:
         """The client's IP address; None for a Unix-domain socket, and for a client who was gone before he was accepted."""
-        peer = None if self._transport is None else self._transport.get_extra_info("peername")
-        return str(peer[0]) if isinstance(peer, tuple) else None
+        peer = self.peer
+        return None if peer is None else peer[0]
 
     @property
     def peer(self) -> tuple[str, int] | None:

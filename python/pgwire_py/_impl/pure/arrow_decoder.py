@@ -13,11 +13,11 @@ from ..arrow_shapes import plan
 from ..row_errors import broken_row, row_failure
 from .arrow_arrays import Arrays, Column, column, shown_oid
 from .arrow_export import array_capsule, schema_capsule, stream_capsule
-from .row_decoder import CUT, BrokenError
+from .copy.binary import SIGNATURE
+from .row_decoder import CUT, BrokenError, fields
 from .rows import MAX_ROW, column_flags, is_copy
 from .types import BadValue
 
-SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0"
 HEADER: Final = 19
 """Bytes of the header of COPY, without its extension."""
 CRITICAL: Final = 1 << 16
@@ -271,28 +271,16 @@ class ArrowDecoder:
 
     def _row(self, data: bytes, at: int, end: int, whole: bool) -> int:
         """Appends a row; returns where it ends. With ``whole`` that must be the end."""
-        if end - at < 2:
-            raise BrokenError(CUT, end)
-        (count,) = _COUNT.unpack_from(data, at)
-        if count != len(self._columns):
-            raise BrokenError(f"{count} values, but there are {len(self._columns)} columns", at)
+        cut = fields(data, at, end, len(self._columns), whole)
         at += 2
         values: list[Any] = []
         grown = 0
-        for number, kind in enumerate(self._columns):
-            if end - at < 4:
-                raise BrokenError(CUT, end)
-            (size,) = _INT32.unpack_from(data, at)
-            if size == -1:
+        for (field, after), kind in zip(cut, self._columns):  # noqa: B905 - the fields end first: all of the row is checked
+            at = after
+            number = len(values)
+            if field is None:
                 values.append(None)
-                at += 4
                 continue
-            if size < 0:
-                raise BrokenError(f"the length {size} of a value is negative", at)
-            if size > end - at - 4:
-                raise BrokenError(f"a value of {size} bytes goes beyond the end", at)
-            field = data[at + 4 : at + 4 + size]
-            at += 4 + size
             try:
                 values.append(kind.read(field))
                 if kind.size:
@@ -302,8 +290,6 @@ class ArrowDecoder:
             except BadValue as bad:
                 row = self._before + len(self._rows)
                 raise row_failure(bad.sqlstate, bad.message, row, number + 1, self._oids[number], field) from None
-        if whole and at != end:
-            raise BrokenError(f"{end - at} bytes are left over", at)
         self._rows.append(values)
         self._grown += grown
         return at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from ..row_errors import broken_row, row_failure
@@ -25,6 +25,28 @@ class BrokenError(Exception):
         super().__init__(text)
         self.text = text
         self.at = at
+
+
+def fields(data: bytes, at: int, end: int, columns: int, whole: bool) -> Iterator[tuple[bytes | None, int]]:
+    """The fields of a row that begins with their number, and where each ends; None for NULL. With ``whole`` nothing may follow them."""
+    if end - at < 2:
+        raise BrokenError(CUT, end)
+    (count,) = _COUNT.unpack_from(data, at)
+    if count != columns:
+        raise BrokenError(f"{count} values, but there are {columns} columns", at)
+    at += 2
+    for _ in range(columns):
+        if end - at < 4:
+            raise BrokenError(CUT, end)
+        (size,) = _INT32.unpack_from(data, at)
+        if size < -1:
+            raise BrokenError(f"the length {size} of a value is negative", at)
+        if size > end - at - 4:
+            raise BrokenError(f"a value of {size} bytes goes beyond the end", at)
+        start, at = at + 4, at + 4 + max(size, 0)
+        yield (None if size == -1 else data[start:at]), at
+    if whole and at != end:
+        raise BrokenError(f"{end - at} bytes are left over", at)
 
 
 class RowDecoder:
@@ -113,34 +135,19 @@ class RowDecoder:
 
     def _row(self, data: bytes, at: int, end: int, row: int, whole: bool) -> tuple[tuple[object, ...], int]:
         """The values of a row and where it ends; with ``whole`` that must be the end."""
-        if end - at < 2:
-            raise BrokenError(CUT, end)
-        (count,) = _COUNT.unpack_from(data, at)
-        if count != len(self._readers):
-            raise BrokenError(f"{count} values, but there are {len(self._readers)} columns", at)
+        cut = fields(data, at, end, len(self._readers), whole)
         at += 2
         values: list[object] = []
-        for number, read in enumerate(self._readers):
-            if end - at < 4:
-                raise BrokenError(CUT, end)
-            (size,) = _INT32.unpack_from(data, at)
-            if size == -1:
+        for (field, after), read in zip(cut, self._readers):  # noqa: B905 - the fields end first: all of the row is checked
+            at = after
+            if field is None:
                 values.append(None)
-                at += 4
                 continue
-            if size < 0:
-                raise BrokenError(f"the length {size} of a value is negative", at)
-            if size > end - at - 4:
-                raise BrokenError(f"a value of {size} bytes goes beyond the end", at)
-            field = data[at + 4 : at + 4 + size]
-            at += 4 + size
             try:
                 values.append(read(field))
             except BadValue as bad:
-                oid = self._types[number].oid
-                raise row_failure(bad.sqlstate, bad.message, row, number + 1, oid, field) from None
-        if whole and at != end:
-            raise BrokenError(f"{end - at} bytes are left over", at)
+                oid = self._types[len(values)].oid
+                raise row_failure(bad.sqlstate, bad.message, row, len(values) + 1, oid, field) from None
         return tuple(values), at
 
 
