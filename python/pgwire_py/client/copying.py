@@ -59,7 +59,7 @@ class _CopyExchange(Exchange):
             super().take(rest, other)
         if self.chunks:
             self.finish()
-            if self.size > HIGH_WATER and self.full is not None:
+            if self.size > HIGH_WATER and not self.done and self.full is not None:
                 self.full()
 
     def _copy(self, tag: str, step: str) -> int:
@@ -165,7 +165,7 @@ class CopyOut:
         if exchange is not None:
             exchange.full = None
             self._core.abandon(exchange)
-            _resume(self._core)
+            _resume(self._core)  # also where all has come: what came last may have been too much to go on reading
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         core = self._core
@@ -185,7 +185,6 @@ class CopyOut:
                     yield chunk
                 if exchange.done and not exchange.chunks:
                     break
-            self._exchange = None
             if exchange.error is None and not exchange.started:
                 raise InterfaceError("copy_out() is for COPY … TO STDOUT")
             _count(exchange)

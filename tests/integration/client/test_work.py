@@ -142,6 +142,16 @@ async def test_a_slow_reader_of_copy(conn: pg.Connection) -> None:
     assert total == 20_000 * 1001
 
 
+async def test_copy_whose_end_comes_with_more_than_may_wait(conn: pg.Connection) -> None:
+    """Reading stops where much waits for the reader, and goes on for the next statement."""
+    for rows in (1, 2, 3):
+        data = await conn.copy_out(
+            f"copy (select repeat('x', 1100000) from generate_series(1, {rows})) to stdout"
+        ).read()
+        assert len(data) == rows * 1_100_001
+        assert await conn.fetchval("select $1::int", rows, timeout=30) == rows
+
+
 async def test_notifications(conn: pg.Connection, options: dict[str, Any], table: str) -> None:
     called: list[Any] = []
 
