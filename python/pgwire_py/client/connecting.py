@@ -10,10 +10,10 @@ import random
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from .. import messages as m
 from .._impl import MessageBuilder, RowDecoder
@@ -21,6 +21,7 @@ from ..connection import FrontendConnection
 from ..errors import FrameError, PgWireError, PostgresError, RemoteProtocolError
 from ..oids import TEXT
 from .answers import whole_message
+from .driver import Driver, Loop, TLSUpgrade
 from .errors import ConnectFailed, ConnectionLost, ConnectionOptionError, InterfaceError
 from .exchange import Exchange, outcome
 from .login import Login, refused_without_tls
@@ -28,13 +29,7 @@ from .protocol import Wire, new_decoder
 from .settings import ConnectSettings, Host
 from .tls import ALPN, channel_binding_of, make_context
 
-__all__ = ["Endpoint", "TLSUpgrade", "Wired", "connect_wire", "send_cancel"]
-
-TLSUpgrade = Callable[[asyncio.Transport, asyncio.Protocol, str], Awaitable[asyncio.Transport]]
-"""A user's own way to TLS: transport, protocol and server name in, the encrypted transport of the same protocol out."""
-
-CANCEL_TIMEOUT: Final = 10.0
-"""Seconds for a CancelRequest."""
+__all__ = ["Endpoint", "Wired", "connect_wire", "send_cancel"]
 
 
 @dataclass(frozen=True)
@@ -60,8 +55,9 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Wired:
-    """A connection that is logged in, and where it went."""
+    """A connection that is logged in, what it waits by, and where it went."""
 
+    driver: Driver
     wire: Wire
     endpoint: Endpoint
     process_id: int
@@ -71,11 +67,16 @@ class Wired:
 
 
 async def connect_wire(
-    settings: ConnectSettings, *, context: ssl.SSLContext | None = None, upgrade: TLSUpgrade | None = None
+    driver: Driver,
+    settings: ConnectSettings,
+    *,
+    context: ssl.SSLContext | None = None,
+    upgrade: TLSUpgrade | None = None,
 ) -> Wired:
     """Connects to the first host that can be connected to and is of the kind wanted.
 
     Args:
+        driver: what the connection waits by.
         settings: where and how.
         context: a TLS context of the user's instead of the one that ``sslmode`` and its companions make.
         upgrade: a TLS upgrade of the user's instead of the event loop's.
@@ -89,9 +90,9 @@ async def connect_wire(
     passes = ("standby", "any") if wanted == "prefer-standby" else (wanted,)
     for kind in passes:
         attempts.clear()
-        async for endpoint in _endpoints(settings, context, upgrade, attempts):
+        async for endpoint in _endpoints(driver, settings, context, upgrade, attempts):
             try:
-                return await _attempt(endpoint, kind)
+                return await _attempt(driver, endpoint, kind)
             except (OSError, ssl.SSLError, PgWireError, asyncio.TimeoutError, EOFError) as error:
                 attempts.append((str(endpoint), error))
                 if isinstance(error, PostgresError) and error.sqlstate.startswith("28"):
@@ -109,6 +110,7 @@ async def connect_wire(
 
 
 async def _endpoints(
+    driver: Driver,
     settings: ConnectSettings,
     context: ssl.SSLContext | None,
     upgrade: TLSUpgrade | None,
@@ -119,15 +121,13 @@ async def _endpoints(
     balanced = settings["load_balance_hosts"] == "random"
     if balanced:
         random.shuffle(hosts)
-    loop = asyncio.get_running_loop()
     for host in hosts:
         if host.local:
             yield Endpoint(host, host.socket_path, False, settings, context, upgrade)
             continue
         name = host.hostaddr or host.host
         try:
-            look_up = loop.getaddrinfo(name, host.port, type=socket.SOCK_STREAM)
-            found = await asyncio.wait_for(look_up, settings.timeout)
+            found = await driver.within(driver.addresses(name, host.port), settings.timeout)
         except (OSError, asyncio.TimeoutError) as error:
             reason = "timeout expired" if not str(error) else str(error)
             attempts.append((f'"{name}", port {host.port}', OSError(f"could not translate host name: {reason}")))
@@ -151,11 +151,11 @@ def _ladder(endpoint: Endpoint) -> tuple[str, ...]:
     }.get(mode, ("tls",))
 
 
-async def _attempt(endpoint: Endpoint, kind: str) -> Wired:
+async def _attempt(driver: Driver, endpoint: Endpoint, kind: str) -> Wired:
     ladder = _ladder(endpoint)
     for number, encryption in enumerate(ladder):
         try:
-            wired = await _logged_in(endpoint, encryption)
+            wired = await _logged_in(driver, endpoint, encryption)
         except (ssl.SSLError, PostgresError, _NoTLS, ConnectionLost) as error:
             again = number + 1 < len(ladder) and (
                 isinstance(error, (ssl.SSLError, _NoTLS)) or refused_without_tls(error)
@@ -164,7 +164,7 @@ async def _attempt(endpoint: Endpoint, kind: str) -> Wired:
                 raise
         else:
             try:
-                await asyncio.wait_for(_check_kind(wired.wire, kind), endpoint.settings.timeout)
+                await driver.within(_check_kind(wired.wire, kind), endpoint.settings.timeout)
             except BaseException:
                 wired.wire.transport.abort()
                 raise
@@ -176,18 +176,18 @@ class _NoTLS(InterfaceError):
     """The server does not do TLS."""
 
 
-async def _logged_in(endpoint: Endpoint, encryption: str) -> Wired:
+async def _logged_in(driver: Driver, endpoint: Endpoint, encryption: str) -> Wired:
     phase = ["connecting"]
     try:
-        return await asyncio.wait_for(_log_in(endpoint, encryption, phase), endpoint.settings.timeout)
+        return await driver.within(_log_in(driver, endpoint, encryption, phase), endpoint.settings.timeout)
     except asyncio.TimeoutError as error:
         if isinstance(error, OSError) and error.errno:
             raise  # the system's own, which is the same class from Python 3.11 on
         raise asyncio.TimeoutError(f"timeout expired while {phase[0]}") from None
 
 
-async def _log_in(endpoint: Endpoint, encryption: str, phase: list[str]) -> Wired:
-    async with _opened(endpoint, encryption, phase) as (reader, reached):
+async def _log_in(driver: Driver, endpoint: Endpoint, encryption: str, phase: list[str]) -> Wired:
+    async with _opened(driver, endpoint, encryption, phase) as (reader, reached):
         phase[0] = "logging in"
         connection = FrontendConnection(direct_tls=False)
         binding = channel_binding_of(reader.transport)
@@ -211,7 +211,7 @@ async def _log_in(endpoint: Endpoint, encryption: str, phase: list[str]) -> Wire
                 connection.receive_data(whole_message(*frames.pop()))
             for event in connection.events():
                 login.take(event)
-        wire = Wire(asyncio.get_running_loop(), decoder, connection.parameters)
+        wire = Wire(driver.loop, decoder, connection.parameters)
         wire.status = connection.transaction_status or "I"
         reader.hand_over(wire)
         frames.reverse()
@@ -219,13 +219,15 @@ async def _log_in(endpoint: Endpoint, encryption: str, phase: list[str]) -> Wire
         for data in reader.pieces:
             wire.data_received(data)
         key = connection.backend_key or m.BackendKeyData(0, b"\0\0\0\0")
-        return Wired(wire, reached, key.process_id, key.secret_key, connection.protocol_version, tuple(login.notices))
+        notices = tuple(login.notices)
+        return Wired(driver, wire, reached, key.process_id, key.secret_key, connection.protocol_version, notices)
 
 
 class _Reader(asyncio.Protocol):
     """A connection before and during its login."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.pieces: list[bytes] = []
         self._ended = False
@@ -260,7 +262,7 @@ class _Reader(asyncio.Protocol):
                 raise self._error
             if self._ended:
                 return b""
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = self._loop.create_future()
             await self._waiter
         data = b"".join(self.pieces)
         self.pieces.clear()
@@ -271,27 +273,26 @@ class _Reader(asyncio.Protocol):
         self.transport.set_protocol(wire)
         wire.connection_made(self.transport)
         if self._ended:
-            asyncio.get_running_loop().call_soon(wire.connection_lost, self._error)
+            self._loop.call_soon(wire.connection_lost, self._error)
 
 
 @asynccontextmanager
-async def _opened(endpoint: Endpoint, encryption: str, phase: list[str]) -> AsyncIterator[tuple[_Reader, Endpoint]]:
+async def _opened(
+    driver: Driver, endpoint: Endpoint, encryption: str, phase: list[str]
+) -> AsyncIterator[tuple[_Reader, Endpoint]]:
     """A connection with its encryption, before StartupMessage; closed where the block fails."""
-    reader = _Reader()
-    loop = asyncio.get_running_loop()
+    reader = _Reader(driver.loop)
     try:
+        await driver.open(reader, endpoint.address)
         if isinstance(endpoint.address, str):
-            await loop.create_unix_connection(lambda: reader, endpoint.address)
             _check_peer(reader.transport, endpoint.settings["requirepeer"])
         else:
-            host, port = endpoint.address[:2]
-            await loop.create_connection(lambda: reader, host, port)
             _keep_alive(reader.transport, endpoint.settings)
         direct = endpoint.settings["sslnegotiation"] == "direct"
         if encryption != "plain":
             phase[0] = "negotiating TLS"
             if direct or await _tls_offered(reader):
-                await _start_tls(reader, endpoint, direct)
+                await _start_tls(driver, reader, endpoint, direct)
                 endpoint = replace(endpoint, tls=True)
             elif encryption == "tls":
                 raise _NoTLS("server does not support TLS, but TLS was required")
@@ -321,18 +322,15 @@ async def _tls_offered(reader: _Reader) -> bool:
                 raise event
 
 
-async def _start_tls(reader: _Reader, endpoint: Endpoint, direct: bool) -> None:
+async def _start_tls(driver: Driver, reader: _Reader, endpoint: Endpoint, direct: bool) -> None:
     name = endpoint.host.host
     if endpoint.upgrade is not None:
-        reader.transport = await endpoint.upgrade(reader.transport, reader, name)
+        reader.transport = await driver.upgrade(endpoint.upgrade, reader.transport, reader, name)
         return
     context = endpoint.context or make_context(endpoint.settings)
     shown = name if context.check_hostname or endpoint.settings["sslsni"] == "1" else None
-    made = await asyncio.get_running_loop().start_tls(reader.transport, reader, context, server_hostname=shown or None)
-    if made is None:
-        raise ConnectionLost("the server closed the connection during the TLS handshake")
-    reader.transport = made
-    chosen = made.get_extra_info("ssl_object").selected_alpn_protocol()
+    reader.transport = await driver.start_tls(reader.transport, reader, context, shown or None)
+    chosen = reader.transport.get_extra_info("ssl_object").selected_alpn_protocol()
     if direct and chosen != ALPN:
         raise RemoteProtocolError("direct TLS was established without ALPN protocol negotiation", fatal=True)
 
@@ -406,12 +404,13 @@ async def send_cancel(wired: Wired) -> None:
     Raises:
         OSError, PgWireError, TimeoutError: it could not be sent.
     """
-    await asyncio.wait_for(_send_cancel(wired), CANCEL_TIMEOUT)
+    driver = wired.driver.fresh()
+    await driver.within(_send_cancel(driver, wired), driver.cancel_timeout)
 
 
-async def _send_cancel(wired: Wired) -> None:
+async def _send_cancel(driver: Driver, wired: Wired) -> None:
     encryption = "tls" if wired.endpoint.tls else "plain"
-    async with _opened(wired.endpoint, encryption, [""]) as (reader, _):
+    async with _opened(driver, wired.endpoint, encryption, [""]) as (reader, _):
         try:
             reader.transport.write(MessageBuilder().cancel_request(wired.process_id, wired.secret_key).take())
             # The server closes when it has signalled the backend: only then can no later statement be hit.

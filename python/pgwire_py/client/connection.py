@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl as tls
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
@@ -13,10 +12,11 @@ from .._impl import MessageBuilder
 from ..errors import PostgresError
 from ..types import TypeRegistry
 from .answers import error_of
-from .connecting import TLSUpgrade, connect_wire, send_cancel
+from .connecting import connect_wire, send_cancel
 from .copying import CopyIn, CopyOut, copy_source
 from .core import Core
 from .cursor import CursorFactory, stream_rows
+from .driver import AsyncioDriver, Driver, TLSUpgrade
 from .errors import InterfaceError
 from .exchange import outcome
 from .notifications import Listeners, Notifications
@@ -43,6 +43,7 @@ async def connect(
     tls_upgrade: TLSUpgrade | None = None,
     types: TypeRegistry | None = None,
     database: str | None = None,
+    _driver: Driver | None = None,
     **keywords: Any,
 ) -> Connection:
     """Connects to PostgreSQL.
@@ -74,7 +75,8 @@ async def connect(
     if database is not None:
         keywords["dbname"] = database
     settings = connect_settings(dsn, server_settings=server_settings, **keywords)
-    wired = await asyncio.wait_for(connect_wire(settings, context=context, upgrade=tls_upgrade), timeout)
+    driver = _driver or AsyncioDriver()
+    wired = await driver.within(connect_wire(driver, settings, context=context, upgrade=tls_upgrade), timeout)
     core = Core(
         wired,
         cache_size=statement_cache_size,
@@ -238,7 +240,9 @@ class Connection:
         Returns:
             The number of rows.
         """
-        return await self._core.within(CopyIn(self._core, statement).run(copy_source(source)), timeout)
+        return await self._core.within(
+            CopyIn(self._core, statement).run(copy_source(self._core.driver, source)), timeout
+        )
 
     def copy_out(self, statement: str) -> CopyOut:
         """``COPY … TO STDOUT``: an async iterator of bytes as they come. Reading slowly slows the server down."""
@@ -372,7 +376,7 @@ class Connection:
             self._wire.failure = InterfaceError("the connection was closed")
             self._wire.transport.write(MessageBuilder().terminate().take())
             self._wire.transport.close()
-        await self._core.within(asyncio.shield(self._wire.closed), timeout)
+        await self._core.within(self._core.driver.shield(self._wire.closed), timeout)
 
     def terminate(self) -> None:
         """Close the socket at once."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Any, Final
 from .._impl import MessageBuilder, RowEncoder
 from ..errors import QueryCanceled, RemoteProtocolError
 from .core import Core
+from .driver import Driver
 from .errors import InterfaceError
 from .exchange import Exchange, Frame
 from .notifications import quoted
@@ -206,16 +206,15 @@ def _resume(core: Core) -> None:
         core.wire.transport.resume_reading()
 
 
-async def copy_source(source: Any) -> AsyncIterator[bytes]:
+async def copy_source(driver: Driver, source: Any) -> AsyncIterator[bytes]:
     """Bytes of whatever a user has."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         view = memoryview(source).cast("B")
         for start in range(0, len(view), CHUNK):
             yield view[start : start + CHUNK]  # type: ignore[misc]
     elif isinstance(source, (str, PathLike)):
-        loop = asyncio.get_running_loop()
         with open(source, "rb") as file:  # noqa: ASYNC230
-            while piece := await loop.run_in_executor(None, file.read, CHUNK):
+            while piece := await driver.in_thread(file.read, CHUNK):
                 yield piece
     elif hasattr(source, "read"):
         while True:

@@ -22,9 +22,6 @@ __all__ = ["Core"]
 
 T = TypeVar("T")
 
-DRAIN_TIMEOUT: Final = 30.0
-"""Seconds that a cancelled statement may take to end, before the connection is given up."""
-
 _FORGET_STATEMENTS: Final = frozenset({b"DISCARD ALL", b"DEALLOCATE ALL", b"DISCARD PLANS"})
 _FORGET_TYPES: Final = frozenset({b"DROP TYPE", b"ALTER TYPE", b"DROP DOMAIN", b"DROP EXTENSION", b"DROP SCHEMA"})
 
@@ -50,6 +47,7 @@ class Core:
         registry: TypeRegistry | None = None,
     ) -> None:
         self.wired = wired
+        self.driver = wired.driver
         self.wire: Wire = wired.wire
         self.loop = wired.wire.loop
         self.types = TypeRegistry(registry)
@@ -60,14 +58,13 @@ class Core:
         self._garbage: list[str] = []
         self._count = 0
         self._introspection = Introspection(self.types)
-        self._drainer: asyncio.Task[None] | None = None
 
     # -- one exchange ------------------------------------------------------------------------------------------------
 
     async def ready(self) -> None:
         """Wait for the end of a batch that was given up; then the connection is free, or this raises."""
         while self.wire.drained is not None:
-            await asyncio.shield(self.wire.drained)
+            await self.driver.shield(self.wire.drained)
         if self.wire.exchange is not None:
             raise one_at_a_time()
         if self.wire.failure is not None:
@@ -121,18 +118,18 @@ class Core:
         self.wire.write(exchange.closing())
         exchange.waiter = self.loop.create_future()
         self.wire.drained = self.loop.create_future()
-        self._drainer = self.loop.create_task(self._drain(exchange))
+        self.driver.spawn(self._drain(exchange))
 
     async def _drain(self, exchange: Exchange) -> None:
         """Both must have happened before another statement is sent: the CancelRequest is over, and the batch is answered."""
-        wire = self.wire
+        wire, limit = self.wire, self.driver.drain_timeout
         try:
             with suppress(OSError, PgWireError, asyncio.TimeoutError):  # unsent: then the statement runs to its end
                 await send_cancel(self.wired)
             if not exchange.done:
-                await asyncio.wait_for(exchange.waiter, DRAIN_TIMEOUT)
+                await self.driver.within(exchange.waiter, limit)
         except asyncio.TimeoutError:
-            wire.fail(ConnectionLost(f"a cancelled statement did not end within {DRAIN_TIMEOUT:g} seconds"))
+            wire.fail(ConnectionLost(f"a cancelled statement did not end within {limit:g} seconds"))
         except BaseException:
             wire.fail(ConnectionLost("a cancelled statement was not waited for"))
             raise
@@ -144,7 +141,7 @@ class Core:
     async def within(self, work: Awaitable[T], timeout: float | None) -> T:
         """``work``, within so many seconds; None is the connection's ``command_timeout``."""
         limit = self.command_timeout if timeout is None else timeout
-        return await work if limit is None else await asyncio.wait_for(work, limit)
+        return await self.driver.within(work, limit)
 
     # -- plans -------------------------------------------------------------------------------------------------------
 

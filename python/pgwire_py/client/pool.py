@@ -6,11 +6,13 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 
 from ..errors import PgWireError
 from .connection import Connection, connect
+from .driver import AsyncioDriver, Driver, Task
 from .errors import PoolError
 
 __all__ = ["Pool", "PoolStats", "create_pool"]
@@ -53,6 +55,7 @@ def create_pool(
     setup: Callable[[Connection], Awaitable[Any]] | None = None,
     init: Callable[[Connection], Awaitable[Any]] | None = None,
     reset: Callable[[Connection], Awaitable[Any]] | None = None,
+    _driver: Callable[[], Driver] = AsyncioDriver,
     **connect_options: Any,
 ) -> Pool:
     """A pool, for ``async with create_pool(…) as pool`` or ``pool = await create_pool(…)``.
@@ -77,7 +80,7 @@ def create_pool(
         return await connect(dsn, **connect_options)
 
     limits = _Limits(min_size, max_size, max_queries, max_lifetime, max_inactive_connection_lifetime, check_after)
-    return Pool(opener, limits, setup, init, reset)
+    return Pool(_driver, opener, limits, setup, init, reset)
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,14 @@ class Pool:
 
     def __init__(
         self,
+        driver: Callable[[], Driver],
         opener: Callable[[], Awaitable[Connection]],
         limits: _Limits,
         setup: Callable[[Connection], Awaitable[Any]] | None,
         init: Callable[[Connection], Awaitable[Any]] | None,
         reset: Callable[[Connection], Awaitable[Any]] | None,
     ) -> None:
+        self._new_driver = driver
         self._opener = opener
         self._limits = limits
         self._setup = setup
@@ -112,8 +117,12 @@ class Pool:
         self._size = 0  # connections, those being opened too
         self._opened = self._closed_count = self._acquired = 0
         self._state = "new"
-        self._keeper: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._keeper: Task | None = None
+
+    @cached_property
+    def _driver(self) -> Driver:
+        """What the pool waits by: of the event loop that it is first used on."""
+        return self._new_driver()
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -124,7 +133,7 @@ class Pool:
         self._state = "open"
         try:
             self._size += self._limits.min_size
-            made = await asyncio.gather(*(self._new() for _ in range(self._limits.min_size)), return_exceptions=True)
+            made = await self._driver.gather(self._new() for _ in range(self._limits.min_size))
             failures = [one for one in made if isinstance(one, BaseException)]
             self._idle.extend(one for one in made if isinstance(one, _Holder))
             if failures:
@@ -132,7 +141,7 @@ class Pool:
         except BaseException:
             self.terminate()
             raise
-        self._keeper = asyncio.get_running_loop().create_task(self._keep())
+        self._keeper = self._driver.background(self._keep)
         return self
 
     async def close(self, *, timeout: float | None = None) -> None:
@@ -142,14 +151,14 @@ class Pool:
         self._state = "closing"
         self._stop_keeper()
         self._turn_away()
-        await asyncio.wait_for(self._close(), timeout)
+        await self._driver.within(self._close(), timeout)
 
     async def _close(self) -> None:
         while self._idle or self._used or self._size:
             while self._idle:
                 await self._discard(self._idle.popleft())
             if self._used or self._size:
-                await asyncio.sleep(0.01)
+                await self._driver.sleep(0.01)
         self._state = "closed"
 
     def terminate(self) -> None:
@@ -201,7 +210,7 @@ class Pool:
                     await self._discard(holder)
                     continue
                 if self._setup is not None:
-                    await self._setup(holder.connection)
+                    await self._driver.outside(self._setup(holder.connection))
             except BaseException:
                 holder.connection.terminate()
                 await self._discard(holder)
@@ -219,7 +228,7 @@ class Pool:
             if self._size < self._limits.max_size:
                 self._size += 1
                 return await self._new()
-        waiter: asyncio.Future[_Holder | None] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[_Holder | None] = self._driver.loop.create_future()
         self._waiters.append(waiter)
         try:
             holder = await waiter
@@ -234,10 +243,10 @@ class Pool:
     async def _new(self) -> _Holder:
         """A new connection; its place is counted already."""
         try:
-            connection = await self._opener()
+            connection = await self._driver.outside(self._opener())
             try:
                 if self._init is not None:
-                    await self._init(connection)
+                    await self._driver.outside(self._init(connection))
             except BaseException:
                 connection.terminate()
                 raise
@@ -245,7 +254,7 @@ class Pool:
             self._free_place()
             raise
         self._opened += 1
-        return _Holder(connection, asyncio.get_running_loop().time())
+        return _Holder(connection, self._driver.time())
 
     def _free_place(self) -> None:
         """There is room for one connection more: who waits longest may open it."""
@@ -270,16 +279,16 @@ class Pool:
             if not waiter.done():
                 waiter.set_result(holder)
                 return
-        holder.idle_since = asyncio.get_running_loop().time()
+        holder.idle_since = self._driver.time()
         self._idle.append(holder)
 
     async def _alive(self, holder: _Holder) -> bool:
         if holder.connection.is_closed():
             return False
-        if asyncio.get_running_loop().time() - holder.idle_since < self._limits.check_after:
+        if self._driver.time() - holder.idle_since < self._limits.check_after:
             return True
         try:
-            await holder.connection.execute("", timeout=10)
+            await self._driver.outside(holder.connection.execute("", timeout=10))
         except (PgWireError, OSError, asyncio.TimeoutError):
             return False
         return True
@@ -289,14 +298,11 @@ class Pool:
         holder = self._used.pop(connection, None)
         if holder is None:
             raise PoolError("the connection is not one that this pool has lent")
-        task = asyncio.get_running_loop().create_task(self._take_back(holder, timeout))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        await asyncio.shield(task)
+        await self._driver.unstoppable(self._take_back(holder, timeout))
 
     async def _take_back(self, holder: _Holder, timeout: float | None) -> None:
         connection, limits = holder.connection, self._limits
-        now = asyncio.get_running_loop().time()
+        now = self._driver.time()
         worn = (limits.max_queries and holder.queries >= limits.max_queries) or (
             limits.max_lifetime is not None and now - holder.since >= limits.max_lifetime
         )
@@ -305,9 +311,9 @@ class Pool:
             return
         try:
             if self._reset is None:
-                await connection.reset(timeout=timeout)
+                await self._driver.outside(connection.reset(timeout=timeout))
             else:
-                await asyncio.wait_for(self._reset(connection), timeout)
+                await self._driver.within(self._driver.outside(self._reset(connection)), timeout)
         except Exception:
             connection.terminate()
             await self._discard(holder)
@@ -320,7 +326,7 @@ class Pool:
 
     async def _discard(self, holder: _Holder) -> None:
         try:
-            await holder.connection.close(timeout=5)
+            await self._driver.outside(holder.connection.close(timeout=5))
         except (PgWireError, OSError, asyncio.TimeoutError):
             holder.connection.terminate()
         finally:
@@ -332,8 +338,8 @@ class Pool:
         limits = self._limits
         while limits.max_idle or limits.max_lifetime is not None:
             shortest = min(filter(None, (limits.max_idle, limits.max_lifetime)))
-            await asyncio.sleep(max(shortest / 4, 0.05))
-            now = asyncio.get_running_loop().time()
+            await self._driver.sleep(max(shortest / 4, 0.05))
+            now = self._driver.time()
             for holder in tuple(self._idle):
                 idle = limits.max_idle and now - holder.idle_since >= limits.max_idle
                 old = limits.max_lifetime is not None and now - holder.since >= limits.max_lifetime
@@ -408,8 +414,7 @@ class Lease:
         return self._get().__await__()
 
     async def _get(self) -> Connection:
-        work = self._pool._acquire()
-        return await (work if self._timeout is None else asyncio.wait_for(work, self._timeout))
+        return await self._pool._driver.within(self._pool._acquire(), self._timeout)
 
     async def __aenter__(self) -> Connection:
         self._connection = await self._get()

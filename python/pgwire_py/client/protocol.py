@@ -1,4 +1,4 @@
-"""The connection's end on the event loop: one native call for each buffer that comes, one write for each batch that goes."""
+"""The connection's end at its transport: one native call for each buffer that comes, one write for each batch that goes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .._impl import FrameDecoder
 from ..connection.limits import MAX_ANSWER_LENGTH_AT_START, MAX_MESSAGE_LENGTH
 from ..errors import FrameError, PgWireError, PostgresError, RemoteProtocolError
 from .answers import decode_frame, error_of
+from .driver import Loop
 from .errors import ConnectionLost
 from .exchange import Exchange, Frame, one_at_a_time
 
@@ -31,7 +32,7 @@ class Wire(asyncio.Protocol):
     """A connection behind its login.
 
     Args:
-        loop: the event loop it lives on.
+        loop: makes its futures: the event loop it lives on, or the blocking driver.
         decoder: what cut the login's frames; it may hold the beginning of a message.
         parameters: the run-time parameters so far.
 
@@ -42,7 +43,7 @@ class Wire(asyncio.Protocol):
         drained: is done when an abandoned batch is over; None without one.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, decoder: FrameDecoder, parameters: dict[str, str]) -> None:
+    def __init__(self, loop: Loop, decoder: FrameDecoder, parameters: dict[str, str]) -> None:
         decoder.max_message_length = MAX_MESSAGE_LENGTH
         self.loop = loop
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)

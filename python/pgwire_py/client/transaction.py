@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
@@ -122,5 +121,5 @@ async def retrying(
         except (SerializationFailure, DeadlockDetected):
             if attempt + 1 >= attempts:
                 raise
-        await asyncio.sleep(random.random() * 0.01 * 2**attempt)
+        await connection._core.driver.sleep(random.random() * 0.01 * 2**attempt)
     raise ValueError("at least one attempt")
