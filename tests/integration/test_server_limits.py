@@ -22,7 +22,7 @@ import pytest
 import pgwire_py as pg
 from pgwire_py.auth import AuthSource, ScramVerifier
 from pgwire_py.engines.base import Engine, EngineSession, SessionContext
-from pgwire_py.engines.sqlite import SqliteEngine
+from pgwire_py.engines.sqlite import SqliteEngine, SqliteSession
 from tests.support.certificates import make_certificates
 from tests.support.hosted import DEADLINE, LOOPS, Hosted, hosted
 from tests.support.raw import SSL_REQUEST, SYNC, Message, RawClient, bind, describe, execute, parse, query, startup
@@ -233,6 +233,43 @@ def test_vanishing_during_the_clean_up_of_a_cancelled_handler(new_loop: NewLoop)
         eventually(lambda: it.ask(lambda: not it.server._protocols and not it.server.sessions))
         with it.client() as client:
             assert client.exchange(query("fine"))[1] == "D fine"
+
+
+class SlowToOpen(SqliteEngine):
+    """Opens a session when it may."""
+
+    def __init__(self) -> None:
+        super().__init__(":memory:")
+        self.opening, self.may_open, self.closed = threading.Event(), threading.Event(), threading.Event()
+
+    def connect(self, context: SessionContext) -> SqliteSession:
+        self.opening.set()
+        assert self.may_open.wait(DEADLINE)
+        session = super().connect(context)
+        close = session.close
+
+        def closing() -> None:
+            close()
+            self.closed.set()
+
+        session.close = closing  # type: ignore[method-assign]
+        return session
+
+
+def test_start_up_that_times_out_as_its_session_opens(new_loop: NewLoop, caplog: pytest.LogCaptureFixture) -> None:
+    """Both in one turn of the loop: the session that nobody wants any more is freed, and that is no failure of the server."""
+    engine = SlowToOpen()
+    with hosted(engine, new_loop, startup_timeout=1.0) as it, it.connect() as client:
+        client.send(startup({"user": "tester", "database": "test"}))
+        assert engine.opening.wait(DEADLINE)
+        with it.stalled():
+            engine.may_open.set()
+            time.sleep(1.2)
+        assert client.to_end() == []
+        assert engine.closed.wait(DEADLINE)
+        eventually(lambda: it.ask(lambda: not it.server._protocols and not it.server._freeing))
+        eventually(lambda: not any(thread.name.startswith("pgwire-session") for thread in threading.enumerate()))
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 # Settings in implicit transactions

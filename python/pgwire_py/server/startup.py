@@ -17,6 +17,7 @@ from ..errors import (
     postgres_error,
 )
 from ..events import DirectTLS
+from ..state import Phase
 from .authentication import ClientLeft, authenticate
 from .session import Session
 from .settings import Settings
@@ -84,10 +85,12 @@ async def start(protocol: ServerProtocol, first: Any = None) -> Session | None:
     session = _session(protocol, version, user, database, values)
     try:
         await session.execution.connect()
+        if protocol.connection.phase is Phase.CLOSED:
+            raise ClientLeft("the connection was closed while its session was opened")
+        _welcome(session, values)
     except BaseException:
         server.release_execution(session)
         raise
-    _welcome(session, values)
     return session
 
 
