@@ -109,7 +109,7 @@ _TITLES = {"sqlite": "SQLite", "duckdb": "DuckDB"}
 
 
 def _files(sources: tuple[Path, ...]) -> Source:
-    from ..engines.duckdb_files import find_files, view_name
+    from ..engines.files import find_files, view_name
 
     try:
         files = tuple(find_files(sources).values())

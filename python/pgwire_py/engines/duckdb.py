@@ -102,7 +102,8 @@ class DuckDBEngine(Engine):
             ValueError: nothing to serve, a file of another kind, or two files that would have the same name.
             PostgresError: a file cannot be read.
         """
-        from .duckdb_files import create_views, find_files
+        from .duckdb_files import create_views
+        from .files import find_files
 
         files = find_files(paths)
         engine = cls(None, read_only=read_only, external_access=True)

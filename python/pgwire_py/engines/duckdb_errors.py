@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 
 from ..errors import PostgresError, QueryCanceled, postgres_error
+from .error_texts import find_name, first_lower
 
 __all__ = ["postgres_error_of", "postgres_error_of_text"]
 
@@ -203,16 +204,11 @@ def _convert(group: str, text: str, sql: str) -> PostgresError:
             if wording is not None:
                 detail, message = body, wording.format(*(g or "" for g in found.groups()))
             if position is None:
-                position = _find(found.groups(), sql) if sqlstate.startswith("42") and sqlstate != "42P07" else None
-            return postgres_error(sqlstate, _first_lower(message), detail=detail, hint=hint, position=position)
+                position = find_name(found.groups(), sql) if sqlstate.startswith("42") and sqlstate != "42P07" else None
+            return postgres_error(sqlstate, first_lower(message), detail=detail, hint=hint, position=position)
     return postgres_error(
-        _DEFAULTS.get(group, "XX000"), _first_lower(message), detail=detail, hint=hint, position=position
+        _DEFAULTS.get(group, "XX000"), first_lower(message), detail=detail, hint=hint, position=position
     )
-
-
-def _first_lower(message: str) -> str:
-    """PostgreSQL's messages begin with a small letter, unless with a name or an acronym."""
-    return message[:1].lower() + message[1:] if message[1:2].islower() else message
 
 
 def _position(caret: re.Match[str], sql: str) -> int | None:
@@ -228,12 +224,3 @@ def _position(caret: re.Match[str], sql: str) -> int | None:
     if start < 0:
         return None
     return sum(len(line) + 1 for line in lines[: number - 1]) + start + offset - (3 if cut else 0) + 1
-
-
-def _find(names: tuple[str | None, ...], sql: str) -> int | None:
-    """Where the last of the names stands in ``sql`` as a word of its own, if it stands there once."""
-    for name in reversed(names):
-        if name:
-            places = [m.start() for m in re.finditer(rf"(?<![\w.]){re.escape(name)}(?!\w)", sql, re.IGNORECASE)]
-            return places[0] + 1 if len(places) == 1 else None
-    return None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from .. import oids
 from .base import Relation, RelationColumn
 from .duckdb_types import described, numeric_modifier
+from .files import suffix
 
-__all__ = ["create_views", "find_files", "read_relations"]
+__all__ = ["create_views", "read_relations"]
 
 _READERS = {
     ".parquet": "read_parquet",
@@ -24,43 +23,11 @@ _READERS = {
 }
 
 
-_SCHEMAS = {"main": "public"}
-
-
-def find_files(paths: Iterable[str | PathLike[str]]) -> dict[str, Path]:
-    """View name → file. Raises ValueError for a clash, an unknown kind, a path that is missing, or nothing at all."""
-    found: dict[str, Path] = {}
-    for given in paths:
-        path = Path(given)
-        if not path.exists():
-            raise ValueError(f"{path} does not exist")
-        files = (
-            [path] if not path.is_dir() else sorted(p for p in path.iterdir() if p.is_file() and _suffix(p) in _READERS)
-        )
-        for file in files:
-            if _suffix(file) not in _READERS:
-                raise ValueError(f"{file}: not one of {', '.join(_READERS)}")
-            name = view_name(file)
-            if name in found and found[name].resolve() != file.resolve():
-                raise ValueError(f'{found[name]} and {file} would both be the view "{name}"; rename one of them')
-            found[name] = file
-    if not found:
-        raise ValueError("no Parquet, CSV or JSON file to serve")
-    return found
-
-
-def view_name(file: Path) -> str:
-    """An identifier that needs no quotes: letters, digits and underscores of the file's name, in lower case."""
-    stem = file.name[: -len(_suffix(file))]
-    name = re.sub(r"\W+", "_", stem.lower()).strip("_") or "data"
-    return f"t_{name}" if name[0].isdigit() else name
-
-
 def create_views(connection: Any, files: dict[str, Path]) -> None:
     """One view per file, then no access to any other file."""
     absolute = {name: str(file.resolve()) for name, file in files.items()}
     for name, file in absolute.items():
-        reader = _READERS[_suffix(Path(file))]
+        reader = _READERS[suffix(Path(file))]
         connection.execute(f"CREATE VIEW {_identifier(name)} AS SELECT * FROM {reader}({_pattern(file)})")
     # DuckDB checks a view's text and the file that it finds by it
     allowed = dict.fromkeys(name for file in absolute.values() for name in (_string(file), _pattern(file)))
@@ -111,10 +78,6 @@ def _rows(connection: Any, sql: str) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = result.fetchall()
     result.close()
     return rows
-
-
-def _suffix(path: Path) -> str:
-    return path.suffix.lower()
 
 
 def _identifier(name: str) -> str:
