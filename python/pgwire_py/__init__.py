@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # where types are checked, a name that does not exist stays a
     from .client import ConnectFailed, Connection, ConnectionLost, InterfaceError, Pool, connect, create_pool
     from .connection import BackendConnection, ConnectionClosed, DirectTLS, FrontendConnection
     from .engines.base import Column, Description
-    from .engines.python import PythonEngine
+    from .engines.python import PythonEngine, QueryParser
     from .frames import FrameDecoder, MessageBuilder
     from .rows import ArrowEncoder, Record, RowDecoder, RowEncoder
     from .server import (
@@ -29,8 +29,11 @@ if TYPE_CHECKING:  # where types are checked, a name that does not exist stays a
         CopyReader,
         CopyStatement,
         CopyStream,
+        Handler,
+        Hooks,
         Query,
         Result,
+        ResultBuilder,
         Server,
         Session,
         serve,
@@ -42,13 +45,13 @@ else:
             ".client": "ConnectFailed Connection ConnectionLost InterfaceError Pool connect create_pool",
             ".connection": "BackendConnection ConnectionClosed DirectTLS FrontendConnection",
             ".engines.base": "Column Description",
-            ".engines.python": "PythonEngine",
+            ".engines.python": "PythonEngine QueryParser",
             ".frames": "frames FrameDecoder MessageBuilder",
             ".messages": "messages",
             ".rows": "ArrowEncoder Record RowDecoder RowEncoder",
             ".server": (
                 "BlockingCopyReader CopyBoth CopyIn CopyOut CopyReader CopyStatement CopyStream "
-                "Query Result Server Session serve"
+                "Handler Hooks Query Result ResultBuilder Server Session serve"
             ),
         }
     )
@@ -76,6 +79,8 @@ __all__ = [
     "FrameDecoder",
     "FrameError",
     "FrontendConnection",
+    "Handler",
+    "Hooks",
     "InterfaceError",
     "LocalProtocolError",
     "MessageBuilder",
@@ -85,9 +90,11 @@ __all__ = [
     "ProtocolError",
     "PythonEngine",
     "Query",
+    "QueryParser",
     "Record",
     "RemoteProtocolError",
     "Result",
+    "ResultBuilder",
     "RowDecoder",
     "RowEncoder",
     "Server",

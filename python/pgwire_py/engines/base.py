@@ -44,11 +44,13 @@ class Column(NamedTuple):
 class Description(NamedTuple):
     """What a statement takes and returns.
 
-    ``parameter_types`` are OIDs, one per ``$n``; ``columns`` is None for a statement that returns no rows.
+    ``parameter_types`` are OIDs, one per ``$n``; ``columns`` is None for a statement that returns no rows; ``parsed`` is what a handler
+    made of the statement, to be given to it whenever it is run.
     """
 
     parameter_types: tuple[int, ...]
     columns: tuple[Column, ...] | None
+    parsed: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from .copy_statement import CopyStatement
 from .copy_streams import BlockingCopyReader, CopyBoth, CopyIn, CopyOut, CopyReader, CopyStream
-from .handler import Query, Result
+from .handler import Query, Result, ResultBuilder
+from .hooks import Handler, Hooks
 from .server import Server, serve
 from .session import Session
 
@@ -14,8 +15,11 @@ __all__ = [
     "CopyReader",
     "CopyStatement",
     "CopyStream",
+    "Handler",
+    "Hooks",
     "Query",
     "Result",
+    "ResultBuilder",
     "Server",
     "Session",
     "serve",

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from .. import oids
 from ..catalog import Catalog
-from ..engines.base import Description, Engine, EngineResult, EngineSession, declared_types
-from ..engines.python import PythonEngine
-from ..errors import FeatureNotSupported, PostgresError, QueryCanceled, changed_result_type
+from ..engines.base import Column, Description, Engine, EngineResult, EngineSession, declared_types
+from ..engines.python import PythonEngine, QueryParser
+from ..errors import FeatureNotSupported, PostgresError, QueryCanceled, UndefinedParameter, changed_result_type
 from .coding import Coding
 from .copy_coding import CopyCoding
 from .copy_statement import CopyStatement
 from .copy_streams import CopyOut, CopyOutcome
 from .copying import CopySource, PreparedCopyOut, prepare_copy_out
 from .engine_copy import begin_copy_in
-from .handler import Query, Result
+from .handler import ParsedQuery, Query, Result
 from .plans import Plan
 from .results import CHUNK, Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of, types_of
 from .workers import Worker
@@ -52,6 +52,7 @@ class Execution:
         can_be_left: who waits for the statement may be cancelled; elsewhere the engine ends it.
         is_plain: all there is to a statement is one call of a coroutine function.
         snapshots: what is written later does not show in a result that is open, or nobody can say.
+        describes_portals: describe_portal can tell the columns without running the statement.
         cancelled: what runs on the thread, or is about to, is to end with 57014; reset by who starts the next statement.
         begun: what the next call of execute returns: its statement was begun ahead (``short.py``).
     """
@@ -62,6 +63,7 @@ class Execution:
     can_be_left = False
     is_plain = False
     snapshots = True
+    describes_portals = False
 
     def __init__(self, context: Session, catalog: Catalog, loop: asyncio.AbstractEventLoop) -> None:
         self._context = context
@@ -87,6 +89,12 @@ class Execution:
     async def describe(self, plan: Plan, declared: tuple[int, ...]) -> Description:
         """Parameter types and columns of a statement, without running it."""
         return await self._worker.call(self._describe, self._session_for(plan), plan, declared)
+
+    async def describe_portal(
+        self, plan: Plan, parameters: tuple[object, ...], description: Description
+    ) -> tuple[Column, ...] | None:
+        """The columns of a statement whose parameters are bound, where that is a hook of its own."""
+        raise NotImplementedError
 
     def execute(
         self,
@@ -325,28 +333,65 @@ class FunctionExecution(Execution):
         self._engine = engine
         self.function = engine.function
         self.on_loop = self.can_be_left = engine.on_loop
-        self.is_plain = engine.on_loop and engine.describe is None
+        self.describes_portals = engine.describe_portal is not None
+        hooked = engine.describe is not None or engine.describe_portal is not None or engine.parser is not None
+        self.is_plain = engine.on_loop and not hooked and not context.server.hooks_queries
 
     def describes(self, plan: Plan) -> bool:
-        return plan.catalogue or self._engine.describe is not None
+        return plan.catalogue or self._engine.describe is not None or self._engine.parser is not None
 
     async def describe(self, plan: Plan, declared: tuple[int, ...]) -> Description:
         if plan.catalogue:
             return await super().describe(plan, declared)
-        types = tuple(oid or oids.TEXT for oid in declared_types(declared, plan.parameters))
-        query = Query(plan.text, (None,) * plan.parameters, types, self._context, True)
-        if self._engine.describe is None:
+        engine = self._engine
+        parser = engine.parser
+        parsed = None
+        declared = declared_types(declared, max(plan.parameters, len(declared)))
+        if parser is not None:
+            parsed, declared = await self._parse(parser, plan, declared)
+        types = tuple(oid or oids.TEXT for oid in declared)
+        if parser is not None and engine.describe is None and type(parser).columns is not QueryParser.columns:
+            columns = parser.columns(parsed)
+            return Description(types, None if columns is None else tuple(columns), parsed)
+        query = self._query(plan, (None,) * len(types), types, parsed, True)
+        if engine.describe is None:
             result = await self._call(self.function, query)
             if isinstance(result, CopyOutcome):
-                return Description(types, None)
+                return Description(types, None, parsed)
             source = source_of(result, (), plan, self._settings.coding)
-            columns = None if source.shape is None else source.shape.columns
+            shape = source.shape
             source.close()
-            return Description(types, columns)
-        description = await self._call(self._engine.describe, query)
+            return Description(types, None if shape is None else shape.columns, parsed)
+        description = await self._call(engine.describe, query)
         if isinstance(description, Description):
-            return description
-        return Description(types, None if description is None else tuple(description))
+            return description if description.parsed is not None else description._replace(parsed=parsed)
+        return Description(types, None if description is None else tuple(description), parsed)
+
+    async def describe_portal(
+        self, plan: Plan, parameters: tuple[object, ...], description: Description
+    ) -> tuple[Column, ...] | None:
+        query = self._query(plan, parameters, description.parameter_types, description.parsed, True)
+        assert self._engine.describe_portal is not None
+        columns = await self._call(self._engine.describe_portal, query)
+        return None if columns is None else tuple(columns)
+
+    async def _parse(
+        self, parser: QueryParser[Any], plan: Plan, declared: tuple[int, ...]
+    ) -> tuple[Any, tuple[int, ...]]:
+        parsed = await self._call(parser.parse, plan.text, declared, self._context)
+        return parsed, tuple(parser.parameter_types(parsed))
+
+    def _query(
+        self,
+        plan: Plan,
+        parameters: tuple[object, ...],
+        types: tuple[int, ...],
+        parsed: object,
+        describing: bool = False,
+    ) -> Query:
+        if parsed is None:
+            return Query(plan.text, parameters, types, self._context, describing)
+        return ParsedQuery(plan.text, parameters, types, self._context, describing, parsed)
 
     def execute(
         self,
@@ -363,7 +408,27 @@ class FunctionExecution(Execution):
             begun, self.begun = self.begun, None
             return begun
         types = () if description is None else description.parameter_types
-        query = Query(plan.text, parameters, types, self._context)
+        parsed = None if description is None else description.parsed
+        if parsed is None and self._engine.parser is not None:
+            return self._parse_and_run(self._engine.parser, plan, parameters, formats, coding)
+        return self._run_query(self._query(plan, parameters, types, parsed), formats, plan, coding)
+
+    async def _parse_and_run(
+        self,
+        parser: QueryParser[Any],
+        plan: Plan,
+        parameters: tuple[object, ...],
+        formats: tuple[int, ...],
+        coding: Coding | None,
+    ) -> Source | Result | CopyOutcome:
+        parsed, types = await self._parse(parser, plan, ())
+        if len(types) != len(parameters):
+            raise UndefinedParameter(f"the statement takes {len(types)} parameters, which the simple protocol has not")
+        return await self._run_query(self._query(plan, parameters, types, parsed), formats, plan, coding)
+
+    def _run_query(
+        self, query: Query, formats: tuple[int, ...], plan: Plan, coding: Coding | None
+    ) -> Awaitable[Source | Result | CopyOutcome]:
         if self.on_loop:
             outcome: Awaitable[Source | Result | CopyOutcome] = self.function(query)
             return outcome

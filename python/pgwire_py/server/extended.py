@@ -182,7 +182,12 @@ async def _describe_portal(session: Session, portal: Portal) -> None:
     assert plan is not None
     if session.transaction.status == "E":
         session.check_transaction(plan)
-    if plan.command is not None or session.execution.describes(plan):
+    execution = session.execution
+    if execution.describes_portals and plan.command is None and not plan.catalogue:
+        description = statement.description or Description(statement.declared, None)
+        portal.columns = columns = await execution.describe_portal(plan, portal.parameters, description)
+        shape = None if columns is None else shape_of(columns, portal.formats, session.settings.coding)
+    elif plan.command is not None or execution.describes(plan):
         columns = (await describe_statement(session, statement)).columns
         shape = None if columns is None else shape_of(columns, portal.formats, session.settings.coding)
     else:

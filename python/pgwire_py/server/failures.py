@@ -32,7 +32,9 @@ def internal_error(error: BaseException, severity: str = "ERROR") -> InternalErr
         text = f"{type(error).__name__}: {error}"
     except Exception:
         text = type(error).__name__
-    return InternalError(sendable(text), severity=severity)
+    told = InternalError(sendable(text), severity=severity)
+    told.__cause__ = error
+    return told
 
 
 def shutdown_error() -> AdminShutdown:

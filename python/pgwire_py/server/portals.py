@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..engines.base import Description
+from ..engines.base import Column, Description
 from ..errors import changed_result_type
 from .coding import Coding
 from .copy_streams import CopyOutcome
@@ -43,10 +43,11 @@ class Portal:
         copy: the COPY that a handler has answered with, until it runs.
         done: whether it has ended.
         rows: how many the protocol's Execute has read.
+        columns: what a hook has told of its columns: they must come then; None where there was none.
         level: how many savepoints stood when it was made: it lives as long as the last of them; -1 for one that outlives transactions.
     """
 
-    __slots__ = ("copy", "done", "formats", "level", "parameters", "rows", "source", "statement")
+    __slots__ = ("columns", "copy", "done", "formats", "level", "parameters", "rows", "source", "statement")
 
     def __init__(self, statement: PreparedStatement, parameters: tuple[object, ...], formats: tuple[int, ...]) -> None:
         self.statement = statement
@@ -54,6 +55,7 @@ class Portal:
         self.formats = formats
         self.source: Source | None = None
         self.copy: CopyOutcome | None = None
+        self.columns: tuple[Column, ...] | None = None
         self.done = False
         self.rows = 0
         self.level = 0
@@ -65,13 +67,12 @@ class Portal:
         else:
             assert self.statement.plan is not None
             self.source = source_of(outcome, self.formats, self.statement.plan, coding)
-            described = self.statement.description
+        described = self.columns
+        if described is None and self.statement.description is not None:
+            described = self.statement.description.columns
+        if described is not None:
             found = self.source.shape
-            if (
-                described is not None
-                and described.columns is not None
-                and types_of(described.columns) != types_of(() if found is None else found.columns)
-            ):
+            if types_of(described) != types_of(() if found is None else found.columns):
                 self.source.close()
                 raise changed_result_type()
         return self.source

@@ -121,6 +121,8 @@ async def describe_statement(session: Session, statement: PreparedStatement) -> 
     elif plan.command is None:
         session.offset = plan.statement.start
         new = await session.execution.describe(plan, statement.declared)
+        if new.parsed is not None:  # a parser says what it takes
+            statement.declared = new.parameter_types
     elif not plan.command.described:
         new = Description(_open_as_text(statement.declared), plan.command.columns)
     else:

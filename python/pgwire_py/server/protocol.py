@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from ..connection import BackendConnection
 from ..errors import PostgresError
-from ..messages import ErrorResponse, StartupMessage, Terminate
+from ..messages import StartupMessage, Terminate
 from ..state import Phase
 from . import startup
 from .coding import Coding
 from .eager import PARKED, Runner
 from .encodings import FrameRecoder
-from .failures import internal_error, shutdown_error
+from .failures import internal_error, shutdown_error, tell
+from .hooks import error_to_tell
 from .short import ShortAnswers
 from .tls_transport import BufferedTlsTransport, TlsTransport
 
@@ -67,7 +68,7 @@ class ServerProtocol(asyncio.Protocol):
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.connection = BackendConnection(
+        self.connection: BackendConnection = BackendConnection(
             max_message_length=server.max_message_length, direct_tls=server.tls is not None
         )
         self.session: Session | None = None
@@ -211,7 +212,7 @@ class ServerProtocol(asyncio.Protocol):
             self.session = await startup.start(self, first)
         except PostgresError as error:
             error.severity = "FATAL"
-            self.connection.send(ErrorResponse(error.response_fields()))
+            self._refuse(error)
         except startup.ClientLeft as error:
             log.info("start-up ended: %s", error)
         except Exception as error:
@@ -219,7 +220,7 @@ class ServerProtocol(asyncio.Protocol):
                 log.info("start-up ended: the client left")
                 return
             log.exception("start-up failed")
-            self.connection.send(ErrorResponse(internal_error(error, "FATAL").response_fields()))
+            self._refuse(internal_error(error, "FATAL"))
         if self.session is None:
             self.close()
             return
@@ -228,6 +229,11 @@ class ServerProtocol(asyncio.Protocol):
         if event is not None:
             await asyncio.sleep(0)  # from here on handlers run: in the session's task
             await self.session.run(event)
+
+    def _refuse(self, error: PostgresError) -> None:
+        if self.server.hooks_errors:
+            error = error_to_tell(self.server.hooks, None, error)
+        tell(self.connection, error.response_fields(), "FATAL")
 
     def follow_coding(self, coding: Coding) -> None:
         """From the next message on, texts are in the encoding of ``coding``, and short answers follow it."""

@@ -24,6 +24,7 @@ from .authentication import Authentication
 from .coding import MAX_CODINGS, Coding, Codings
 from .execution import EngineExecution, Execution, FunctionExecution
 from .failures import shutdown_error
+from .hooks import Handler, Hooks, asked, check_hooks, overrides
 from .notifications import Notifications, check, on_loop
 from .parameter_values import memory_bytes
 from .plans import PlanCache
@@ -50,8 +51,8 @@ class Server:
     """A PostgreSQL server in front of an engine or a function.
 
     Args:
-        engine: an :class:`~pgwire_py.engines.base.Engine`, a :class:`~pgwire_py.engines.python.PythonEngine`, or a function as the
-            latter takes.
+        engine: an :class:`~pgwire_py.engines.base.Engine`, a :class:`~pgwire_py.engines.python.PythonEngine`, a function as the
+            latter takes, or a :class:`~pgwire_py.server.hooks.Handler`.
         host: address to listen on; None listens on no TCP port.
         port: TCP port; 0 lets the system choose one (see :attr:`port`).
         unix_socket_directory: also listen on ``.s.PGSQL.<port>`` in this directory, as libpq expects it.
@@ -80,6 +81,7 @@ class Server:
         parameters: other defaults of run-time parameters.
         types: codecs for types of the server's own, and for built-in ones instead of theirs. They read parameters, and write the rows of
             results (not of Arrow streams), whose columns have these types.
+        hooks: what has its say in the sessions of any engine: a :class:`~pgwire_py.server.hooks.Hooks`. A Handler has its own.
 
     Attributes:
         sessions: the logged-in sessions by process ID.
@@ -87,7 +89,7 @@ class Server:
 
     def __init__(
         self,
-        engine: Engine | PythonEngine | Callable[..., Any],
+        engine: Engine | PythonEngine | Handler | Callable[..., Any],
         *,
         host: str | None = "127.0.0.1",
         port: int = 5433,
@@ -112,6 +114,7 @@ class Server:
         server_version: str = SERVER_VERSION,
         parameters: dict[str, str] | None = None,
         types: TypeRegistry | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         if ssl_context is not None:
             if tls is not None:
@@ -125,14 +128,18 @@ class Server:
             raise ValueError("TCP keepalive values must not be negative")
         if startup_timeout <= 0:
             raise ValueError("startup_timeout must be positive")
+        if isinstance(engine, Handler):
+            if hooks is not None:
+                raise ValueError("a Handler and hooks are one too many: it has its own")
+            hooks, engine = engine, engine.engine()
+        self._take_hooks(hooks or Hooks())
         self.engine = engine if isinstance(engine, (Engine, PythonEngine)) else PythonEngine(engine)
         self.tls = tls
         self.authentication = Authentication(auth, users, ident, oauth, mock_secret, tls)
         self.require_ssl = require_ssl
         unlimited = max_connections_per_user is None and max_connections_per_address is None
-        self.at_once = (
-            self.authentication.trusts_all and not require_ssl and unlimited and isinstance(self.engine, PythonEngine)
-        )
+        plain = unlimited and not require_ssl and not self.hooks_startup
+        self.at_once = self.authentication.trusts_all and plain and isinstance(self.engine, PythonEngine)
         self.max_connections = max_connections
         self.max_connections_per_user = max_connections_per_user
         self.max_connections_per_address = max_connections_per_address
@@ -171,6 +178,14 @@ class Server:
         self._stopped: asyncio.Future[None] | None = None
         self._last_process_id = 0
         self._closing: asyncio.Task[None] | None = None
+
+    def _take_hooks(self, hooks: Hooks) -> None:
+        """Note which hooks there are: nothing is done for those there are not."""
+        check_hooks(hooks)
+        self.hooks = hooks
+        self.hooks_startup = overrides(hooks, Hooks, "startup") or overrides(hooks, Hooks, "server_parameters")
+        self.hooks_queries = overrides(hooks, Hooks, "simple_query")
+        self.hooks_errors = overrides(hooks, Hooks, "error")
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -399,6 +414,8 @@ class Server:
         session = self._sessions.get(process_id)
         if session is not None and hmac.compare_digest(session.secret_key, secret_key):
             session.cancel()
+        else:
+            asked(self.hooks.cancel_request, process_id, secret_key)
 
     def closed(self, protocol: ServerProtocol) -> None:
         """A connection is gone."""
@@ -413,6 +430,7 @@ class Server:
         if session is not None:
             self._sessions.pop(session.process_id, None)
             self.release_execution(session)
+            asked(self.hooks.closed, session)
         if not self._protocols and self._empty is not None:
             self._empty.set()
 
@@ -451,7 +469,7 @@ def _reloaded(reload: Callable[[], None], what: str) -> bool:
     return True
 
 
-async def serve(engine: Engine | PythonEngine | Callable[..., Any], **options: Any) -> None:
+async def serve(engine: Engine | PythonEngine | Handler | Callable[..., Any], **options: Any) -> None:
     """Serve an engine or a function on a PostgreSQL port until cancelled; options as for :class:`Server`."""
     async with Server(engine, **options) as server:
         await server.serve_forever()

@@ -27,6 +27,7 @@ from .execution import Execution
 from .failures import internal_error, is_being_cancelled, tell, uncancel
 from .function_call import function_call
 from .handler import Result
+from .hooks import asked, error_to_tell
 from .notifications import SessionNotifications
 from .plans import Plan
 from .portals import Portal, PreparedStatement
@@ -151,7 +152,7 @@ class Session(SessionServices):
         self.notifications: SessionNotifications | None = None
         self.plans: Callable[[str], tuple[Plan, ...]] = server.plan_cache(settings.coding).plans
         if settings.coding.encoding is not None:
-            self._follow_coding()
+            self.follow_coding()
         self.offset = 0
         self.cancel_requested = False
         self.running = False
@@ -216,6 +217,8 @@ class Session(SessionServices):
         connection = self.connection
         if connection.phase is Phase.CLOSED and error.severity != "FATAL":
             return
+        if self.server.hooks_errors:
+            error = error_to_tell(self.server.hooks, self, error)
         self.running = False
         self.execution.cancelled = False
         self.execution.begun = None
@@ -378,11 +381,11 @@ class Session(SessionServices):
 
     def report_changes(self) -> None:
         """Send ParameterStatus for parameters that changed, and go on in the encoding they are for."""
-        self._follow_coding()
+        self.follow_coding()
         for name, value in self.settings.take_changes().items():
             self.queue(m.ParameterStatus(name, value))
 
-    def _follow_coding(self) -> None:
+    def follow_coding(self) -> None:
         """Have everything that depends on the settings of texts follow them."""
         coding = self.settings.coding
         self.plans = self.server.plan_cache(coding).plans
@@ -534,6 +537,8 @@ class Session(SessionServices):
     def cancel(self) -> None:
         """Cancel the statement that runs, if one does (a CancelRequest with the right key came)."""
         if self.running and self._protocol.busy:
+            if asked(self.server.hooks.cancel, self) is True and not self._killed:
+                return
             self.cancel_requested = True
             self.execution.cancel()
             self._protocol.wake()

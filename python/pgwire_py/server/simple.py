@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import messages as m
-from ..errors import PostgresError, UndefinedParameter
+from ..errors import InternalError, PostgresError, UndefinedParameter
 from . import copying
 from .copy_streams import CopyOutcome
 from .extended import EMPTY_QUERY
@@ -26,6 +27,8 @@ async def simple_query(session: Session, message: m.Query) -> None:
         session.statements.pop("", None)
     if session.portals:
         session.drop_portal("")
+    if session.server.hooks_queries and session.transaction.status != "E" and await _hooked(session, message.query):
+        return
     plans = session.plans(message.query)
     if not plans:
         session.connection.send_encoded(EMPTY_QUERY)
@@ -41,11 +44,59 @@ async def simple_query(session: Session, message: m.Query) -> None:
             session.connection.send_encoded(completion)
         session.offset = plan.statement.start
         completion = await _send(session, plan, await session.start(plan, (), None, (), 0, len(plans) == 1))
+    await _end(session, completion)
+
+
+async def _end(session: Session, completion: bytes) -> None:
     if session.transaction.implicit:
         await session.commit_implicit()
     if session.portals and session.transaction.status == "I":
         session.close_portals()
     session.ready(completion)
+
+
+async def _hooked(session: Session, sql: str) -> bool:
+    """Have the hook answer a query string; False where it leaves that to the session."""
+    execution = session.execution
+    left, execution.can_be_left = (
+        execution.can_be_left,
+        True,
+    )  # whatever answers statements: the hook's coroutine can be cancelled
+    try:
+        results: Any = await session.server.hooks.simple_query(session, sql)
+        if results is None:
+            return False
+        if isinstance(results, (Result, CopyOutcome)):
+            results = (results,)
+        elif not hasattr(results, "__iter__") and not hasattr(results, "__aiter__"):
+            raise InternalError(f"the simple_query hook returned {type(results).__name__}, not results")
+        plans = _plans_of(session, sql)
+        completion = b""
+        async for result in _each(results):
+            session.connection.send_encoded(completion)
+            completion = await _send(session, plans.pop(0) if len(plans) > 1 else plans[0], result)
+        await _end(session, completion or EMPTY_QUERY)
+    finally:
+        execution.can_be_left = left
+    return True
+
+
+def _plans_of(session: Session, sql: str) -> list[Plan]:
+    """The plans whose command tags the results of a hook get; where it is no SQL, they are those of SELECT."""
+    try:
+        plans = session.plans(sql)
+    except PostgresError:
+        plans = ()
+    return list(plans or session.plans("SELECT"))
+
+
+async def _each(results: Any) -> AsyncIterator[Any]:
+    if hasattr(results, "__aiter__"):
+        async for result in results:
+            yield result
+    else:
+        for result in results:
+            yield result
 
 
 async def _check_syntax(session: Session, plans: tuple[Plan, ...]) -> None:

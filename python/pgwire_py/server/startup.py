@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .. import messages as m
@@ -85,13 +88,27 @@ async def start(protocol: ServerProtocol, first: Any = None) -> Session | None:
     session = _session(protocol, version, user, database, values)
     try:
         await session.execution.connect()
+        statuses = await _ask_hooks(session, startup.parameters) if server.hooks_startup else b""
         if protocol.connection.phase is Phase.CLOSED:
             raise ClientLeft("the connection was closed while its session was opened")
-        _welcome(session, values)
+        _welcome(session, values, statuses)
     except BaseException:
         server.release_execution(session)
         raise
     return session
+
+
+async def _ask_hooks(session: Session, parameters: Mapping[str, str]) -> bytes:
+    """Have the hooks of the start called; the ParameterStatus messages of what is to be told besides."""
+    await asyncio.sleep(0)  # a user's code: it sees a task of its own
+    session.connection.send(m.AuthenticationOk())  # notices may follow, an error too
+    hooks = session.server.hooks
+    await hooks.startup(session, MappingProxyType(parameters))
+    session.follow_coding()
+    told = session.settings.take_changes()
+    told.update(hooks.server_parameters(session))
+    message = session.settings.coding.message
+    return b"".join([message(encode_message(m.ParameterStatus(name, value))) for name, value in told.items()])
 
 
 def start_at_once(protocol: ServerProtocol, startup: m.StartupMessage) -> Session | None:
@@ -118,9 +135,13 @@ def _session(protocol: ServerProtocol, version: int, user: str, database: str, v
     return session
 
 
-def _welcome(session: Session, values: StartValues) -> None:
+def _welcome(session: Session, values: StartValues, statuses: bytes = b"") -> None:
     key_data = encode_message(m.BackendKeyData(session.process_id, session.secret_key))
-    session.connection.send_welcome(values.statuses + key_data)
+    welcome = values.statuses + statuses + key_data
+    if session.connection.phase is Phase.STARTING:
+        session.connection.send_ready("I", welcome)
+    else:
+        session.connection.send_welcome(welcome)
     if session.settings.timed:
         session.start_waiting()
 
