@@ -143,3 +143,15 @@ def test_database_that_cannot_be_opened(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(f"pgwire-py: cannot open the DuckDB database {path}: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_limits_and_parameters() -> None:
+    limits = ["--max-connections-per-user", "1", "--tcp-keepalives-idle", "30", "--startup-timeout", "5.5"]
+    with serving(*limits, "-c", "statement_timeout=90s", "-c", "TimeZone=Europe/Berlin", "-c", "app.name=x=y") as uri:
+        rows = fetch(uri, "select current_setting(n) from unnest(['statement_timeout', 'timezone', 'app.name']) t(n)")
+        assert rows == [("90s",), ("Europe/Berlin",), ("x=y",)]
+        with psycopg.connect(uri, user="ada"):
+            with pytest.raises(psycopg.OperationalError, match="too many connections"):
+                psycopg.connect(uri, user="ada")
+            with psycopg.connect(uri, user="bob"):
+                pass

@@ -106,7 +106,9 @@ class TestHelp:
             ),
             *("--oauth-issuer", "--oauth-scope", "--oauth-validator"),
             *("--tls-cert", "--tls-key", "--tls-passphrase", "--tls-ca", "--tls-min-version"),
-            *("--read-only", "--max-connections", "--log-level", "--insecure"),
+            *("--require-tls", "--read-only", "--max-connections", "--log-level", "--insecure"),
+            *("--max-connections-per-user", "--max-connections-per-address", "--max-starting", "--startup-timeout"),
+            *("--max-message-length", "--tcp-keepalives-idle", "--tcp-keepalives-interval", "--tcp-keepalives-count"),
         ):
             assert option in result.stdout
 
@@ -217,7 +219,25 @@ class TestOptions:
     def test_choices(self) -> None:
         assert "trust" in refused("serve", "--auth", "kerberos")
         assert "sqlite" in refused("serve", "--engine", "oracle")
-        assert "--max-connections" in refused("serve", "--max-connections", "0")
+
+    @pytest.mark.parametrize("option", ["--max-connections", "--max-connections-per-user", "--startup-timeout"])
+    def test_limits(self, option: str) -> None:
+        assert option in refused("serve", option, "0")
+
+    @pytest.mark.parametrize(
+        ("given", "problem"),
+        [
+            ("statement_timeout", "expected NAME=VALUE"),
+            ("=1", "expected NAME=VALUE"),
+            ("statement_timeout=soon", 'invalid value for parameter "statement_timeout": "soon"'),
+            ("statement_timeuot=1", 'unrecognized configuration parameter "statement_timeuot"'),
+        ],
+    )
+    def test_parameters(self, given: str, problem: str) -> None:
+        assert problem in refused("serve", "--port", "0", "-c", given)
+
+    def test_required_tls_needs_a_certificate(self) -> None:
+        assert "--tls-cert" in refused("serve", "--require-tls")
 
     def test_scram_needs_users(self, users_file: Path) -> None:
         assert "needs --users" in refused("serve", "--auth", "scram-sha-256")

@@ -15,6 +15,8 @@ from typing import Any
 
 import click
 
+from .limits import limit_options
+
 __all__ = ["cli", "main"]
 
 _FILE = click.Path(path_type=Path)
@@ -104,10 +106,9 @@ def cli(context: click.Context) -> None:
 @click.option(
     "--tls-min-version", type=click.Choice(["1.2", "1.3"]), default="1.2", show_default=True, help="Oldest TLS version."
 )
+@click.option("--require-tls", is_flag=True, help="Refuse clients that come over TCP without TLS.")
 @click.option("--read-only", is_flag=True, help="Refuse every change to the data.")
-@click.option(
-    "--max-connections", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Sessions at a time."
-)
+@limit_options
 @click.option(
     "--log-level", type=click.Choice(_LOG_LEVELS), default="warning", show_default=True, help="What to log on stderr."
 )
@@ -132,10 +133,11 @@ def serve(
     tls_passphrase: Path | None,
     tls_ca: Path | None,
     tls_min_version: str,
+    require_tls: bool,
     read_only: bool,
-    max_connections: int,
     log_level: str,
     insecure: bool,
+    **limits: Any,
 ) -> None:
     """Serve data to PostgreSQL clients.
 
@@ -163,6 +165,8 @@ def serve(
         oauth=(oauth_issuer, oauth_scope, oauth_validator),
         tls=tls,
     )
+    if require_tls and tls is None:
+        raise click.UsageError("--require-tls needs --tls-cert")
     beyond = check_address(host, port, unix_socket, trust=access.trusts_strangers, insecure=insecure)
     run(
         Plan(
@@ -172,9 +176,10 @@ def serve(
             unix_socket=unix_socket,
             access=access,
             tls=tls,
+            require_tls=require_tls,
             may_trust_strangers=insecure or not beyond,
             read_only=read_only,
-            max_connections=max_connections,
+            limits=limits,
         )
     )
 

@@ -41,9 +41,11 @@ class Plan:
     unix_socket: Path | None
     access: Access
     tls: ServerTls | None
+    require_tls: bool
     may_trust_strangers: bool
     read_only: bool
-    max_connections: int
+    limits: dict[str, Any]
+    """More arguments of the Server's."""
 
 
 def run(plan: Plan) -> None:
@@ -106,8 +108,13 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 async def _serve(plan: Plan, engine: Engine) -> None:
+    from ..errors import PostgresError
     from ..server import Server
+    from ..server.parameter_values import ROWS, is_custom_name
 
+    for name in plan.limits["parameters"]:
+        if name.lower() not in ROWS and not is_custom_name(name):
+            raise click.UsageError(f'-c: unrecognized configuration parameter "{name}"')
     interrupts = 0
     stop, hurry = asyncio.Event(), asyncio.Event()
 
@@ -117,19 +124,23 @@ async def _serve(plan: Plan, engine: Engine) -> None:
         (stop if interrupts == 1 else hurry).set()
 
     on_signals(interrupt)
-    server = Server(
-        engine,
-        host=plan.host,
-        port=plan.port,
-        unix_socket_directory=plan.unix_socket,
-        auth=plan.access.auth,
-        users=plan.access.users,
-        ident=plan.access.ident,
-        oauth=plan.access.oauth,
-        mock_secret=plan.access.mock_secret,
-        tls=plan.tls,
-        max_connections=plan.max_connections,
-    )
+    try:
+        server = Server(
+            engine,
+            host=plan.host,
+            port=plan.port,
+            unix_socket_directory=plan.unix_socket,
+            auth=plan.access.auth,
+            users=plan.access.users,
+            ident=plan.access.ident,
+            oauth=plan.access.oauth,
+            mock_secret=plan.access.mock_secret,
+            tls=plan.tls,
+            require_ssl=plan.require_tls,
+            **plan.limits,
+        )
+    except (ValueError, PostgresError) as error:
+        raise click.UsageError(str(error)) from error
     try:
         await server.start()
     except (OSError, ValueError) as error:
