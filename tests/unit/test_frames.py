@@ -251,6 +251,43 @@ def test_hostile_bytes_raise_nothing_else(data: bytes, startup: bool, size: int)
         assert decoder.buffered <= len(data)
 
 
+def test_the_usual_answer_comes_as_what_it_says(core: Any) -> None:
+    rows = core.RowDecoder([23], [1], ["n"])
+    row, bind, ready = b"D\0\0\0\x0e\0\1\0\0\0\4\0\0\0\7", b"2\0\0\0\4", b"Z\0\0\0\5T"
+    end, suspended, notice = b"C\0\0\0\x0dSELECT 2\0", b"s\0\0\0\4", b"N\0\0\0\5\0"
+    for data, expected in (
+        (bind + row + row + end + ready, ([(7,), (7,)], b"SELECT 2", "T")),
+        (bind + row + suspended + ready, ([(7,)], b"", "T")),
+        (bind + end + ready, ([], b"SELECT 2", "T")),
+    ):
+        assert core.FrameDecoder().feed_answer(data, rows) == expected
+        # Whatever else comes, at any place, leaves nothing out.
+        places = [0, 5, 5 + 15 * data.count(row), len(data) - 6, len(data)]
+        for place, other in [
+            (place, other) for place in places for other in (notice, row, end, bind, b"E\0\0\0\5\0", ready)
+        ]:
+            changed = data[:place] + other + data[place:]
+            if core.FrameDecoder().feed_rows(changed, rows) != core.FrameDecoder().feed_answer(changed, rows):
+                made = core.FrameDecoder().feed_answer(changed, rows)
+                assert type(made) is tuple
+                assert other == row
+                assert len(made[0]) == data.count(row) + 1
+        for place in range(1, len(data)):
+            one, other = core.FrameDecoder(), core.FrameDecoder()
+            found = one.feed_answer(data[:place], rows) + one.feed_answer(data[place:], rows)
+            assert found == other.feed_rows(data[:place], rows) + other.feed_rows(data[place:], rows) or place == 0
+        # The beginning of a packet behind it, too: that is kept, and what comes next is no answer by itself.
+        decoder = core.FrameDecoder()
+        assert decoder.feed_answer(data + notice[:3], rows) == core.FrameDecoder().feed_rows(data, rows)
+        assert decoder.feed_answer(notice[3:], rows) == [("N", b"\0")]
+    for bad in (b"Z\0\0\0\5X", b"Z\0\0\0\6II", b"C\0\0\0\5x"):
+        data = bind + row + end + bad
+        assert core.FrameDecoder().feed_answer(data, rows) == core.FrameDecoder().feed_rows(data, rows)
+    with pytest.raises(FrameError) as caught:
+        core.FrameDecoder().feed_answer(bind + row + end + b"Z\0\0\0\3", rows)
+    assert caught.value.frames == (("2", b""), ("D", [(7,)]), ("C", b"SELECT 2\0"))
+
+
 def test_rows_come_decoded_with_the_frames(core: Any) -> None:
     """The first result's DataRows come as rows, in any chunking; what is behind its end comes as it is."""
     row, bad = b"D\0\0\0\x0e\0\1\0\0\0\4\0\0\0\7", b"D\0\0\0\x0c\0\1\0\0\0\2\0\7"

@@ -117,28 +117,31 @@ class Connection:
             ConnectionLost: the connection is closed, or was before the answer was complete.
             TimeoutError: it took longer than ``timeout``.
         """
-        work = self._core.run(query, args)
-        if timeout is None and self._core.command_timeout is None:
-            return (await work)[0]
-        return (await self._core.within(work, timeout))[0]
+        return await self._rows(query, args, 0, timeout)
 
     async def fetchrow(self, query: str, *args: object, timeout: float | None = None) -> Any:
         """The first row, None if there is none; raises as :meth:`fetch`."""
-        work = self._core.run(query, args, 1)
-        if timeout is None and self._core.command_timeout is None:
-            rows, _ = await work
-        else:
-            rows, _ = await self._core.within(work, timeout)
+        rows = await self._rows(query, args, 1, timeout)
         return rows[0] if rows else None
 
     async def fetchval(self, query: str, *args: object, column: int | str = 0, timeout: float | None = None) -> Any:
         """One value of the first row, None if there is no row; raises as :meth:`fetch`."""
-        work = self._core.run(query, args, 1)
-        if timeout is None and self._core.command_timeout is None:
-            rows, _ = await work
-        else:
-            rows, _ = await self._core.within(work, timeout)
+        rows = await self._rows(query, args, 1, timeout)
         return rows[0][column] if rows else None
+
+    async def _rows(self, query: str, args: Sequence[object], limit: int, timeout: float | None) -> list[Any]:
+        core = self._core
+        exchange = core.start(query, args, limit) if timeout is None and core.command_timeout is None else None
+        if exchange is None:
+            return (await core.within(core.run(query, args, limit), timeout))[0]
+        try:  # the usual way, short
+            await exchange.waiter
+        except BaseException:
+            core.abandon(exchange)
+            raise
+        if exchange.error is None and exchange.plan.fields is not None:
+            return exchange.result[0]
+        return (await core.finished(exchange, args, limit))[0]
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
         """Run a statement, or without arguments any number of them separated by semicolons; the last one's command tag.

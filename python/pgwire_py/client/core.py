@@ -233,40 +233,58 @@ class Core:
 
         A plan that does not hold any more (0A000, 26000) is made anew, once, where no transaction has failed by it.
         """
-        wire = self.wire
-        again = True
-        while True:
-            if wire.drained is not None:
-                await self.ready()
-            plan = self._plans.get(query)
-            if plan is None:
-                plan = await self.plan(query)
-            else:
-                self._plans.move_to_end(query)
-            if plan.name and not self._garbage:  # the usual way, short
-                exchange: Exchange = RunExchange(self.loop.create_future(), plan.decode, query)
-                wire.begin(exchange, plan.run(arguments, limit) + SYNC)
-                try:
-                    await exchange.waiter
-                except BaseException:
-                    self.abandon(exchange)
-                    raise
-            else:
-                exchange = await self.run_plan(plan, arguments, limit)
-            error = exchange.error
-            if error is None:
-                result: Any = exchange.results[-1]
-                if plan.fields is None:
-                    self.noticed(result[1])
-                return result  # type: ignore[no-any-return]
-            if not is_stale_plan(error) or not plan.name:
-                raise error
-            self.drop(plan)
-            if not again or wire.status != "I":
-                raise error
-            again = False
+        if self.wire.drained is not None:
+            await self.ready()
+        exchange = self.start(query, arguments, limit)
+        if exchange is not None:
+            await self.wait(exchange)
+            return await self.finished(exchange, arguments, limit)
+        return await self.run_plan(await self.plan(query), arguments, limit)
 
-    async def run_plan(self, plan: Plan, arguments: Sequence[object], limit: int = 0) -> Exchange:
+    def start(self, query: str, arguments: Sequence[object], limit: int) -> RunExchange | None:
+        """Send a statement that is known by name; None where there is more to do than that.
+
+        Whoever calls this waits for the exchange's ``waiter``, gives it to :meth:`abandon` where that fails, and else to
+        :meth:`finished` or, without an error, takes its ``result``.
+        """
+        plan = self._plans.get(query)
+        if plan is None or not plan.name or self._garbage or self.wire.drained is not None:
+            return None
+        exchange = RunExchange(self.loop.create_future(), plan)
+        self.wire.begin(exchange, plan.batch(arguments, limit))
+        self._plans.move_to_end(query)
+        return exchange
+
+    async def finished(self, exchange: RunExchange, arguments: Sequence[object], limit: int) -> Result:
+        """The result of what :meth:`start` sent, or of another run with a new plan."""
+        plan, error = exchange.plan, exchange.error
+        if error is None:
+            if plan.fields is None:
+                self.noticed(exchange.result[1])
+            return exchange.result
+        self._check_again(plan, error)
+        return await self.run_plan(await self.plan(plan.query), arguments, limit, again=False)
+
+    def _check_again(self, plan: Plan, error: BaseException, again: bool = True) -> None:
+        """Raises the error, except where another plan may fare better."""
+        if not is_stale_plan(error) or not plan.name:
+            raise error
+        self.drop(plan)
+        if not again or self.wire.status != "I":
+            raise error
+
+    async def run_plan(self, plan: Plan, arguments: Sequence[object], limit: int = 0, *, again: bool = True) -> Result:
+        """One run of a plan, and ``again`` one of its successor."""
+        exchange = await self.send_plan(plan, arguments, limit)
+        if exchange.error is None:
+            result: Any = exchange.results[-1]
+            if plan.fields is None:
+                self.noticed(result[1])
+            return result  # type: ignore[no-any-return]
+        self._check_again(plan, exchange.error, again)
+        return await self.run_plan(await self.plan(plan.query), arguments, limit, again=False)
+
+    async def send_plan(self, plan: Plan, arguments: Sequence[object], limit: int = 0) -> Exchange:
         """One run of a plan; errors are in what comes back."""
         data = plan.run(arguments, limit)
         late = plan.name in self._garbage  # kept by nobody: closed behind this run, not in front of it

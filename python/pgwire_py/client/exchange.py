@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from asyncio import Future
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import FeatureNotSupported, PostgresError, RemoteProtocolError
 from ..messages import FieldDescription
 from .answers import decode_frame, error_of
 from .errors import InterfaceError
+
+if TYPE_CHECKING:
+    from .plan import Plan
 
 __all__ = ["END", "SYNC", "Exchange", "Frame", "Result", "RowSource", "RunExchange"]
 
@@ -279,37 +282,32 @@ class Exchange:
 
 
 class RunExchange(Exchange):
-    """One run of a named prepared statement: ``2CZ``. An answer that came in one piece, as nearly all do, is taken in one step."""
+    """One run of a named prepared statement: ``2CZ``. An answer that came in one piece, as nearly all do, is taken in one step.
+
+    Attributes:
+        plan: the statement's.
+        result: rows and command tag, once it is done without an error.
+    """
 
     script = "2CZ."
+    result: Result
+    _opened = False
 
-    def __init__(self, waiter: Future[None], decode: RowSource | None, statement: str) -> None:
-        self.decode = decode
-        self.statement = statement
+    def __init__(self, waiter: Future[None], plan: Plan) -> None:
         self.waiter = waiter
-        self.results = []
-        self._rows = []
-        self._bodies = []
+        self.plan = plan
+        self.decode = plan.decode
 
     def take(self, frames: Sequence[Frame], other: Callable[[str, Any], None]) -> None:
-        if len(frames) == 4 and self.position == 0:
-            (first, _), (second, rows), (third, tag), (fourth, status) = frames
-            if (
-                first == "2"
-                and second == "D"
-                and rows.__class__ is list
-                and fourth == "Z"
-                and status in _STATUS
-                and (third == "s" or (third == "C" and tag.endswith(b"\0")))
-            ):
-                self.results.append((rows, tag[:-1]))
-                self.status = _STATUS[status]
-                self.position = 3
-                self.done = True
-                if not self.waiter.done():
-                    self.waiter.set_result(None)
-                return
+        if not self._opened:
+            self._opened = True
+            self.statement = self.plan.query
+            self.results = []
+            self._rows = []
+            self._bodies = []
         super().take(frames, other)
+        if self.error is None and self.results:
+            self.result = self.results[-1]  # type: ignore[assignment]
 
 
 def outcome(exchange: Exchange) -> Result:

@@ -68,7 +68,7 @@ class Introspection:
         if plan is None:
             plan = await core.prepare(QUERY, name)
             core.keep(plan)
-        exchange = await core.run_plan(plan, (oids,))
+        exchange = await core.send_plan(plan, (oids,))
         if exchange.error is not None:
             raise exchange.error
         result = exchange.results[-1]

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import Any, Final
 
-from .._impl import MessageBuilder
+from .._impl import MessageBuilder, RowDecoder
 from ..errors import PostgresError, postgres_error
 from ..messages import FieldDescription
 from ..types import TypeRegistry
 from .errors import InterfaceError
-from .exchange import RowSource
+from .exchange import SYNC, RowSource
 from .rows import result_format, row_source
 
 __all__ = ["Plan", "execute_message"]
@@ -45,9 +45,10 @@ class Plan:
         "_after",
         "_before",
         "_encoder",
-        "_whole",
+        "_ready",
         "column_formats",
         "decode",
+        "decoder",
         "fields",
         "head",
         "name",
@@ -75,13 +76,18 @@ class Plan:
         self.column_formats = [result_format(registry, field.type_oid) for field in columns]
         self.parameter_formats = [result_format(registry, oid) for oid in types]
         self.decode: RowSource | None = row_source(registry, columns, self.column_formats) if columns else None
+        # What decodes rows natively is told apart: it can be given along where the bytes are cut.
+        decoder = getattr(self.decode, "__self__", None)
+        self.decoder: RowDecoder | None = decoder if isinstance(decoder, RowDecoder) else None
         self._encoder = registry.row_encoder(types, self.parameter_formats) if types else None
         # A nameless statement may by now be another's: it goes along, and says what its columns are.
         self.head = b"" if name else MessageBuilder().parse("", query, types).take()
         self._before = b"%b\0%b" % (name.encode(), _codes(self.parameter_formats))
         self._after = _codes(self.column_formats)
         self.script = "2C" if name else "12TC"
-        self._whole = self._bind("", b"\0\0") + self._tail("", 0) if not types else b""
+        # Without parameters, all rows or one: always the same bytes.
+        bind = self._bind("", b"\0\0") if name and not types else b""
+        self._ready = (bind + _EXECUTE_ALL + SYNC, bind + _EXECUTE_ONE + SYNC) if bind else ()
 
     def _tail(self, portal: str, limit: int) -> bytes:
         execute = _EXECUTE_ALL if not limit and not portal else execute_message(limit, portal)
@@ -102,12 +108,16 @@ class Plan:
             InterfaceError: the number of arguments is wrong.
             PostgresError: an argument does not fit its type.
         """
-        if not self.types and not limit and not arguments:
-            return self._whole
         bind = self._bind("", self._row(arguments))
         if self.name and limit < 2:
             return bind + (_EXECUTE_ONE if limit else _EXECUTE_ALL)
         return bind + self._tail("", limit)
+
+    def batch(self, arguments: Sequence[object], limit: int) -> bytes:
+        """As :meth:`run` of a named statement, with Sync."""
+        if self._ready and not arguments and limit < 2:
+            return self._ready[limit]
+        return self.run(arguments, limit) + SYNC
 
     def open(self, arguments: Sequence[object], portal: str) -> bytes:
         """Bind to a portal, without Execute."""

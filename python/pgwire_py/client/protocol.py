@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from .. import messages as m
-from .._impl import FrameDecoder
+from .._impl import FrameDecoder, RowDecoder
 from ..connection.limits import MAX_ANSWER_LENGTH_AT_START, MAX_MESSAGE_LENGTH
 from ..errors import FrameError, PgWireError, PostgresError, RemoteProtocolError
 from .answers import decode_frame, error_of
 from .driver import Loop
 from .errors import ConnectionLost
-from .exchange import Exchange, Frame, one_at_a_time
+from .exchange import Exchange, Frame, RunExchange, one_at_a_time
 
 __all__ = ["Wire", "new_decoder"]
 
@@ -58,6 +58,7 @@ class Wire(asyncio.Protocol):
         self.on_closed: Callable[[], None] | None = None
         self._send: Callable[[bytes | bytearray], None]
         self._feed = decoder.feed_rows
+        self._feed_answer: Callable[[bytes, RowDecoder | None], Any] = decoder.feed_answer
         self._room: asyncio.Future[None] | None = None
 
     # -- sending -----------------------------------------------------------------------------------------------------
@@ -104,11 +105,23 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         exchange = self.exchange
         try:
-            if exchange is None:
+            if exchange.__class__ is RunExchange and exchange.position == 0:  # the usual way, short
+                found = self._feed_answer(data, exchange.plan.decoder)
+                if found.__class__ is tuple:
+                    rows, tag, self.status = found
+                    exchange.result = rows, tag
+                    exchange.done = True
+                    self.exchange = None
+                    if not exchange.waiter.done():
+                        exchange.waiter.set_result(None)
+                    return
+                exchange.take(found, self._other)
+            elif exchange is not None:
+                # What decodes rows natively is given along; codecs in Python get the bodies.
+                exchange.take(self._feed(data, getattr(exchange.decode, "__self__", None)), self._other)
+            else:
                 self.take(self._feed(data))
                 return
-            # What decodes rows natively is given along; codecs in Python get the bodies.
-            exchange.take(self._feed(data, getattr(exchange.decode, "__self__", None)), self._other)
             if exchange.done:
                 self.status = exchange.status or self.status
                 self.exchange = None

@@ -67,7 +67,7 @@ class PreparedStatement:
     async def _run_own(self, args: Sequence[object], limit: int) -> Result:
         core = self._connection._core
         await core.ready()
-        return outcome(await core.run_plan(self._plan, args, limit))
+        return outcome(await core.send_plan(self._plan, args, limit))
 
     async def executemany(self, args: Iterable[Sequence[object]], *, timeout: float | None = None) -> None:
         """Run it for each sequence of arguments, in one batch: all of them are carried out, or none."""

@@ -158,25 +158,37 @@ impl FrameDecoder {
         data: &Bound<'py, PyBytes>,
         rows: Option<&Bound<'py, RowDecoder>>,
     ) -> PyResult<Bound<'py, PyList>> {
-        let py = data.py();
-        let mut run = Run {
-            decoder: rows.map(Bound::get),
-            session: Session::new(py)?,
-            made: Vec::new(),
-            broken: None,
-            found: PyList::empty(py),
-        };
+        let mut run = Run::new(data.py(), rows, false)?;
+        self.run(data, &mut run)?;
+        Ok(run.found)
+    }
+
+    #[pyo3(signature = (data, rows = None))]
+    fn feed_answer<'py>(
+        &mut self,
+        data: &Bound<'py, PyBytes>,
+        rows: Option<&Bound<'py, RowDecoder>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut run = Run::new(data.py(), rows, self.inner.buffered() == 0)?;
+        self.run(data, &mut run)?;
+        if self.inner.buffered() != 0 {
+            run.seldom()?;
+        }
+        run.answer()
+    }
+}
+
+impl FrameDecoder {
+    fn run(&mut self, data: &Bound<'_, PyBytes>, run: &mut Run<'_, '_>) -> PyResult<()> {
         let mut position = 0;
         loop {
             match self.inner.next(data.as_bytes(), &mut position) {
                 Ok(Some(frame)) => run.take(frame.tag, frame.body.as_slice())?,
-                Ok(None) => {
-                    run.end()?;
-                    return Ok(run.found);
-                }
+                Ok(None) => return run.end(),
                 Err(error) => {
+                    run.seldom()?;
                     run.end()?;
-                    return Err(frame_error(&error, run.found)?);
+                    return Err(frame_error(&error, run.found.clone())?);
                 }
             }
         }
@@ -191,12 +203,51 @@ struct Run<'a, 'py> {
     made: Vec<Bound<'py, PyAny>>,
     broken: Option<PyErr>,
     found: Bound<'py, PyList>,
+    /// What came so far of an answer as nearly all are; None once it is another.
+    answer: Option<Answer<'py>>,
 }
 
-impl Run<'_, '_> {
+/// BindComplete, rows, CommandComplete or PortalSuspended, ReadyForQuery: what came of them.
+struct Answer<'py> {
+    last: u8,
+    rows: Option<Bound<'py, PyList>>,
+    /// Letter and text of what ended the rows.
+    tag: Option<(u8, Bound<'py, PyBytes>)>,
+    status: u8,
+}
+
+impl<'a, 'py> Run<'a, 'py> {
+    fn new(
+        py: Python<'py>,
+        decoder: Option<&'a Bound<'py, RowDecoder>>,
+        answer: bool,
+    ) -> PyResult<Self> {
+        let answer = answer.then_some(Answer {
+            last: 0,
+            rows: None,
+            tag: None,
+            status: 0,
+        });
+        Ok(Run {
+            decoder: decoder.map(Bound::get),
+            session: Session::new(py)?,
+            made: Vec::new(),
+            broken: None,
+            found: PyList::empty(py),
+            answer,
+        })
+    }
+
+    #[inline]
     fn take(&mut self, letter: Option<u8>, body: &[u8]) -> PyResult<()> {
-        let py = self.session.py;
         if let (Some(b'D'), Some(decoder)) = (letter, self.decoder) {
+            if self
+                .answer
+                .as_ref()
+                .is_some_and(|answer| answer.last != b'2')
+            {
+                self.seldom()?;
+            }
             if self.broken.is_none()
                 && let Err(error) = decoder.body(&self.session, body, &mut self.made)
             {
@@ -204,17 +255,82 @@ impl Run<'_, '_> {
             }
             return Ok(());
         }
+        if self.answer.is_some() {
+            if self.usual(letter, body)? {
+                return Ok(());
+            }
+            self.seldom()?;
+        }
         self.end()?;
         if matches!(letter, Some(b'C' | b's' | b'I' | b'E' | b'T' | b'Z')) {
             self.decoder = None;
         }
+        let py = self.session.py;
         self.found
             .append((tag(py, letter)?, PyBytes::new(py, body)))
+    }
+
+    /// Whether the frame is the next of the usual answer; then it is noted.
+    fn usual(&mut self, letter: Option<u8>, body: &[u8]) -> PyResult<bool> {
+        let py = self.session.py;
+        let Some(answer) = self.answer.as_mut().filter(|_| self.broken.is_none()) else {
+            return Ok(false);
+        };
+        match (answer.last, letter, body) {
+            (0, Some(b'2'), []) => answer.last = b'2',
+            (b'2', Some(end @ b's'), []) | (b'2', Some(end @ b'C'), [.., 0]) => {
+                answer.last = end;
+                let text = body.strip_suffix(b"\0").unwrap_or_default();
+                answer.rows = Some(PyList::new(py, self.made.drain(..))?);
+                answer.tag = Some((end, PyBytes::new(py, text)));
+                self.decoder = None;
+            }
+            (b'C' | b's', Some(b'Z'), [status @ (b'I' | b'T' | b'E')]) => {
+                answer.last = b'Z';
+                answer.status = *status;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The answer is not the usual one: what was noted of it becomes frames.
+    #[cold]
+    fn seldom(&mut self) -> PyResult<()> {
+        let py = self.session.py;
+        let Some(answer) = self.answer.take() else {
+            return Ok(());
+        };
+        let frame = |letter: u8, body: &[u8]| {
+            self.found
+                .append((tag(py, Some(letter))?, PyBytes::new(py, body)))
+        };
+        if answer.last != 0 {
+            frame(b'2', b"")?;
+        }
+        if let Some(rows) = answer.rows.filter(|rows| !rows.is_empty()) {
+            self.found.append((tag(py, Some(b'D'))?, rows))?;
+        }
+        match answer.tag {
+            Some((b'C', text)) => frame(b'C', &[text.as_bytes(), b"\0"].concat())?,
+            Some((end, _)) => frame(end, b"")?,
+            None => (),
+        }
+        if answer.status != 0 {
+            frame(b'Z', &[answer.status])?;
+        }
+        Ok(())
     }
 
     /// What was made of the DataRows so far.
     fn end(&mut self) -> PyResult<()> {
         let py = self.session.py;
+        if let Some(answer) = &self.answer
+            && answer.last == b'Z'
+        {
+            return Ok(());
+        }
+        self.seldom()?;
         if let Some(error) = self.broken.take() {
             self.made.clear();
             return self
@@ -226,6 +342,23 @@ impl Run<'_, '_> {
         }
         let rows = PyList::new(py, self.made.drain(..))?;
         self.found.append((tag(py, Some(b'D'))?, rows))
+    }
+
+    /// The usual answer's rows, tag and status, or else the frames.
+    fn answer(self) -> PyResult<Bound<'py, PyAny>> {
+        let py = self.session.py;
+        if let Some(Answer {
+            last: b'Z',
+            rows: Some(rows),
+            tag: Some((_, text)),
+            status,
+        }) = self.answer
+        {
+            return Ok((rows, text, tag(py, Some(status))?)
+                .into_pyobject(py)?
+                .into_any());
+        }
+        Ok(self.found.into_any())
     }
 }
 

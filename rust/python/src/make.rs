@@ -1,7 +1,7 @@
 //! Python objects made in the shortest way that CPython offers: the strings, decimals and tuples of decoded rows.
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyList, PyTuple, PyType};
 
 use crate::record::Names;
 use crate::record_object;
@@ -69,6 +69,32 @@ pub fn of_text<'py>(class: &Bound<'py, PyType>, text: &str) -> PyResult<Bound<'p
             )),
         }
     }
+}
+
+/// A list of what `next` makes, so many times; None where it makes nothing.
+#[inline]
+pub fn list<'py>(
+    py: Python<'py>,
+    size: usize,
+    mut next: impl FnMut() -> PyResult<Option<Bound<'py, PyAny>>>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    // SAFETY: a new list, or null with an error set; it is not tracked before it is whole.
+    let list = unsafe {
+        let made = ffi::PyList_New(size as ffi::Py_ssize_t);
+        let list = Bound::from_owned_ptr_or_err(py, made)?.cast_into_unchecked::<PyList>();
+        ffi::PyObject_GC_UnTrack(made.cast());
+        list
+    };
+    for at in 0..size {
+        let Some(value) = next()? else {
+            return Ok(None);
+        };
+        // SAFETY: the list is new and nobody else's, the place is one of its own and empty; the reference goes to the list.
+        unsafe { ffi::PyList_SET_ITEM(list.as_ptr(), at as ffi::Py_ssize_t, value.into_ptr()) };
+    }
+    // SAFETY: the list is whole and not tracked.
+    unsafe { ffi::PyObject_GC_Track(list.as_ptr().cast()) };
+    Ok(Some(list.into_any()))
 }
 
 /// A tuple or a record that is filled while its values are made.

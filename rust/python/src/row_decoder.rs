@@ -21,6 +21,8 @@ struct Column {
     ty: PgType,
     binary: bool,
     short: Option<Kind>,
+    /// The same of the elements of an array.
+    elements: Option<Kind>,
 }
 
 /// What every value of a call may need, looked up once.
@@ -60,7 +62,13 @@ impl RowDecoder {
         let column = |(oid, binary): (&u32, bool)| {
             let ty = PgType::of(*oid);
             let short = (!ty.is_array() && (binary || ty.kind == Kind::Text)).then_some(ty.kind);
-            Column { ty, binary, short }
+            let elements = (ty.is_array() && binary).then_some(ty.kind);
+            Column {
+                ty,
+                binary,
+                short,
+                elements,
+            }
         };
         Ok(RowDecoder {
             columns: types.iter().zip(binary).map(column).collect(),
@@ -253,8 +261,51 @@ impl<'py> Session<'_, 'py> {
         {
             return Ok(made);
         }
+        if let Some(kind) = column.elements
+            && let Some(made) = self.list(kind, column.ty.element, bytes)?
+        {
+            return Ok(made);
+        }
         let value = column.ty.decode(column.binary, bytes)?;
         object(self.py, &value)
+    }
+
+    /// An array as nearly all are: of one dimension that begins at 1, or empty.
+    fn list(&self, kind: Kind, element: u32, bytes: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (words, _) = bytes.as_chunks::<4>();
+        let mut head = words.iter().map(|word| i32::from_be_bytes(*word));
+        let (count, mut rest) = match (head.next(), head.next(), head.next()) {
+            (Some(0), Some(0..=1), Some(oid)) if oid as u32 == element => (0, &bytes[12..]),
+            (Some(1), Some(0..=1), Some(oid)) if oid as u32 == element => {
+                match (head.next(), head.next()) {
+                    (Some(count), Some(1)) => (count as usize, &bytes[20..]),
+                    _ => return Ok(None),
+                }
+            }
+            _ => return Ok(None),
+        };
+        // Each element takes four bytes at least.
+        if count > rest.len() / 4 {
+            return Ok(None);
+        }
+        let made = make::list(self.py, count, || {
+            let Some((size, behind)) = rest.split_first_chunk() else {
+                return Ok(None);
+            };
+            let size = i32::from_be_bytes(*size);
+            if size == -1 {
+                rest = behind;
+                return Ok(Some(self.py.None().into_bound(self.py)));
+            }
+            match behind.split_at_checked(usize::try_from(size).unwrap_or(usize::MAX)) {
+                Some((item, behind)) => {
+                    rest = behind;
+                    self.short(kind, item)
+                }
+                None => Ok(None),
+            }
+        })?;
+        Ok(made.filter(|_| rest.is_empty()))
     }
 
     #[inline]

@@ -131,6 +131,16 @@ class FrameDecoder(Protocol):
             FrameError: as by :meth:`feed`; its ``frames`` are of this form.
         """
 
+    def feed_answer(
+        self, data: bytes, rows: RowDecoder | None = None
+    ) -> tuple[list[Any], bytes, str] | list[tuple[str, Any]]:
+        """As :meth:`feed_rows`; where ``data`` is the whole answer to Bind, Execute and Sync, as nearly all are, what it says.
+
+        Returns:
+            Rows, command tag (empty for PortalSuspended) and transaction status of ``2``, DataRows, ``C`` or ``s``, ``Z`` and nothing
+            else, with no incomplete packet before; what :meth:`feed_rows` returns for everything else.
+        """
+
 
 class MessageBuilder(Protocol):
     """Writes the frontend's messages one behind the other into a bytearray (Protocol 55.7).

@@ -164,6 +164,22 @@ class FrameDecoder:
             raise FrameError(str(fault), fatal=True, tag=fault.tag, frames=tuple(found))
         return found
 
+    def feed_answer(
+        self, data: bytes, rows: RowDecoder | None = None
+    ) -> tuple[list[Any], bytes, str] | list[tuple[str, Any]]:
+        """The parts of a usual answer, or its frames; see the interface."""
+        fresh = not self.buffered
+        found = self.feed_rows(data, rows)
+        if not fresh or self.buffered or not 3 <= len(found) <= 4:
+            return found
+        first, (end, tag), (last, status) = found[0], *found[-2:]
+        made = found[1] if len(found) == 4 else ("D", [])
+        usual = first == ("2", b"") and made[0] == "D" and isinstance(made[1], list) and last == "Z"
+        ended = (end == "s" and tag == b"") or (end == "C" and tag.endswith(b"\0"))
+        if not usual or not ended or status not in (b"I", b"T", b"E"):
+            return found
+        return made[1], tag[:-1], status.decode()
+
     def _feed(self, stream: bytes, frames: list[tuple[str, memoryview]]) -> None:
         view, position, size = memoryview(stream), 0, len(stream)
         # Where the frame of messages that are joined begins, while they follow each other.
