@@ -1,8 +1,11 @@
 """The public names, the version, and the switch between the implementations."""
 
+import ast
+import importlib.util
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,7 @@ NAMES = {
     "Session",
     "__version__",
     "arrow",
+    "blocking",
     "frames",
     "messages",
     "serve",
@@ -98,6 +102,24 @@ def test_names_of_the_server_are_the_servers() -> None:
 def test_names_of_the_client_are_the_clients() -> None:
     for name in ("ConnectFailed", "Connection", "ConnectionLost", "InterfaceError", "Pool", "connect", "create_pool"):
         assert getattr(pgwire_py, name) is getattr(client, name)
+
+
+def test_the_blocking_client_is_the_client_in_other_words() -> None:
+    path = ROOT / "tools" / "generate_blocking.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    written = Path(pgwire_py.blocking.client.__file__).read_text(encoding="utf-8")
+    assert ast.dump(ast.parse(written)) == ast.dump(ast.parse(tool.render())), "run python tools/generate_blocking.py"
+    for module, names in tool.CLASSES.items():
+        for name in names:
+            original = getattr(import_module(f"pgwire_py.client.{module}"), name)
+            methods = {name for name in vars(original) if not name.startswith("_")} - {
+                method for owner, method in tool.HIDDEN if owner == name
+            }
+            assert methods <= set(vars(getattr(pgwire_py.blocking, name)))
 
 
 def test_the_server_is_imported_when_it_is_used() -> None:
@@ -161,11 +183,17 @@ def test_types_of_the_public_names(tmp_path: Path) -> None:
         "    return pg.Result([pg.Column('n', pg.INT4)], [(1,)])\n"
         "server: Server = pg.Server(answer, port=0)\n"
         "message: m.Sync = pg.messages.Sync()\n"
+        "def use(address: str) -> list[str]:\n"
+        "    with pg.blocking.connect(address) as conn, conn.transaction(), pg.blocking.create_pool(address) as pool:\n"
+        "        conn.retry(lambda other: other.fetch('select 1'))\n"
+        "        with pool.acquire() as other, other.notifications('a') as found:\n"
+        "            other.add_listener('a', lambda one, pid, channel, payload: one.terminate())\n"
+        "            return [*(n.payload for n in found), conn.pipeline().execute('select 1').result(), conn.execute('')]\n"
         "pg.nothing\n"
     )
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", str(tmp_path), str(user)]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert result.stdout == f'{user.name}:7: error: Module has no attribute "nothing"  [attr-defined]\n', result.stderr
+    assert result.stdout == f'{user.name}:13: error: Module has no attribute "nothing"  [attr-defined]\n', result.stderr
 
 
 def test_version_is_the_crates() -> None:

@@ -18,6 +18,7 @@ LAYERS = (
     {"auth", "copy", "events", "frames", "rows", "arrow", "state", "types", "wire"},
     {"connection"},
     {"client"},
+    {"blocking"},
     {"testing"},
     {"engines.base"},
     {"engines", "catalog"},

@@ -13,7 +13,7 @@ from .errors import FrameError, LocalProtocolError, PgWireError, PostgresError, 
 from .oids import *
 
 if TYPE_CHECKING:  # where types are checked, a name that does not exist stays an error
-    from . import arrow, frames, messages
+    from . import arrow, blocking, frames, messages
     from .arrow import ArrowDecoder
     from .client import ConnectFailed, Connection, ConnectionLost, InterfaceError, Pool, connect, create_pool
     from .connection import BackendConnection, ConnectionClosed, DirectTLS, FrontendConnection
@@ -42,6 +42,7 @@ else:
     _PLACES = places(
         {
             ".arrow": "arrow ArrowDecoder",
+            ".blocking": "blocking",
             ".client": "ConnectFailed Connection ConnectionLost InterfaceError Pool connect create_pool",
             ".connection": "BackendConnection ConnectionClosed DirectTLS FrontendConnection",
             ".engines.base": "Column Description",
@@ -101,6 +102,7 @@ __all__ = [
     "Session",
     "__version__",
     "arrow",
+    "blocking",
     "connect",
     "create_pool",
     "frames",

@@ -1,6 +1,7 @@
 from asyncio import AbstractEventLoop, Task
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import Context
+from socket import socket
 from typing import Any, Literal, final, overload
 
 from ._impl.interface import Batch, Buffer, Condition, CopyPlan, ZoneTable
@@ -22,6 +23,7 @@ __all__ = [
     "Responder",
     "RowDecoder",
     "RowEncoder",
+    "SocketIO",
     "TextStyle",
     "arrow_columns",
     "decode_replication",
@@ -292,6 +294,16 @@ class Responder:
         encoder: RowEncoder | None,
         head: bytes,
     ) -> bytes | memoryview | None: ...
+
+@final
+class SocketIO:
+    def __new__(cls, socket: socket, /) -> SocketIO: ...
+    @property
+    def pending(self) -> int: ...
+    @property
+    def received(self) -> int: ...
+    def write(self, data: Buffer, /) -> int: ...
+    def pump(self, timeout: float | None, answer: bool, /) -> bytes | None: ...
 
 def arrow_columns(schema: object) -> list[tuple[str, int]]: ...
 def decode_values(

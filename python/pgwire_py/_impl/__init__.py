@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         Responder,
         RowDecoder,
         RowEncoder,
+        SocketIO,
         TextStyle,
         arrow_columns,
         decode_replication,
@@ -79,6 +80,7 @@ __all__ = [
     "Responder",
     "RowDecoder",
     "RowEncoder",
+    "SocketIO",
     "TextStyle",
     "arrow_columns",
     "decode_replication",
@@ -99,4 +101,6 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
+    if not hasattr(core, "SocketIO"):  # the native core has it where sockets are POSIX's
+        core.SocketIO = import_module(f"{__name__}.pure.socket_io").SocketIO
     globals().update({name: getattr(core, name) for name in __all__[1:]})

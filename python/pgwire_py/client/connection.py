@@ -93,11 +93,12 @@ class Connection:
     Every operation takes ``timeout`` in seconds, and may be cancelled: the server is asked to stop, and the connection can be used again.
     """
 
-    __slots__ = ("__weakref__", "_core", "_listeners", "_log_listeners", "_status", "_top", "_wire")
+    __slots__ = ("__weakref__", "_core", "_facade", "_listeners", "_log_listeners", "_status", "_top", "_wire")
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._wire = core.wire
+        self._facade: Any = self  # what callbacks are given: the blocking connection, where there is one
         self._status = ""
         self._top: Transaction | None = None
         self._log_listeners: list[Callable[[Connection, PostgresError], object]] = []
@@ -276,14 +277,15 @@ class Connection:
         """Take back :meth:`add_listener`."""
         await self._listeners.remove(channel, callback)
 
-    def notifications(self, *channels: str, maximum: int = 10_000) -> Notifications:
+    def notifications(self, *channels: str, maximum: int = 10_000, timeout: float | None = None) -> Notifications:
         """Notifications of these channels: ``async with connection.notifications("a") as found: async for n in found``.
 
         Args:
             channels: what to listen to.
             maximum: notifications that may wait to be read; more of them end the iteration with an error.
+            timeout: seconds without a notification after which the iteration ends; None is no limit.
         """
-        return Notifications(self, channels, maximum)
+        return Notifications(self, channels, maximum, timeout)
 
     def add_log_listener(self, callback: Callable[[Connection, PostgresError], object]) -> None:
         """Call ``callback(connection, notice)`` for each notice and warning; it comes as a PostgresError, not raised."""
@@ -295,7 +297,7 @@ class Connection:
 
     def _notice(self, message: m.NoticeResponse) -> None:
         for callback in tuple(self._log_listeners):
-            self._core.loop.call_soon(callback, self, error_of(message))  # type: ignore[arg-type]
+            self._core.loop.call_soon(callback, self._facade, error_of(message))  # type: ignore[arg-type]
 
     # -- types -------------------------------------------------------------------------------------------------------
 

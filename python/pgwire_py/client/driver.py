@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from .errors import ConnectionLost
 
-__all__ = ["Address", "AsyncioDriver", "Driver", "Loop", "TLSUpgrade", "Task"]
+__all__ = ["Address", "AsyncioDriver", "Driver", "Loop", "PoolDriver", "TLSUpgrade", "Task", "Waiting"]
 
 T = TypeVar("T")
 
@@ -38,18 +38,14 @@ class Task(Protocol):
     def cancel(self) -> object: ...
 
 
-class Driver(Protocol):
-    """How one connection, or one pool, waits.
+class Waiting(Protocol):
+    """What connections and pools wait by alike.
 
     Attributes:
         loop: what makes the futures.
-        cancel_timeout: seconds for a CancelRequest.
-        drain_timeout: seconds that a cancelled statement may take to end, before the connection is given up.
     """
 
     loop: Loop
-    cancel_timeout: float
-    drain_timeout: float
 
     def time(self) -> float:
         """Seconds of a clock that only goes forward."""
@@ -63,23 +59,23 @@ class Driver(Protocol):
     async def shield(self, future: asyncio.Future[T]) -> T:
         """Wait for a future that others wait for too."""
 
-    async def unstoppable(self, work: Coroutine[Any, Any, T]) -> T:
-        """``work``, which goes on when whoever waits for it is cancelled."""
+    async def sleep(self, seconds: float) -> None:
+        """Let time go by."""
+
+
+class Driver(Waiting, Protocol):
+    """How one connection waits.
+
+    Attributes:
+        cancel_timeout: seconds for a CancelRequest.
+        drain_timeout: seconds that a cancelled statement may take to end, before the connection is given up.
+    """
+
+    cancel_timeout: float
+    drain_timeout: float
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it, where no one waits for it."""
-
-    def background(self, work: Callable[[], Coroutine[Any, Any, None]]) -> Task:
-        """Do it beside everything else until it is cancelled."""
-
-    async def gather(self, works: Iterable[Coroutine[Any, Any, T]]) -> list[T | BaseException]:
-        """All of it; what each gives, or raises."""
-
-    async def outside(self, work: Awaitable[T]) -> T:
-        """``work`` of another driver: a connection's, seen from its pool."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Let time go by."""
 
     async def in_thread(self, function: Callable[..., T], *args: Any) -> T:
         """Call what may take its time."""
@@ -103,6 +99,22 @@ class Driver(Protocol):
         self, upgrade: TLSUpgrade, transport: asyncio.Transport, protocol: asyncio.Protocol, name: str
     ) -> asyncio.Transport:
         """TLS in the user's own way."""
+
+
+class PoolDriver(Waiting, Protocol):
+    """How a pool waits."""
+
+    async def unstoppable(self, work: Coroutine[Any, Any, T]) -> T:
+        """``work``, which goes on when whoever waits for it is cancelled."""
+
+    def background(self, work: Callable[[], Coroutine[Any, Any, None]]) -> Task:
+        """Do it beside everything else until it is cancelled."""
+
+    async def gather(self, works: Iterable[Coroutine[Any, Any, T]]) -> list[T | BaseException]:
+        """All of it; what each gives, or raises."""
+
+    async def outside(self, work: Awaitable[T]) -> T:
+        """``work`` of a connection."""
 
 
 class AsyncioDriver:

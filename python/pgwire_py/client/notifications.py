@@ -33,10 +33,10 @@ class Listeners:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._callbacks: dict[str, list[Callback]] = {}
+        self._callbacks: dict[str, list[Callback | Notifications]] = {}
         self._iterators: list[Notifications] = []
 
-    async def add(self, channel: str, callback: Callback) -> None:
+    async def add(self, channel: str, callback: Callback | Notifications) -> None:
         """LISTEN where nobody does yet."""
         first = channel not in self._callbacks
         self._callbacks.setdefault(channel, []).append(callback)
@@ -47,7 +47,7 @@ class Listeners:
                 self._callbacks.pop(channel, None)
                 raise
 
-    async def remove(self, channel: str, callback: Callback) -> None:
+    async def remove(self, channel: str, callback: Callback | Notifications) -> None:
         """UNLISTEN where nobody does any more."""
         callbacks = self._callbacks.get(channel, [])
         if callback in callbacks:
@@ -64,8 +64,12 @@ class Listeners:
     def received(self, message: m.NotificationResponse) -> None:
         """Tell everybody."""
         loop = self._connection._core.loop
+        found = Notification(message.process_id, message.channel, message.payload)
         for callback in tuple(self._callbacks.get(message.channel, ())):
-            loop.call_soon(callback, self._connection, message.process_id, message.channel, message.payload)
+            if isinstance(callback, Notifications):
+                callback.received(found)
+            else:
+                loop.call_soon(callback, self._connection._facade, *found)
 
     def closed(self) -> None:
         """The connection is closed: iterations end."""
@@ -76,20 +80,22 @@ class Listeners:
 class Notifications:
     """Notifications of some channels, one by one; made by :meth:`Connection.notifications`."""
 
-    def __init__(self, connection: Connection, channels: tuple[str, ...], maximum: int) -> None:
+    def __init__(self, connection: Connection, channels: tuple[str, ...], maximum: int, timeout: float | None) -> None:
         if not channels or maximum < 1:
             raise ValueError("at least one channel, and room for one notification")
         self._connection = connection
         self._channels = channels
         self._maximum = maximum
+        self._timeout = timeout
         self._queue: deque[Notification] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._overrun = False
         self._ended = False
 
-    def _received(self, _: object, process_id: int, channel: str, payload: str) -> None:
+    def received(self, notification: Notification) -> None:
+        """One for this iterator."""
         if len(self._queue) < self._maximum:
-            self._queue.append(Notification(process_id, channel, payload))
+            self._queue.append(notification)
         else:
             self._overrun = True
         self._wake()
@@ -106,7 +112,7 @@ class Notifications:
     async def __aenter__(self) -> Notifications:
         listeners = self._connection._listeners
         for channel in self._channels:
-            await listeners.add(channel, self._received)
+            await listeners.add(channel, self)
         listeners._iterators.append(self)
         return self
 
@@ -117,18 +123,33 @@ class Notifications:
         if self in listeners._iterators:
             listeners._iterators.remove(self)
         for channel in self._channels:
-            await listeners.remove(channel, self._received)
+            await listeners.remove(channel, self)
 
     def __aiter__(self) -> Notifications:
         return self
 
     async def __anext__(self) -> Notification:
+        try:
+            return await self.get(timeout=self._timeout)
+        except asyncio.TimeoutError:
+            raise StopAsyncIteration from None
+
+    async def get(self, *, timeout: float | None = None) -> Notification:
         """The next one.
 
+        Args:
+            timeout: in seconds; None is no limit.
+
         Raises:
+            TimeoutError: none came in time.
             InterfaceError: more came than may wait: some are lost.
             ConnectionLost: the connection is closed.
         """
+        if not self._queue:
+            await self._connection._core.driver.within(self._some(), timeout)
+        return self._queue.popleft()
+
+    async def _some(self) -> None:
         while not self._queue:
             if self._overrun:
                 raise InterfaceError(f"more than {self._maximum} notifications waited: some are lost")
@@ -136,7 +157,6 @@ class Notifications:
                 raise ConnectionLost("the connection is closed")
             self._waiter = self._connection._core.loop.create_future()
             await self._waiter
-        return self._queue.popleft()
 
 
 def quoted(name: str) -> str:

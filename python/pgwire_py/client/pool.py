@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import PgWireError
 from .connection import Connection, connect
-from .driver import AsyncioDriver, Driver, Task
+from .driver import AsyncioDriver, PoolDriver, Task
 from .errors import PoolError
 
 __all__ = ["Pool", "PoolStats", "create_pool"]
@@ -55,7 +55,7 @@ def create_pool(
     setup: Callable[[Connection], Awaitable[Any]] | None = None,
     init: Callable[[Connection], Awaitable[Any]] | None = None,
     reset: Callable[[Connection], Awaitable[Any]] | None = None,
-    _driver: Callable[[], Driver] = AsyncioDriver,
+    _driver: Callable[[], PoolDriver] = AsyncioDriver,
     **connect_options: Any,
 ) -> Pool:
     """A pool, for ``async with create_pool(…) as pool`` or ``pool = await create_pool(…)``.
@@ -77,10 +77,11 @@ def create_pool(
         raise ValueError("0 <= min_size <= max_size and 1 <= max_size")
 
     async def opener() -> Connection:
-        return await connect(dsn, **connect_options)
+        return await connect(dsn, _driver=pool._driver.fresh(), **connect_options)
 
     limits = _Limits(min_size, max_size, max_queries, max_lifetime, max_inactive_connection_lifetime, check_after)
-    return Pool(_driver, opener, limits, setup, init, reset)
+    pool = Pool(_driver, opener, limits, setup, init, reset)
+    return pool
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Pool:
 
     def __init__(
         self,
-        driver: Callable[[], Driver],
+        driver: Callable[[], PoolDriver],
         opener: Callable[[], Awaitable[Connection]],
         limits: _Limits,
         setup: Callable[[Connection], Awaitable[Any]] | None,
@@ -120,7 +121,7 @@ class Pool:
         self._keeper: Task | None = None
 
     @cached_property
-    def _driver(self) -> Driver:
+    def _driver(self) -> PoolDriver:
         """What the pool waits by: of the event loop that it is first used on."""
         return self._new_driver()
 

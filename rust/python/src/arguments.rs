@@ -154,7 +154,7 @@ impl View {
         self.0.buf.cast()
     }
 
-    fn as_slice(&self) -> &[u8] {
+    pub fn as_slice(&self) -> &[u8] {
         if self.len() == 0 {
             return &[];
         }

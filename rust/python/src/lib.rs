@@ -25,6 +25,8 @@ mod responder;
 mod row_decoder;
 mod rows;
 mod shape;
+#[cfg(unix)]
+mod socket_io;
 mod statement;
 mod structured;
 mod text_style;
@@ -47,6 +49,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<arrow_decoder::ArrowStream>()?;
     module.add_class::<copy::CopyEncoder>()?;
     module.add_class::<copy::CopyDecoder>()?;
+    #[cfg(unix)]
+    module.add_class::<socket_io::SocketIO>()?;
     module.add_function(wrap_pyfunction!(message::encode_message, module)?)?;
     module.add_function(wrap_pyfunction!(replication::encode_replication, module)?)?;
     module.add_function(wrap_pyfunction!(replication::decode_replication, module)?)?;

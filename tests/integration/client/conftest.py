@@ -1,4 +1,4 @@
-"""The client against PostgreSQL, the installed one and the newest, on asyncio and uvloop, with the native core and the pure one."""
+"""The client against PostgreSQL, the installed one and the newest, with both cores: on asyncio, on uvloop, and blocking."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ import pytest_asyncio
 
 import pgwire_py as pg
 from pgwire_py import client
+from pgwire_py.blocking import driver
 from pgwire_py.client import connecting, connection, copying, core, cursor, pipeline, plan, protocol, rows
 from pgwire_py.connection import frontend
 from pgwire_py.types import registry
-from tests.support import IMPLEMENTATIONS, core_module
+from tests.support import IMPLEMENTATIONS, core_module, threaded
 from tests.support.postgres import Cluster, Programs, running_cluster
 from tests.support.postgres18 import find_postgres18
 
 MODULES = (
-    client.answers, connecting, connection, copying, core, cursor, plan, pipeline, protocol, rows, frontend, registry,
+    client.answers, connecting, connection, copying, core, cursor, plan, pipeline, protocol, rows, frontend, registry, driver,
 )  # fmt: skip
 NAMES = (
     "BackendDecoder",
@@ -30,6 +31,7 @@ NAMES = (
     "Record",
     "RowDecoder",
     "RowEncoder",
+    "SocketIO",
     "decode_values",
     "encode_value",
 )
@@ -56,12 +58,29 @@ def variant(request: pytest.FixtureRequest) -> Variant:
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Callable[[], Any]]:
-    """Every test here runs on asyncio's event loop and on uvloop's."""
-    if sys.platform == "win32":
-        return {"asyncio": asyncio.new_event_loop}
-    import uvloop
+    """Every test here runs on asyncio's event loop, on uvloop's, and with the blocking client on threads.
 
-    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    Marked ``event_loop``: what it is about does not exist without one, as tasks that are cancelled.
+    """
+    factories: dict[str, Callable[[], Any]] = {"asyncio": asyncio.new_event_loop}
+    if sys.platform != "win32":
+        import uvloop
+
+        factories["uvloop"] = uvloop.new_event_loop
+    if item.get_closest_marker("event_loop") is None:
+        factories["blocking"] = asyncio.SelectorEventLoop
+    return factories
+
+
+@pytest.fixture(autouse=True)
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Which client the names of the package mean."""
+    factory = getattr(request.node, "callspec", None) and request.node.callspec.params.get("_asyncio_loop_factory")
+    blocking = factory is asyncio.SelectorEventLoop
+    if blocking:
+        monkeypatch.setattr(pg, "connect", threaded.connect)
+        monkeypatch.setattr(pg, "create_pool", threaded.create_pool)
+    return "blocking" if blocking else "asyncio"
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +123,7 @@ def options(cluster: Cluster) -> dict[str, Any]:
 
 
 @pytest_asyncio.fixture
-async def conn(options: dict[str, Any]) -> AsyncIterator[pg.Connection]:
+async def conn(options: dict[str, Any], kind: str) -> AsyncIterator[pg.Connection]:
     connection = await pg.connect(**options)
     yield connection
     await connection.close(timeout=10)

@@ -13,6 +13,7 @@ import pgwire_py as pg
 from pgwire_py import errors
 
 
+@pytest.mark.event_loop
 async def test_a_timeout_leaves_the_connection_usable(conn: pg.Connection) -> None:
     with pytest.raises(asyncio.TimeoutError):
         await conn.fetch("select pg_sleep(60)", timeout=0.1)
@@ -22,6 +23,7 @@ async def test_a_timeout_leaves_the_connection_usable(conn: pg.Connection) -> No
     assert await conn.fetchval("select $1::int", 2) == 2
 
 
+@pytest.mark.event_loop
 async def test_cancelling_at_any_moment(conn: pg.Connection) -> None:
     """However the cancel request and the end of the statement meet, no later statement gets 57014 or another's rows."""
     chance = random.Random(7)
@@ -33,6 +35,7 @@ async def test_cancelling_at_any_moment(conn: pg.Connection) -> None:
         assert await conn.fetchval("select $1::int", n) == n
 
 
+@pytest.mark.event_loop
 async def test_a_cancelled_transaction_is_rolled_back(conn: pg.Connection) -> None:
     await conn.execute("create temp table t (n int)")
 
@@ -47,6 +50,7 @@ async def test_a_cancelled_transaction_is_rolled_back(conn: pg.Connection) -> No
     assert await conn.fetchval("select count(*) from t") == 0
 
 
+@pytest.mark.event_loop
 async def test_streams_and_copies_that_are_left(conn: pg.Connection) -> None:
     await conn.execute("create temp table t as select n from generate_series(1, 100000) n")
     async with aclosing(conn.stream("select n from t", rows=10)) as rows:  # type: ignore[type-var]
@@ -79,6 +83,7 @@ async def test_cancel_from_another_task(conn: pg.Connection) -> None:
     assert await conn.fetchval("select 1") == 1
 
 
+@pytest.mark.event_loop
 async def test_two_tasks_on_one_connection_are_refused(conn: pg.Connection) -> None:
     task = asyncio.ensure_future(conn.fetchval("select pg_sleep(0.1)::text"))
     await asyncio.sleep(0.02)

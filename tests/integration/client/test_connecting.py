@@ -123,6 +123,7 @@ async def test_modes_of_tls(secure: Secure, monkeypatch: pytest.MonkeyPatch, tmp
         await pg.connect(**secure.options(user="nobody"))
 
 
+@pytest.mark.event_loop
 async def test_an_upgrade_of_ones_own(secure: Secure) -> None:
     names = []
 

@@ -37,6 +37,7 @@ async def test_transactions_and_savepoints(conn: pg.Connection) -> None:
         await outer.start()
 
 
+@pytest.mark.event_loop
 async def test_retry(conn: pg.Connection) -> None:
     runs = []
 
@@ -168,7 +169,7 @@ async def test_notifications(conn: pg.Connection, options: dict[str, Any], table
 
 
 async def test_a_pool(options: dict[str, Any]) -> None:
-    async with pg.client.create_pool(**options, min_size=1, max_size=3) as pool:
+    async with pg.create_pool(**options, min_size=1, max_size=3) as pool:
         assert await asyncio.gather(*(pool.fetchval("select $1::int", n) for n in range(30))) == [*range(30)]
         assert pool.stats().size == 3
         async with pool.acquire() as conn:
@@ -184,8 +185,8 @@ async def test_a_pool(options: dict[str, Any]) -> None:
         with pytest.raises(asyncio.TimeoutError):
             await pool.acquire(timeout=0.05)
         waiting = [asyncio.ensure_future(pool.fetchval("select $1::int", n)) for n in range(4)]
-        await asyncio.sleep(0.02)
-        assert pool.stats().waiting == 4
+        while pool.stats().waiting < 4:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
         held[0].terminate()  # its place goes to one who waits
         for one in held:
             await pool.release(one)
@@ -197,7 +198,7 @@ async def test_a_pool(options: dict[str, Any]) -> None:
 
 
 async def test_a_pool_replaces_what_is_dead_or_old(options: dict[str, Any]) -> None:
-    async with pg.client.create_pool(**options, min_size=1, max_size=1, check_after=0, max_queries=3) as pool:
+    async with pg.create_pool(**options, min_size=1, max_size=1, check_after=0, max_queries=3) as pool:
         first = await pool.fetchval("select pg_backend_pid()")
         async with await pg.connect(**options) as killer:
             await killer.fetch("select pg_terminate_backend($1)", first)

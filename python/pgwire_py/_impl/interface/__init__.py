@@ -14,7 +14,7 @@ from .arrow import ArrowBatch, ArrowDecoder, ArrowStream
 from .copy import CopyDecoder, CopyEncoder, CopyPlan
 from .responder import Batch, Condition, Responder
 from .rows import ArrowEncoder, Record, RowDecoder, RowEncoder
-from .streams import BackendDecoder, Buffer, FrameDecoder, FrontendDecoder, MessageBuilder
+from .streams import BackendDecoder, Buffer, FrameDecoder, FrontendDecoder, MessageBuilder, SocketIO
 from .text_style import TextStyle, ZoneTable
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Responder",
     "RowDecoder",
     "RowEncoder",
+    "SocketIO",
     "TextStyle",
     "ZoneTable",
 ]
@@ -60,6 +61,7 @@ class Core(Protocol):
     CopyEncoder: type[CopyEncoder]
     CopyDecoder: type[CopyDecoder]
     Responder: type[Responder]
+    SocketIO: type[SocketIO]
 
     def encode_message(self, message: object) -> bytes:
         """Bytes of any message, frontend's or backend's, tag and length included.

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from .rows import RowDecoder
 
-__all__ = ["BackendDecoder", "Buffer", "FrameDecoder", "FrontendDecoder", "MessageBuilder"]
+__all__ = ["BackendDecoder", "Buffer", "FrameDecoder", "FrontendDecoder", "MessageBuilder", "SocketIO"]
 
 Buffer = bytes | bytearray | memoryview
 
@@ -262,3 +264,43 @@ class MessageBuilder(Protocol):
 
     def terminate(self) -> MessageBuilder:
         """Terminate."""
+
+
+class SocketIO(Protocol):
+    """A connected stream socket that one thread at a time sends to and receives from. What waits does not hold the GIL.
+
+    ``SocketIO(socket)`` keeps the socket, and sets whether it blocks as it needs it.
+    """
+
+    received: int
+    """Bytes received so far (read-only)."""
+
+    pending: int
+    """Bytes queued and not yet sent (read-only)."""
+
+    def __new__(cls, socket: socket, /) -> SocketIO:
+        """A socket's.
+
+        Raises:
+            ValueError: the socket is closed.
+        """
+
+    def write(self, data: Buffer, /) -> int:
+        """Queue bytes; how many wait. They leave with the next :meth:`pump`."""
+
+    def pump(self, timeout: float | None, answer: bool, /) -> bytes | None:
+        """Send what is queued, and wait for something to be received, which may come first.
+
+        Where the other end takes nothing more, what is queued is dropped: why may be among what it has sent.
+
+        Args:
+            timeout: in seconds; None is no limit.
+            answer: without it the wait is over as soon as everything has gone.
+
+        Returns:
+            What was received, empty at the end of the stream; None where the time is over, or everything has gone.
+
+        Raises:
+            OSError: the connection is broken.
+            BaseException: of a signal handler, as KeyboardInterrupt. Nothing is lost: what is queued stays queued.
+        """

@@ -16,6 +16,7 @@ from .row_decoder import RowDecoder
 from .rows import RowEncoder
 from .saslprep import prepare_password
 from .scram import scram_check_proof, scram_client_proof, scram_keys, scram_salted_password, scram_server_signature
+from .socket_io import SocketIO
 from .types import TextStyle
 from .values import decode_values, encode_value
 
@@ -34,6 +35,7 @@ __all__ = [
     "Responder",
     "RowDecoder",
     "RowEncoder",
+    "SocketIO",
     "TextStyle",
     "arrow_columns",
     "decode_replication",

@@ -1,0 +1,262 @@
+"""The blocking drivers: one connection's, and a pool's, for the coroutines of :mod:`pgwire_py.client`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar, cast
+
+from .._impl import SocketIO
+from ..client.driver import Address, Driver, Task
+from ..client.errors import ConnectionLost, InterfaceError
+from ..client.protocol import Wire
+from .tls import TLSIO
+from .transport import Transport
+from .waiting import Expired, Future, Waits, left, run, unbounded
+
+__all__ = ["BlockingDriver", "TLSUpgrade", "ThreadsDriver"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger("pgwire_py.blocking")
+
+TLSUpgrade = Callable[[ssl.MemoryBIO, ssl.MemoryBIO, str], ssl.SSLObject]
+"""A user's own way to TLS: what comes, what is to be sent and the server name in; what encrypts between them out, before its handshake."""
+
+
+class BlockingDriver(Waits):
+    """One connection's: what waits reads its socket. One thread at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._soon: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self.lock = threading.RLock()
+        self._transport: Transport | None = None
+
+    def run(self, work: Awaitable[T]) -> T:
+        """A coroutine to its end, when no other thread has one; then what was to be called soon."""
+        with self.lock:
+            coroutine: Any = work
+            try:
+                coroutine.send(None)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            except Exception:
+                raise
+            except BaseException:
+                self._interrupted()
+                raise
+            finally:
+                if self._soon:
+                    self._call()
+            coroutine.close()
+        raise InterfaceError("the blocking client cannot wait for what needs an event loop")
+
+    def _interrupted(self) -> None:
+        """Of a signal between two lines of the client's, which did not tell what it had begun: the connection is closed."""
+        wire = self._transport and self._transport.get_protocol()
+        if isinstance(wire, Wire) and (wire.exchange is not None or wire.drained is not None):
+            wire.drained = None
+            wire.fail(ConnectionLost("a signal interrupted the client between two steps"))
+
+    def call_soon(self, callback: Callable[..., object], /, *args: Any) -> None:
+        """Call it when the operation at hand has ended."""
+        self._soon.append((callback, args))
+
+    def _call(self) -> None:
+        while self._soon:
+            callback, args = self._soon.pop(0)
+            try:
+                callback(*args)
+            except Exception:
+                _log.exception("a callback failed")
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        with unbounded():
+            run(work)
+
+    async def in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        return function(*args)
+
+    def fresh(self) -> Driver:
+        return cast("Driver", BlockingDriver())
+
+    def create_future(self) -> Any:
+        return Future(self._pump)
+
+    def _pump(self) -> None:
+        if self._transport is None:
+            raise RuntimeError("there is no connection to wait for")
+        self._transport.pump()
+
+    async def addresses(self, host: str, port: int) -> list[Any]:
+        try:
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        except OSError:
+            pass
+        # The resolver knows no deadline: it is left behind where it takes longer.
+        found: list[Any] = []
+        over = threading.Event()
+
+        def look_up() -> None:
+            try:
+                found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            except BaseException as error:
+                found.append(error)
+            over.set()
+
+        threading.Thread(target=look_up, daemon=True, name="pgwire_py look-up").start()
+        if not over.wait(left()):
+            raise Expired
+        if isinstance(found[0], BaseException):
+            raise found[0]
+        addresses: list[Any] = found[0]
+        return addresses
+
+    async def open(self, protocol: asyncio.Protocol, address: Address) -> None:
+        limit = left()
+        try:
+            if isinstance(address, str):
+                endpoint = socket.socket(socket.AF_UNIX)
+                try:
+                    endpoint.settimeout(limit)
+                    endpoint.connect(address)
+                except BaseException:
+                    endpoint.close()
+                    raise
+            else:
+                endpoint = socket.create_connection(address[:2], limit)
+                endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except TimeoutError:
+            left()  # ours, or the system's
+            raise
+        self._transport = Transport(endpoint, SocketIO(endpoint), protocol, self.lock, {})
+        protocol.connection_made(self._transport)
+
+    async def start_tls(
+        self, transport: asyncio.Transport, protocol: asyncio.Protocol, context: ssl.SSLContext, name: str | None
+    ) -> asyncio.Transport:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        return self._encrypted(protocol, incoming, outgoing, context.wrap_bio(incoming, outgoing, server_hostname=name))
+
+    async def upgrade(
+        self, upgrade: Any, transport: asyncio.Transport, protocol: asyncio.Protocol, name: str
+    ) -> asyncio.Transport:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        return self._encrypted(protocol, incoming, outgoing, upgrade(incoming, outgoing, name))
+
+    def _encrypted(
+        self, protocol: asyncio.Protocol, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, tls: ssl.SSLObject
+    ) -> Transport:
+        plain = self._transport
+        assert plain is not None
+        io = TLSIO(plain.io, incoming, outgoing, tls)
+        io.handshake()
+        self._transport = plain.replaced(io, protocol, {"ssl_object": tls})
+        return self._transport
+
+
+class _Ticket(Future[T]):
+    """A future of a pool: another thread brings its result."""
+
+    __slots__ = ("_condition",)
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._condition = threading.Condition(lock)
+        super().__init__(self._one)
+
+    def _one(self) -> None:
+        self._condition.wait(left())
+
+    def set_result(self, result: T) -> None:
+        super().set_result(result)
+        self._condition.notify()
+
+    def set_exception(self, error: BaseException) -> None:
+        super().set_exception(error)
+        self._condition.notify()
+
+
+class _Worker:
+    """A thread in the background."""
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+
+    def cancel(self) -> None:
+        self.stopped.set()
+
+
+class ThreadsDriver(Waits):
+    """A pool's: its coroutines have it to themselves, but for where they wait; so many threads can use it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._workers = threading.local()
+
+    def run(self, work: Awaitable[T]) -> T:
+        """A coroutine to its end."""
+        with self._lock:
+            return run(work)
+
+    def call(self, function: Callable[[], T]) -> T:
+        """A function of the pool's, while no coroutine runs."""
+        with self._lock:
+            return function()
+
+    def fresh(self) -> Driver:
+        return cast("Driver", BlockingDriver())
+
+    def create_future(self) -> Any:
+        return _Ticket(self._lock)
+
+    async def unstoppable(self, work: Coroutine[Any, Any, T]) -> T:
+        with unbounded():
+            return await work
+
+    async def gather(self, works: Any) -> list[Any]:
+        found: list[Any] = []
+        for work in works:
+            try:
+                found.append(await work)
+            except Exception as error:
+                found.append(error)
+        return found
+
+    async def outside(self, work: Awaitable[T]) -> T:
+        self._lock.release()
+        try:
+            return await work
+        finally:
+            self._lock.acquire()
+
+    async def sleep(self, seconds: float) -> None:
+        worker: _Worker | None = getattr(self._workers, "current", None)
+        limit = left()
+        self._lock.release()
+        try:
+            over = worker.stopped if worker is not None else threading.Event()
+            over.wait(seconds if limit is None else min(seconds, limit))
+        finally:
+            self._lock.acquire()
+        if worker is not None and worker.stopped.is_set():
+            raise asyncio.CancelledError
+        left()
+
+    def background(self, work: Callable[[], Coroutine[Any, Any, None]]) -> Task:
+        worker = _Worker()
+
+        def main() -> None:
+            self._workers.current = worker
+            with suppress(asyncio.CancelledError):
+                self.run(work())
+
+        threading.Thread(target=main, daemon=True, name="pgwire_py pool").start()
+        return worker

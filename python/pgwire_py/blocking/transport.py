@@ -1,0 +1,140 @@
+"""A socket as asyncio's protocols know it: what is written leaves, and what comes is handed over, while somebody waits."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from typing import Any, Protocol
+
+from .waiting import Expired, left
+
+__all__ = ["IO", "Transport"]
+
+HIGH_WATER = 1 << 18
+"""Bytes waiting to be sent from which on the protocol is asked to write no more, until a quarter of them is left."""
+
+CLOSING = 1.0
+"""Seconds that the last bytes may take to leave."""
+
+
+class IO(Protocol):
+    """What :class:`~pgwire_py._impl.interface.SocketIO` does, over TLS or not."""
+
+    @property
+    def pending(self) -> int: ...
+    @property
+    def received(self) -> int: ...
+    def write(self, data: Any, /) -> int: ...
+    def pump(self, timeout: float | None, answer: bool, /) -> bytes | None: ...
+
+
+class Transport(asyncio.Transport):
+    """One connection's.
+
+    Args:
+        endpoint: the socket.
+        io: what reads and writes it.
+        protocol: gets what comes.
+        lock: is held by the thread that uses the connection.
+        extra: for :meth:`get_extra_info`.
+    """
+
+    def __init__(
+        self, endpoint: socket.socket, io: IO, protocol: asyncio.BaseProtocol, lock: Any, extra: dict[str, Any]
+    ) -> None:
+        super().__init__({"socket": endpoint, **extra})
+        self.io = io
+        self.endpoint = endpoint
+        self._protocol: Any = protocol
+        self._lock = lock
+        self._paused = False
+        self._closed = False
+        self._taken = 0  # bytes that the protocol has dealt with
+
+    def replaced(self, io: IO, protocol: asyncio.BaseProtocol, extra: dict[str, Any]) -> Transport:
+        """The same socket with another way to read and write it."""
+        self._closed = True
+        return Transport(self.endpoint, io, protocol, self._lock, extra)
+
+    # -- what protocols use ------------------------------------------------------------------------------------------
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        found: asyncio.BaseProtocol = self._protocol
+        return found
+
+    def is_closing(self) -> bool:
+        return self._closed
+
+    def write(self, data: Any) -> None:
+        if self._closed:
+            return
+        if self.io.write(data) > HIGH_WATER and not self._paused:
+            self._paused = True
+            self._protocol.pause_writing()
+
+    def pause_reading(self) -> None:
+        """Nothing is read while nobody waits."""
+
+    def resume_reading(self) -> None:
+        """See :meth:`pause_reading`."""
+
+    def close(self) -> None:
+        """Send what is left, and close."""
+        if not self._closed:
+            with suppress(OSError):
+                self.io.pump(CLOSING, False)
+        self.abort()
+
+    def abort(self) -> None:
+        """Close at once; where another thread is waiting for the socket, that one closes it."""
+        if not self._lock.acquire(blocking=False):
+            with suppress(OSError):
+                self.endpoint.shutdown(socket.SHUT_RDWR)
+            return
+        try:
+            self._lost(None)
+        finally:
+            self._lock.release()
+
+    # -- what waits --------------------------------------------------------------------------------------------------
+
+    def pump(self) -> None:
+        """Send, and wait until something comes, or where too much was written until most of it has left.
+
+        Raises:
+            Expired: the thread's deadline has passed.
+        """
+        if self._closed:
+            raise RuntimeError("nothing comes from a closed connection")
+        io = self.io
+        try:
+            try:
+                data = io.pump(left(), not self._paused)
+            except OSError as error:
+                self._lost(error)
+                return
+            if data:
+                self._protocol.data_received(data)
+                self._taken += len(data)
+            elif data is not None:
+                self._protocol.eof_received()
+                self._lost(None)
+        except Expired:
+            raise
+        except BaseException:
+            if io.received != self._taken:  # by a signal, between two lines of Python: what came cannot be made good
+                self._lost(None)
+            raise
+        if self._paused and io.pending <= HIGH_WATER // 4:
+            self._paused = False
+            self._protocol.resume_writing()
+
+    def _lost(self, error: Exception | None) -> None:
+        if not self._closed:
+            self._closed = True
+            self.endpoint.close()
+            self._protocol.connection_lost(error)

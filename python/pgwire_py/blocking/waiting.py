@@ -1,0 +1,161 @@
+"""Waiting without an event loop: futures whose ``await`` waits, deadlines of a thread, coroutines run to their end in one step."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ..client.errors import InterfaceError
+
+__all__ = ["Expired", "Future", "Timeout", "Waits", "left", "run", "unbounded"]
+
+T = TypeVar("T")
+
+
+if TYPE_CHECKING or asyncio.TimeoutError is TimeoutError:
+    Timeout = TimeoutError
+else:  # Python 3.10 has two: whoever catches either gets it
+
+    class Timeout(asyncio.TimeoutError, TimeoutError):
+        """It took longer than asked for."""
+
+
+class Expired(asyncio.CancelledError):
+    """The thread's deadline has passed: what ``CancelledError`` is to a task. :func:`within` makes a TimeoutError of it."""
+
+
+class _Deadline(threading.local):
+    at: float | None = None
+
+
+_deadline = _Deadline()
+
+
+def left() -> float | None:
+    """Seconds until the thread's deadline; None without one.
+
+    Raises:
+        Expired: it has passed.
+    """
+    at = _deadline.at
+    if at is None:
+        return None
+    seconds = at - time.monotonic()
+    if seconds <= 0:
+        raise Expired
+    return seconds
+
+
+async def within(work: Awaitable[T], timeout: float | None) -> T:
+    """``work``, which must take no more seconds than ``timeout``, nor than is left of a timeout around it."""
+    outer = _deadline.at
+    mine = None if timeout is None else time.monotonic() + timeout
+    if mine is None or (outer is not None and outer <= mine):
+        return await work
+    _deadline.at = mine
+    try:
+        return await work
+    except Expired:
+        raise Timeout from None
+    finally:
+        _deadline.at = outer
+
+
+@contextmanager
+def unbounded() -> Iterator[None]:
+    """What must be done whatever the deadline."""
+    outer, _deadline.at = _deadline.at, None
+    try:
+        yield
+    finally:
+        _deadline.at = outer
+
+
+def run(work: Awaitable[T]) -> T:
+    """A coroutine, which waits by itself, to its end.
+
+    Raises:
+        InterfaceError: it awaits what needs an event loop.
+    """
+    coroutine: Any = work
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    coroutine.close()
+    raise InterfaceError("the blocking client cannot wait for what needs an event loop")
+
+
+class Future(Generic[T]):
+    """A future: whoever awaits it does what brings its result.
+
+    Args:
+        wait: does something of it; called until there is a result.
+    """
+
+    __slots__ = ("_done", "_error", "_result", "_wait")
+
+    def __init__(self, wait: Callable[[], object]) -> None:
+        self._wait = wait
+        self._done = False
+        self._result: Any = None
+        self._error: BaseException | None = None
+
+    def done(self) -> bool:
+        return self._done
+
+    def cancelled(self) -> bool:
+        return False
+
+    def result(self) -> T:
+        if self._error is not None:
+            raise self._error
+        result: T = self._result
+        return result
+
+    def exception(self) -> BaseException | None:
+        return self._error
+
+    def set_result(self, result: T) -> None:
+        self._result = result
+        self._done = True
+
+    def set_exception(self, error: BaseException) -> None:
+        self._error = error
+        self._done = True
+
+    def __await__(self) -> Generator[Any, None, T]:
+        while not self._done:
+            self._wait()
+        if self._error is not None:
+            raise self._error
+        result: T = self._result
+        return result
+        yield
+
+
+class Waits:
+    """What the drivers of connections and of pools have in common."""
+
+    cancel_timeout = 5.0
+    drain_timeout = 10.0
+
+    def __init__(self) -> None:
+        self.loop: Any = self
+        self.time = time.monotonic
+
+    async def within(self, work: Awaitable[T], timeout: float | None) -> T:
+        return await within(work, timeout)
+
+    async def shield(self, future: Awaitable[T]) -> T:
+        return await future
+
+    async def sleep(self, seconds: float) -> None:
+        limit = left()
+        time.sleep(seconds if limit is None else min(seconds, limit))  # noqa: ASYNC251 - what it is for
+        left()

@@ -1,0 +1,208 @@
+//! `SocketIO`: what goes to a socket and what comes from it, in system calls that the GIL is not held for.
+use std::ffi::{c_int, c_void};
+use std::io::{Error, ErrorKind};
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::arguments::View;
+
+/// Bytes that are received at a time.
+const BUFFER: usize = 256 * 1024;
+
+/// Python ignores SIGPIPE; a program that it is embedded in may not.
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: c_int = libc::MSG_NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: c_int = 0;
+
+/// See `pgwire_py._impl.interface.SocketIO`.
+#[pyclass(module = "pgwire_py._native")]
+pub struct SocketIO {
+    /// Keeps the descriptor open.
+    _socket: Py<PyAny>,
+    descriptor: c_int,
+    queue: Vec<u8>,
+    /// How much of the queue has gone.
+    sent: usize,
+    buffer: Vec<u8>,
+    received: u64,
+}
+
+/// Why waiting ended.
+enum Step {
+    Received(usize),
+    Nothing,
+    Failed(Error),
+}
+
+#[pymethods]
+impl SocketIO {
+    #[new]
+    #[pyo3(signature = (socket, /), text_signature = "(socket, /)")]
+    fn new(socket: &Bound<'_, PyAny>) -> PyResult<Self> {
+        socket.call_method1("setblocking", (true,))?;
+        let descriptor = socket.call_method0("fileno")?.extract()?;
+        if descriptor < 0 {
+            return Err(PyValueError::new_err("the socket is closed"));
+        }
+        Ok(SocketIO {
+            _socket: socket.clone().unbind(),
+            descriptor,
+            queue: Vec::new(),
+            sent: 0,
+            buffer: Vec::new(),
+            received: 0,
+        })
+    }
+
+    #[getter]
+    fn pending(&self) -> usize {
+        self.queue.len() - self.sent
+    }
+
+    #[getter]
+    fn received(&self) -> u64 {
+        self.received
+    }
+
+    #[pyo3(signature = (data, /))]
+    fn write(&mut self, data: &Bound<'_, PyAny>) -> PyResult<usize> {
+        if self.sent > 0 && self.sent >= self.queue.len() / 2 {
+            self.queue.drain(..self.sent);
+            self.sent = 0;
+        }
+        match data.cast_exact::<PyBytes>() {
+            Ok(data) => self.queue.extend_from_slice(data.as_bytes()),
+            Err(_) => self
+                .queue
+                .extend_from_slice(View::get(data, pyo3::ffi::PyBUF_SIMPLE)?.as_slice()),
+        }
+        Ok(self.pending())
+    }
+
+    #[pyo3(signature = (timeout, answer, /))]
+    fn pump<'py>(
+        &mut self,
+        py: Python<'py>,
+        timeout: Option<f64>,
+        answer: bool,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let deadline = timeout.and_then(|seconds| {
+            // What is too long for a clock is no limit; what is not a number is over.
+            match Duration::try_from_secs_f64(seconds) {
+                Ok(time) => Instant::now().checked_add(time),
+                Err(_) if seconds > 0.0 => None,
+                Err(_) => Some(Instant::now()),
+            }
+        });
+        if self.buffer.is_empty() {
+            self.buffer.resize(BUFFER, 0);
+        }
+        loop {
+            match py.detach(|| self.step(deadline, answer)) {
+                Step::Received(size) => {
+                    self.received += size as u64;
+                    return Ok(Some(PyBytes::new(py, &self.buffer[..size])));
+                }
+                Step::Nothing => return Ok(None),
+                Step::Failed(error) if error.kind() == ErrorKind::Interrupted => {
+                    py.check_signals()?
+                }
+                Step::Failed(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl SocketIO {
+    fn step(&mut self, deadline: Option<Instant>, answer: bool) -> Step {
+        loop {
+            if self.sent < self.queue.len() {
+                match self.send() {
+                    Ok(size) => self.sent += size,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {
+                        return Step::Failed(error);
+                    }
+                    // The other end takes no more; why it does not may be among what it has sent.
+                    Err(_) => self.sent = self.queue.len(),
+                }
+                if self.sent == self.queue.len() {
+                    self.queue.clear();
+                    self.sent = 0;
+                }
+            }
+            let waiting = !self.queue.is_empty();
+            if !waiting && !answer {
+                return Step::Nothing;
+            }
+            if !waiting && deadline.is_none() {
+                return self.receive(0);
+            }
+            match self.poll(waiting, deadline) {
+                Ok(0) => return Step::Nothing,
+                Ok(events) if events & !libc::POLLOUT != 0 => {
+                    match self.receive(libc::MSG_DONTWAIT) {
+                        Step::Failed(error) if error.kind() == ErrorKind::WouldBlock => {}
+                        step => return step,
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => return Step::Failed(error),
+            }
+        }
+    }
+
+    fn send(&self) -> Result<usize, Error> {
+        let data = &self.queue[self.sent..];
+        let flags = libc::MSG_DONTWAIT | NO_SIGNAL;
+        // SAFETY: the pointer and length are those of a slice that lives through the call.
+        let size = unsafe {
+            libc::send(
+                self.descriptor,
+                data.as_ptr().cast::<c_void>(),
+                data.len(),
+                flags,
+            )
+        };
+        usize::try_from(size).map_err(|_| Error::last_os_error())
+    }
+
+    fn receive(&mut self, flags: c_int) -> Step {
+        let buffer = &mut self.buffer;
+        // SAFETY: the pointer and length are those of a buffer of our own that lives through the call.
+        let size = unsafe {
+            libc::recv(
+                self.descriptor,
+                buffer.as_mut_ptr().cast::<c_void>(),
+                buffer.len(),
+                flags,
+            )
+        };
+        match usize::try_from(size) {
+            Ok(size) => Step::Received(size),
+            Err(_) => Step::Failed(Error::last_os_error()),
+        }
+    }
+
+    /// What the socket is ready for; 0 when the time is over.
+    fn poll(&self, writing: bool, deadline: Option<Instant>) -> Result<i16, Error> {
+        let timeout = deadline.map_or(-1, |deadline| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            c_int::try_from(left.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX)
+        });
+        let mut entry = libc::pollfd {
+            fd: self.descriptor,
+            events: libc::POLLIN | if writing { libc::POLLOUT } else { 0 },
+            revents: 0,
+        };
+        // SAFETY: one entry, which lives through the call.
+        if unsafe { libc::poll(&mut entry, 1, timeout) } < 0 {
+            return Err(Error::last_os_error());
+        }
+        Ok(entry.revents)
+    }
+}
