@@ -24,12 +24,15 @@ UNSUPPORTED: dict[str, set[str]] = {
     "pgjdbc": {"copy_rows"},
     "node-postgres": {"copy_rows"},
     "postgres.js": {"copy_rows", "copy_bad"},
+    "sqlx": {"copy_rows", "portions"},
 }
 """Kinds of steps that a driver has no way to do."""
 
 OF_DRIVERS: dict[tuple[str, str, str], dict[str, object]] = {
     # It logs that ROLLBACK TO failed, and rolls back the whole transaction.
     ("psycopg", "duckdb", "nested transactions"): {"done": True},
+    # It tries ROLLBACK TO once more, and rolls back the whole transaction next.
+    ("sqlx", "duckdb", "after nested transactions"): {"error": "0A000"},
 }
 """Answers where a driver makes something else of what an engine cannot do."""
 

@@ -168,6 +168,10 @@ def _node(name: str) -> Driver:
     return Driver(["node", CACHE / "javascript" / f"{name}.mjs"], _built("javascript", _javascript))
 
 
+def _cargo(name: str) -> Driver:
+    return Driver([CACHE / "rust" / "target" / "debug" / name], _built("rust", _rust))
+
+
 DRIVERS = {
     "psycopg": _python("psycopg"),
     "asyncpg": _python("asyncpg"),
@@ -178,5 +182,7 @@ DRIVERS = {
     ),
     "node-postgres": _node("node-postgres"),
     "postgres.js": _node("postgres.js"),
+    "tokio-postgres": _cargo("tokio-postgres"),
+    "sqlx": _cargo("sqlx"),
 }
 """By the names that docs/reference/clients.md has for them."""

@@ -122,8 +122,8 @@ class Driver:
         async def cancel() -> None:
             other = await asyncpg.connect(self.given.plain)
             pid = self.connection.get_server_pid()
-            while await other.fetchval(step["watch"], pid) != 1:
-                await asyncio.sleep(0.01)  # noqa: ASYNC110
+            while await other.fetchval(step["watch"], pid) != 1:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
             await other.fetchval("select pg_cancel_backend($1)", pid)
             await other.close()
 
