@@ -142,6 +142,25 @@ def _built(name: str, build: Callable[[Path], None]) -> Callable[[], None]:
     return prepare
 
 
+def _c(folder: Path) -> None:
+    if not _has_libpq_headers() and os.geteuid() == 0 and shutil.which("apt-get"):
+        _run(folder, "apt", "apt-get", "install", "-y", "--no-install-recommends", "libpq-dev")
+    if not _has_libpq_headers():
+        raise RuntimeError("the drivers' tests need libpq-fe.h, where pg_config says: install libpq's headers")
+    places = [f"-I{_pg_config('--includedir')}", f"-L{_pg_config('--libdir')}", f"-Wl,-rpath,{_pg_config('--libdir')}"]
+    libraries = ["-lpq", "-lpthread"]
+    sources = sorted(folder.glob("*.c"))
+    _run(folder, "a C compiler", "cc", "-Wall", "-Wextra", "-o", folder / "libpq", *sources, *places, *libraries)
+
+
+def _has_libpq_headers() -> bool:
+    return shutil.which("pg_config") is not None and (Path(_pg_config("--includedir")) / "libpq-fe.h").exists()
+
+
+def _pg_config(option: str) -> str:
+    return subprocess.run(["pg_config", option], capture_output=True, text=True, check=True).stdout.strip()
+
+
 def _go(folder: Path) -> None:
     _run(folder, "Go 1.25 or later", "go", "build", "-o", folder / "pgx", ".")
 
@@ -173,6 +192,7 @@ def _cargo(name: str) -> Driver:
 
 
 DRIVERS = {
+    "libpq": Driver([CACHE / "c" / "libpq"], _built("c", _c)),
     "psycopg": _python("psycopg"),
     "asyncpg": _python("asyncpg"),
     "pg8000": _python("pg8000"),
