@@ -39,7 +39,9 @@ WITHOUT_DUCKDB = (
     ]
 )
 WITHOUT_NATIVE = ["parity", "test_stubs.py"] if WHEEL == "pure" else []
-collect_ignore = [*WITHOUT_DUCKDB, *WITHOUT_NATIVE]
+# They take long, and what they show does not depend on how the package was installed.
+WITHOUT_DRIVERS = ["integration/test_drivers.py"] if WHEEL else []
+collect_ignore = [*WITHOUT_DUCKDB, *WITHOUT_NATIVE, *WITHOUT_DRIVERS]
 
 
 def pytest_configure() -> None:
@@ -59,6 +61,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if WITHOUT_NATIVE:
         left_out = ", ".join(WITHOUT_NATIVE)
         terminalreporter.write_line(f"the pure wheel has no native core to compare with: left out are {left_out}")
+    if WITHOUT_DRIVERS:
+        terminalreporter.write_line("the drivers of other languages run in a clone alone: left out is test_drivers.py")
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
