@@ -1,4 +1,4 @@
-"""COPY into a list and out of it, for psql's \\copy and drivers. Run it with a port number.
+"""COPY into a list and out of it, for psql's \\copy and drivers; both ways for clients that ask. Run it with a port number.
 
 \\copy stars from stars.csv (format csv)
 \\copy stars to stars.bin (format binary)
@@ -22,7 +22,16 @@ async def receive(rows: pg.CopyReader) -> None:
     stars.extend(kept)  # all of them or none
 
 
-async def answer(query: pg.Query) -> pg.Result | pg.CopyIn | pg.CopyOut:
+async def converse(stream: pg.CopyStream) -> None:
+    """Both send as they like: the client names, the server magnitudes."""
+    known = dict(stars)
+    async for name in stream:
+        await stream.send(str(known.get(name.decode(), "unknown")).encode())
+
+
+async def answer(query: pg.Query) -> pg.Result | pg.CopyIn | pg.CopyOut | pg.CopyBoth:
+    if query.sql == "converse":
+        return pg.CopyBoth(converse)
     copy = query.copy
     if copy is None:
         return pg.Result(columns=[pg.Column("count", pg.INT8)], rows=[(len(stars),)])

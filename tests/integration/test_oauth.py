@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import json
 import logging
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +19,9 @@ import pytest
 
 import pgwire_py as pg
 from pgwire_py import messages as m
-from pgwire_py.auth import OAUTHBEARER, HostBasedRules, IdentMap, OAuth, oauth_client_first, read_oauth_failure
+from pgwire_py.auth import OAUTHBEARER, HostBasedRules, IdentMap, OAuth, oauth_client_first
 from tests.support.hosted import LOOPS, Hosted, hosted
+from tests.support.oauth import OAuthClient
 
 SCOPE = "openid sql"
 RULES = [
@@ -56,42 +56,6 @@ class Issuer:
         return str(content["sub"]) if good else None
 
 
-class Client:
-    """A blocking client over FrontendConnection."""
-
-    def __init__(self, port: int, user: str) -> None:
-        self.connection = pg.FrontendConnection()
-        self.socket = socket.create_connection(("127.0.0.1", port), 20)
-        self.send(m.StartupMessage(3 << 16, {"user": user, "database": "app"}))
-
-    def send(self, message: object) -> None:
-        self.connection.send(message)
-        self.socket.sendall(self.connection.data_to_send())
-
-    def receive(self) -> Any:
-        while (event := self.connection.next_event()) is None:
-            self.connection.receive_data(self.socket.recv(65536))
-        return event
-
-    def log_in(self, token: str) -> str:
-        """``in``, or where to get a token and the error that followed."""
-        offer = self.receive()
-        assert offer.mechanisms == (OAUTHBEARER,)
-        self.send(m.SASLInitialResponse(OAUTHBEARER, oauth_client_first(token)))
-        answer = self.receive()
-        if isinstance(answer, m.AuthenticationOk):
-            while not isinstance(self.receive(), m.ReadyForQuery):
-                pass
-            self.socket.close()
-            return "in"
-        failure = read_oauth_failure(answer.data)
-        self.send(m.SASLResponse(b"\x01"))
-        error = self.receive()
-        self.socket.close()
-        fields = dict(error.fields)
-        return f"{failure.openid_configuration} {failure.scope}: {fields['C']} {fields['M']}"
-
-
 async def answer(query: pg.Query) -> pg.Result:
     return pg.Result([pg.Column("n", pg.INT4)], [(1,)])
 
@@ -110,7 +74,7 @@ def server(request: pytest.FixtureRequest, issuer: Issuer) -> Iterator[Hosted]:
 
 
 def log_in(server: Hosted, user: str, token: str) -> str:
-    return Client(server.server.port, user).log_in(token)
+    return OAuthClient(server.server.port, user).log_in(token)
 
 
 def refused(user: str, issuer: str = Issuer.url, scope: str = SCOPE) -> str:
@@ -178,7 +142,7 @@ def test_a_validator_that_names_nobody(issuer: Issuer, returned: Any, caplog: py
     [(b"", "08P01"), (b"n,,\x01auth=", "08P01"), (b"n,a=x,\x01auth=\x01\x01", "0A000"), (None, "08P01")],
 )
 def test_malformed_messages(server: Hosted, data: bytes | None, code: str) -> None:
-    client = Client(server.server.port, "ada")
+    client = OAuthClient(server.server.port, "ada")
     client.receive()
     client.send(m.SASLInitialResponse(OAUTHBEARER, data))
     answer = client.receive()
@@ -191,7 +155,7 @@ def test_malformed_messages(server: Hosted, data: bytes | None, code: str) -> No
 
 
 def test_a_failure_must_be_acknowledged(server: Hosted) -> None:
-    client = Client(server.server.port, "ada")
+    client = OAuthClient(server.server.port, "ada")
     client.receive()
     client.send(m.SASLInitialResponse(OAUTHBEARER, oauth_client_first()))
     client.receive()

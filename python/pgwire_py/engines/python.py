@@ -37,7 +37,7 @@ class QueryParser(ABC, Generic[S]):
 
     @abstractmethod
     def parameter_types(self, statement: S) -> Sequence[int]:
-        """The OIDs of a statement's parameters; their number is what Bind must supply."""
+        """The OIDs of a statement's parameters, as many as Bind must supply; a type that the client declared stays that."""
 
     def columns(self, statement: S) -> Sequence[Column] | None:
         """The columns of a statement's rows, None where it returns none. Not overridden: the handler is asked, with ``describing``."""

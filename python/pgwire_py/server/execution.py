@@ -379,7 +379,11 @@ class FunctionExecution(Execution):
         self, parser: QueryParser[Any], plan: Plan, declared: tuple[int, ...]
     ) -> tuple[Any, tuple[int, ...]]:
         parsed = await self._call(parser.parse, plan.text, declared, self._context)
-        return parsed, tuple(parser.parameter_types(parsed))
+        types = tuple(parser.parameter_types(parsed))
+        own = declared_types(
+            declared, len(types)
+        )  # what the client declared stays: it is what its values are encoded by
+        return parsed, tuple([mine or theirs for mine, theirs in zip(own, types, strict=True)])
 
     def _query(
         self,
