@@ -18,10 +18,10 @@ LAYERS = (
     {"auth", "copy", "events", "frames", "rows", "arrow", "state", "types", "wire"},
     {"connection"},
     {"client"},
-    {"testing"},
     {"engines.base"},
     {"engines", "catalog"},
     {"server", "proxy"},
+    {"testing"},
     {"demo", "cli", "__main__", "__init__"},
 )
 SAME_LEVEL = {"auth": {"errors"}}
