@@ -19,10 +19,10 @@ LAYERS = (
     {"connection"},
     {"client"},
     {"blocking"},
-    {"testing"},
     {"engines.base"},
     {"engines", "catalog"},
     {"server", "proxy"},
+    {"testing"},
     {"demo", "cli", "__main__", "__init__"},
 )
 SAME_LEVEL = {"auth": {"errors"}}

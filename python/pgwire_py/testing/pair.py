@@ -1,12 +1,12 @@
-"""Helpers for tests of programs that speak the protocol: both ends of a connection, joined without sockets."""
+"""Both ends of a connection, joined without sockets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from . import messages as m
-from .connection import BackendConnection, FrontendConnection
+from .. import messages as m
+from ..connection import BackendConnection, FrontendConnection
 
 __all__ = ["ConnectionPair"]
 
