@@ -63,7 +63,8 @@ class Capabilities:
             ROLLBACK TO succeed only when nothing was written since.
         snapshots: an open result shows nothing of what its own session writes later. Where it might, the session layer reads the open
             results to their end, into memory or a temporary file, before a statement that writes.
-        cancel: ``"hard"`` interrupts at once; ``"soft"`` answers the client at once but discards the session; ``"none"`` cannot.
+        cancel: ``"hard"`` interrupts at once; ``"soft"`` cannot, but the client is answered at once and its session ends (FATAL), for the
+            statement goes on; ``"none"`` cannot, and the client waits for the statement's end.
     """
 
     transactions: bool = True

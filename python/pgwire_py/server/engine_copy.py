@@ -189,7 +189,7 @@ def begin_copy_in(
 
     def work() -> PreparedCopyIn:
         target = session()
-        sink = target.copy_in(copy.table, copy.columns)
+        sink = execution.interruptible(target, target.copy_in, copy.table, copy.columns)
         try:
             feeding = EngineCopyTarget(execution, target, sink, copy, how)
         except BaseException:

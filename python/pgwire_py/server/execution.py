@@ -1,9 +1,8 @@
-"""How a session runs statements: a handler function on the loop, or a blocking engine on the session's own thread."""
+"""How a session runs statements, here in a blocking engine on the session's own thread; in a function: ``function_execution.py``."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import threading
 import time
@@ -11,26 +10,31 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .. import oids
 from ..catalog import Catalog
-from ..engines.base import Column, Description, Engine, EngineResult, EngineSession, declared_types
-from ..engines.python import PythonEngine, QueryParser
-from ..errors import FeatureNotSupported, PostgresError, QueryCanceled, UndefinedParameter, changed_result_type
+from ..engines.base import Column, Description, Engine, EngineResult, EngineSession
+from ..errors import (
+    FeatureNotSupported,
+    InternalError,
+    PostgresError,
+    QueryCanceled,
+    changed_result_type,
+)
 from .coding import Coding
 from .copy_coding import CopyCoding
 from .copy_statement import CopyStatement
-from .copy_streams import CopyOut, CopyOutcome
-from .copying import CopySource, PreparedCopyOut, prepare_copy_out
+from .copy_streams import CopyOutcome
+from .copying import CopySource, PreparedCopyOut
+from .descriptions import checked_description
 from .engine_copy import begin_copy_in
-from .handler import ParsedQuery, Query, Result
+from .handler import Result
 from .plans import Plan
-from .results import CHUNK, Chunk, Shape, Source, _Buffered, arrow_source, shape_of, source_of, types_of
+from .results import CHUNK, Chunk, Shape, Source, _Buffered, arrow_source, shape_of, types_of
 from .workers import Worker
 
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["EngineExecution", "Execution", "FunctionExecution"]
+__all__ = ["EngineExecution", "Execution", "ThreadSource"]
 
 log = logging.getLogger("pgwire_py.server")
 
@@ -50,6 +54,7 @@ class Execution:
         savepoints: savepoint, release and rollback_to work.
         on_loop: statements run on the event loop, not on the thread.
         can_be_left: who waits for the statement may be cancelled; elsewhere the engine ends it.
+        left_for_good: a session whose statement was left has ended: what the engine still does cannot be told from what comes next.
         is_plain: all there is to a statement is one call of a coroutine function.
         snapshots: what is written later does not show in a result that is open, or nobody can say.
         describes_portals: describe_portal can tell the columns without running the statement.
@@ -64,6 +69,7 @@ class Execution:
     is_plain = False
     snapshots = True
     describes_portals = False
+    left_for_good = False
 
     def __init__(self, context: Session, catalog: Catalog, loop: asyncio.AbstractEventLoop) -> None:
         self._context = context
@@ -74,10 +80,11 @@ class Execution:
         self._catalogue: EngineSession | None = None
         self._lock = threading.Lock()
         self._running: EngineSession | None = None
+        self._interrupting = False
         self.cancelled = False
         self.begun: Awaitable[Result] | None = None
         self._closed = False
-        self._open: set[_ThreadSource] = set()
+        self._open: set[ThreadSource] = set()
 
     def describes(self, plan: Plan) -> bool:
         """Whether describe can tell the columns without running the statement."""
@@ -124,14 +131,30 @@ class Execution:
         """Answer FunctionCall (Protocol 55.2.4): an engine's functions have no OIDs to call them by."""
         raise FeatureNotSupported("the function call protocol is not supported")
 
-    def cancel(self) -> None:
-        """Interrupt what runs on the thread, if anything does."""
-        with self._lock:
-            self.cancelled = True
-            running = self._running
-            if running is not None:
-                running.cancel()
-                self._loop.call_later(_CANCEL_AGAIN, self._cancel_again, running)
+    def cancel(self, again: float = _CANCEL_AGAIN) -> None:
+        """Interrupt what runs on the session's thread, or is about to, if anything does. An engine's ``cancel`` may block or raise: it is
+        called on a thread of its own, and ``again`` after so many seconds where the statement goes on."""
+        self.cancelled = True
+        if not self._worker.pending:
+            return
+        if not self._interrupting:
+            self._interrupting = True
+            threading.Thread(target=self._interrupt, name=f"{self._worker.name}-cancel", daemon=True).start()
+        self._loop.call_later(again, self._cancel_again, min(again * 2, 1.0))
+
+    def _interrupt(self) -> None:
+        try:
+            with self._lock:
+                if self.cancelled and self._running is not None:
+                    self._running.cancel()
+        except BaseException:  # there is nobody to tell
+            log.exception("session %d: the engine's cancel raised", self._context.process_id)
+        finally:
+            self._interrupting = False
+
+    def _cancel_again(self, again: float) -> None:
+        if self.cancelled:
+            self.cancel(again)
 
     def call(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         """Call a function on the session's thread."""
@@ -139,7 +162,7 @@ class Execution:
 
     def call_session(self, session: EngineSession, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         """Call a function that works with ``session``, which a cancel interrupts, on the session's thread."""
-        return self._worker.call(self._run, session, function, *args)
+        return self._worker.call(self.interruptible, session, function, *args)
 
     def call_aside(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         """Call a function that touches no session on another thread, beside what runs on the session's."""
@@ -150,16 +173,19 @@ class Execution:
         if not self._closed:
             self._worker.call(_quietly, function)
 
-    def _cancel_again(self, running: EngineSession) -> None:
-        if self.cancelled and self._running is running:
-            self.cancel()
-
     def close(self) -> asyncio.Future[None] | None:
         """Free everything, on the session's thread where there is one; the future ends with it."""
         self._closed = True
         future = self._worker.call(self._close) if self._worker.started else None
         self._worker.close()
         return future
+
+    def give_up(self, source: Source) -> None:
+        """Close a source that is read, or not wanted any more: that this fails changes nothing for the client."""
+        try:
+            source.close()
+        except BaseException:
+            log.exception("session %d: closing a result failed", self._context.process_id)
 
     def _session_for(self, plan: Plan) -> Callable[[], EngineSession]:
         """What gives, on the thread, the session that answers a statement."""
@@ -175,7 +201,8 @@ class Execution:
             self._catalogue = self._catalog.connect(self._context, self._relations)
         return self._catalogue
 
-    def _run(self, session: EngineSession, function: Callable[..., Any], *args: Any) -> Any:
+    def interruptible(self, session: EngineSession, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function that works with ``session``, which a cancel interrupts; raises 57014 where that came before."""
         with self._lock:
             if self.cancelled:
                 raise QueryCanceled("canceling statement due to user request")
@@ -188,8 +215,8 @@ class Execution:
 
     def _describe(self, session: Callable[[], EngineSession], plan: Plan, declared: tuple[int, ...]) -> Description:
         target = session()
-        description: Description = self._run(target, target.describe, plan.statement, declared)
-        return description
+        description: Description = self.interruptible(target, target.describe, plan.statement, declared)
+        return checked_description(description, declared)
 
     def _execute(
         self,
@@ -208,17 +235,18 @@ class Execution:
             source = _engine_source(result, description, formats, coding or self._settings.coding)
             if source.shape is None:
                 return source
-            return _ThreadSource(self, target, source, _read_ahead(source, max_rows))
+            try:
+                return ThreadSource(self, target, source, _read_ahead(source, max_rows))
+            except BaseException:
+                self.give_up(source)
+                raise
 
-        done: Source = self._run(target, work)
+        done: Source = self.interruptible(target, work)
         return done
 
     def _close(self) -> None:
         for source in list(self._open):
-            try:
-                source.close_inner()
-            except Exception:  # the session's end must go on
-                log.exception("session %d: closing a result failed", self._context.process_id)
+            source.close_inner()
         if self._catalogue is not None:
             self._catalogue.close()
 
@@ -231,6 +259,7 @@ class EngineExecution(Execution):
         self.transactions = engine.capabilities.transactions
         self.savepoints = engine.capabilities.savepoints
         self.snapshots = engine.capabilities.snapshots
+        self.can_be_left = self.left_for_good = engine.capabilities.cancel == "soft"
         self._engine = engine
         self._session: EngineSession | None = None
 
@@ -260,7 +289,7 @@ class EngineExecution(Execution):
     def _execute_parts(self, plan: Plan) -> Source:
         target = self._engine_session()
         for part in plan.parts:
-            self._run(target, target.execute, part.statement, (), None).close()
+            self.interruptible(target, target.execute, part.statement, (), None).close()
         return Source(None)
 
     def _copy_out(self, session: Callable[[], EngineSession], plan: Plan, how: CopyCoding) -> PreparedCopyOut:
@@ -279,26 +308,26 @@ class EngineExecution(Execution):
                 raise FeatureNotSupported("COPY query must have a RETURNING clause")
             try:
                 copying = CopySource(inner, how)
-                return _ThreadSource(self, target, copying, _read_ahead(copying, 0))
+                return ThreadSource(self, target, copying, _read_ahead(copying, 0))
             except BaseException:
-                inner.close()
+                self.give_up(inner)
                 raise
 
-        made: Source = self._run(target, work)
+        made: Source = self.interruptible(target, work)
         assert made.shape is not None
         return PreparedCopyOut(made, len(made.shape.columns), how.binary)
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         def work() -> None:
             session = self._engine_session()
-            self._run(session, lambda: getattr(session, action)(*args, **kwargs))
+            self.interruptible(session, lambda: getattr(session, action)(*args, **kwargs))
 
         await self._worker.call(work)
 
     async def discard_temp(self) -> None:
         def work() -> None:
             session = self._engine_session()
-            self._run(session, session.discard_temp)
+            self.interruptible(session, session.discard_temp)
 
         await self._worker.call(work)
 
@@ -307,7 +336,10 @@ class EngineExecution(Execution):
 
     def _engine_session(self) -> EngineSession:
         if self._session is None:
-            self._session = self._engine.connect(self._context)
+            session = self._engine.connect(self._context)
+            if not isinstance(session, EngineSession):
+                raise InternalError(f"the engine's connect returned {type(session).__name__}, not an EngineSession")
+            self._session = session
         return self._session
 
     def _relations(self) -> Sequence[Any]:
@@ -317,179 +349,6 @@ class EngineExecution(Execution):
         super()._close()
         if self._session is not None:
             self._session.close()
-
-
-class FunctionExecution(Execution):
-    """Runs statements by calling a function: a coroutine function on the loop, a plain one on the session's thread.
-
-    Attributes:
-        function: what answers.
-    """
-
-    def __init__(
-        self, context: Session, catalog: Catalog, loop: asyncio.AbstractEventLoop, engine: PythonEngine
-    ) -> None:
-        super().__init__(context, catalog, loop)
-        self._engine = engine
-        self.function = engine.function
-        self.on_loop = self.can_be_left = engine.on_loop
-        self.describes_portals = engine.describe_portal is not None
-        hooked = engine.describe is not None or engine.describe_portal is not None or engine.parser is not None
-        self.is_plain = engine.on_loop and not hooked and not context.server.hooks_queries
-
-    def describes(self, plan: Plan) -> bool:
-        return plan.catalogue or self._engine.describe is not None or self._engine.parser is not None
-
-    async def describe(self, plan: Plan, declared: tuple[int, ...]) -> Description:
-        if plan.catalogue:
-            return await super().describe(plan, declared)
-        engine = self._engine
-        parser = engine.parser
-        parsed = None
-        declared = declared_types(declared, max(plan.parameters, len(declared)))
-        if parser is not None:
-            parsed, declared = await self._parse(parser, plan, declared)
-        types = tuple(oid or oids.TEXT for oid in declared)
-        if parser is not None and engine.describe is None and type(parser).columns is not QueryParser.columns:
-            columns = parser.columns(parsed)
-            return Description(types, None if columns is None else tuple(columns), parsed)
-        query = self._query(plan, (None,) * len(types), types, parsed, True)
-        if engine.describe is None:
-            result = await self._call(self.function, query)
-            if isinstance(result, CopyOutcome):
-                return Description(types, None, parsed)
-            source = source_of(result, (), plan, self._settings.coding)
-            shape = source.shape
-            source.close()
-            return Description(types, None if shape is None else shape.columns, parsed)
-        description = await self._call(engine.describe, query)
-        if isinstance(description, Description):
-            return description if description.parsed is not None else description._replace(parsed=parsed)
-        return Description(types, None if description is None else tuple(description), parsed)
-
-    async def describe_portal(
-        self, plan: Plan, parameters: tuple[object, ...], description: Description
-    ) -> tuple[Column, ...] | None:
-        query = self._query(plan, parameters, description.parameter_types, description.parsed, True)
-        assert self._engine.describe_portal is not None
-        columns = await self._call(self._engine.describe_portal, query)
-        return None if columns is None else tuple(columns)
-
-    async def _parse(
-        self, parser: QueryParser[Any], plan: Plan, declared: tuple[int, ...]
-    ) -> tuple[Any, tuple[int, ...]]:
-        parsed = await self._call(parser.parse, plan.text, declared, self._context)
-        types = tuple(parser.parameter_types(parsed))
-        own = declared_types(
-            declared, len(types)
-        )  # what the client declared stays: it is what its values are encoded by
-        return parsed, tuple([mine or theirs for mine, theirs in zip(own, types, strict=True)])
-
-    def _query(
-        self,
-        plan: Plan,
-        parameters: tuple[object, ...],
-        types: tuple[int, ...],
-        parsed: object,
-        describing: bool = False,
-    ) -> Query:
-        if parsed is None:
-            return Query(plan.text, parameters, types, self._context, describing)
-        return ParsedQuery(plan.text, parameters, types, self._context, describing, parsed)
-
-    def execute(
-        self,
-        plan: Plan,
-        parameters: tuple[object, ...],
-        description: Description | None,
-        formats: tuple[int, ...],
-        max_rows: int,
-        coding: Coding | None = None,
-    ) -> Awaitable[Source | Result | CopyOutcome]:
-        if plan.catalogue:
-            return super().execute(plan, parameters, description, formats, max_rows, coding)
-        if self.begun is not None:
-            begun, self.begun = self.begun, None
-            return begun
-        types = () if description is None else description.parameter_types
-        parsed = None if description is None else description.parsed
-        if parsed is None and self._engine.parser is not None:
-            return self._parse_and_run(self._engine.parser, plan, parameters, formats, coding)
-        return self._run_query(self._query(plan, parameters, types, parsed), formats, plan, coding)
-
-    async def _parse_and_run(
-        self,
-        parser: QueryParser[Any],
-        plan: Plan,
-        parameters: tuple[object, ...],
-        formats: tuple[int, ...],
-        coding: Coding | None,
-    ) -> Source | Result | CopyOutcome:
-        parsed, types = await self._parse(parser, plan, ())
-        if len(types) != len(parameters):
-            raise UndefinedParameter(f"the statement takes {len(types)} parameters, which the simple protocol has not")
-        return await self._run_query(self._query(plan, parameters, types, parsed), formats, plan, coding)
-
-    def _run_query(
-        self, query: Query, formats: tuple[int, ...], plan: Plan, coding: Coding | None
-    ) -> Awaitable[Source | Result | CopyOutcome]:
-        if self.on_loop:
-            outcome: Awaitable[Source | Result | CopyOutcome] = self.function(query)
-            return outcome
-        return self._on_thread(query, formats, plan, coding)
-
-    async def _on_thread(
-        self, query: Query, formats: tuple[int, ...], plan: Plan, coding: Coding | None
-    ) -> Source | CopyOutcome:
-        left = False
-
-        def call() -> Any:
-            if left:  # while it waited for the thread
-                raise QueryCanceled("canceling statement due to user request")
-            return self.function(query)
-
-        self.can_be_left = True
-        try:
-            outcome = await self._worker.call(call)
-        except asyncio.CancelledError:
-            left = True
-            raise
-        finally:
-            self.can_be_left = False
-        if isinstance(outcome, CopyOutcome):
-            return self._copy_on_thread(outcome, plan)
-        source = source_of(outcome, formats, plan, coding or self._settings.coding)
-        return source if source.shape is None else _ThreadSource(self, None, source, [])
-
-    async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
-        if self._engine.transaction is not None:
-            await self._call(self._engine.transaction, self._context, action, *args)
-
-    def _copy_on_thread(self, outcome: CopyOutcome, plan: Plan) -> CopyOutcome:
-        """A COPY whose rows are read on the thread, where they are not asynchronous."""
-        if (
-            not isinstance(outcome, CopyOut)
-            or hasattr(outcome.rows, "__aiter__")
-            or hasattr(outcome.chunks, "__aiter__")
-        ):
-            return outcome
-        prepared = prepare_copy_out(outcome, plan, self._settings.coding)
-        prepared.source = _ThreadSource(self, None, prepared.source, [])
-        return prepared
-
-    async def call_function(
-        self, oid: int, arguments: Sequence[bytes | None], formats: Sequence[int], result_format: int
-    ) -> bytes | None:
-        function = self._engine.function_call
-        if function is None:
-            return await super().call_function(oid, arguments, formats, result_format)
-        value: bytes | None = await self._call(function, self._context, oid, arguments, formats, result_format)
-        return value
-
-    async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
-        if inspect.iscoroutinefunction(function) or (function is self.function and self.on_loop):
-            return await function(*args)
-        return await self._worker.call(function, *args)
 
 
 class _FetchSource(_Buffered):
@@ -503,10 +362,13 @@ class _FetchSource(_Buffered):
 
     def read(self, max_rows: int) -> Chunk:
         if self._position >= len(self._rows):
-            self._rows = self._result.fetch(self._wanted(max_rows))
-            self._position = 0
-            if not self._rows:
+            rows = self._result.fetch(self._wanted(max_rows))
+            if not rows:
+                if not isinstance(rows, (list, tuple)):
+                    raise InternalError(f"the engine's fetch returned {type(rows).__name__}, not rows")
                 return b"", 0, True
+            self._rows = rows
+            self._position = 0
         data, count = self._encode(max_rows)
         return data, count, False
 
@@ -536,7 +398,7 @@ class _EngineArrowSource(Source):
         self._result.close()
 
 
-class _ThreadSource(Source):
+class ThreadSource(Source):
     """A source that is read on the session's thread, several chunks at a time; the first came with the execution."""
 
     __slots__ = ("_ended", "_execution", "_inner", "_ready", "_target")
@@ -549,7 +411,7 @@ class _ThreadSource(Source):
         self._ready = deque(first)
         self._ended = bool(first) and first[-1][2]
         if self._ended:
-            inner.close()
+            execution.give_up(inner)
         else:
             execution._open.add(self)
 
@@ -566,7 +428,7 @@ class _ThreadSource(Source):
         if self._target is None:
             chunks = _read_ahead(self._inner, max_rows)
         else:
-            chunks = self._execution._run(self._target, _read_ahead, self._inner, max_rows)
+            chunks = self._execution.interruptible(self._target, _read_ahead, self._inner, max_rows)
         if chunks[-1][2]:
             self.close_inner()
         return chunks
@@ -581,7 +443,7 @@ class _ThreadSource(Source):
         if not self._ended:
             self._ended = True
             self._execution._open.discard(self)
-            self._inner.close()
+            self._execution.give_up(self._inner)
 
 
 def _quietly(function: Callable[[], Any]) -> None:
@@ -622,6 +484,11 @@ def _engine_source(
     result: EngineResult, description: Description | None, formats: tuple[int, ...], coding: Coding
 ) -> Source:
     described = None if description is None else description.columns
+    if not isinstance(result, EngineResult):
+        raise InternalError(f"the engine's execute returned {type(result).__name__}, not an EngineResult")
+    if result.affected is not None and (type(result.affected) is not int or result.affected < 0):
+        result.close()
+        raise InternalError(f"the engine says that {result.affected!r} rows were affected")
     if result.arrow is not None:
         try:
             source = arrow_source(result.arrow, formats, described or result.columns, coding)

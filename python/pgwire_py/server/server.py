@@ -22,8 +22,9 @@ from ..types import TypeRegistry
 from . import unix_socket
 from .authentication import Authentication
 from .coding import MAX_CODINGS, Coding, Codings
-from .execution import EngineExecution, Execution, FunctionExecution
+from .execution import EngineExecution, Execution
 from .failures import shutdown_error
+from .function_execution import FunctionExecution
 from .hooks import Handler, Hooks, asked, check_hooks, overrides
 from .notifications import Notifications, check, on_loop
 from .parameter_values import memory_bytes

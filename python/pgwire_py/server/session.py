@@ -532,7 +532,8 @@ class Session(SessionServices):
         if self._killed and self._closing is not None:
             return self._closing
         reason = "statement timeout" if self._timed_out else "user request"
-        return QueryCanceled(f"canceling statement due to {reason}")
+        severity = "FATAL" if self.execution.left_for_good else "ERROR"
+        return QueryCanceled(f"canceling statement due to {reason}", severity=severity)
 
     def cancel(self) -> None:
         """Cancel the statement that runs, if one does (a CancelRequest with the right key came)."""

@@ -15,7 +15,7 @@ from .._impl.suspended import Suspended
 from ..connection.backend import READY
 from ..engines.base import declared_types
 from ..state import Phase
-from .execution import FunctionExecution
+from .function_execution import FunctionExecution
 from .handler import Query, Result
 from .plans import Plan
 from .portals import PreparedStatement

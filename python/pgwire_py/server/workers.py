@@ -17,25 +17,31 @@ _Job = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 class Worker:
     """One daemon thread that runs calls in the order given. The thread starts with the first call.
 
+    Attributes:
+        name: the thread's name.
+        pending: calls that have not ended, as far as the loop knows.
+
     Args:
         loop: where results are delivered.
         name: the thread's name.
     """
 
-    __slots__ = ("_loop", "_name", "_queue", "_thread")
+    __slots__ = ("_loop", "_queue", "_thread", "name", "pending")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
         self._loop = loop
-        self._name = name
+        self.name = name
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self.pending = 0
 
     def call(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """Run ``function(*args)`` on the thread; the future has its result or exception."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
             self._thread.start()
         future: asyncio.Future[T] = self._loop.create_future()
+        self.pending += 1
         self._queue.put((future, function, args))
         return future
 
@@ -60,16 +66,16 @@ class Worker:
                 error = raised if isinstance(raised, Exception) and not isinstance(raised, StopIteration) else None
                 error = error or RuntimeError(f"{type(raised).__name__}: {raised}")
             try:
-                self._loop.call_soon_threadsafe(_deliver, future, result, error)
+                self._loop.call_soon_threadsafe(self._deliver, future, result, error)
             except RuntimeError:  # the loop is closed: nobody waits any more
                 return
             del job, future, function, args, result, error
 
-
-def _deliver(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(result)
-    else:
-        future.set_exception(error)
+    def _deliver(self, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+        self.pending -= 1
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
