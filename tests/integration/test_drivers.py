@@ -18,6 +18,7 @@ from tests.support.targets import OURS, REFEREE
 
 STEPS = json.loads(WORKLOAD.read_text(encoding="utf-8"))
 UNSUPPORTED: dict[str, set[str]] = {
+    "psql": {"copy_rows", "first"},
     "libpq": {"copy_rows", "first"},
     "asyncpg": {"several"},
     "pg8000": {"several", "copy_rows", "portions", "first"},

@@ -40,6 +40,7 @@ class LoginServer:
 
     url: str
     authority: Path
+    psql: str
 
 
 @contextmanager
@@ -55,7 +56,7 @@ def login_server(name: str, programs: Programs, directory: Path) -> Iterator[Log
                 programs, dsn, "create role tester login password 'secret'", "create database test owner tester"
             )
             assert made.returncode == 0, made.stderr
-            yield _at(cluster.port, certificates.authority)
+            yield _at(cluster.port, certificates.authority, programs)
         return
     source = directory / f"data.{name}"
     make_database(source)
@@ -67,11 +68,12 @@ def login_server(name: str, programs: Programs, directory: Path) -> Iterator[Log
         "--tls-cert", certificates.certificate, "--tls-key", certificates.key,
     )  # fmt: skip
     with running_server(command) as server:
-        yield _at(server.port, certificates.authority)
+        yield _at(server.port, certificates.authority, programs)
 
 
-def _at(port: int, authority: Path) -> LoginServer:
-    return LoginServer(f"postgresql://tester:secret@127.0.0.1:{port}/test?application_name=workload", authority)
+def _at(port: int, authority: Path, programs: Programs) -> LoginServer:
+    url = f"postgresql://tester:secret@127.0.0.1:{port}/test?application_name=workload"
+    return LoginServer(url, authority, programs.path("psql"))
 
 
 def run_driver(command: Sequence[str | Path], server: LoginServer) -> Answers:
@@ -82,7 +84,7 @@ def run_driver(command: Sequence[str | Path], server: LoginServer) -> Answers:
     """
     done = subprocess.run(
         [*command, WORKLOAD, server.url, server.authority],
-        capture_output=True, text=True, check=False, timeout=RUN_DEADLINE, env={**os.environ, "TZ": "UTC"},
+        capture_output=True, text=True, check=False, timeout=RUN_DEADLINE, env={**os.environ, "TZ": "UTC", "PSQL": server.psql},
     )  # fmt: skip
     answers = {}
     for line in done.stdout.splitlines():
@@ -144,6 +146,7 @@ def _built(name: str, build: Callable[[Path], None]) -> Callable[[], None]:
 
 def _c(folder: Path) -> None:
     if not _has_libpq_headers() and os.geteuid() == 0 and shutil.which("apt-get"):
+        _run(folder, "apt", "apt-get", "update")
         _run(folder, "apt", "apt-get", "install", "-y", "--no-install-recommends", "libpq-dev")
     if not _has_libpq_headers():
         raise RuntimeError("the drivers' tests need libpq-fe.h, where pg_config says: install libpq's headers")
@@ -192,6 +195,7 @@ def _cargo(name: str) -> Driver:
 
 
 DRIVERS = {
+    "psql": _python("psql"),
     "libpq": Driver([CACHE / "c" / "libpq"], _built("c", _c)),
     "psycopg": _python("psycopg"),
     "asyncpg": _python("asyncpg"),
