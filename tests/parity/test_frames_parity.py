@@ -93,6 +93,9 @@ VALUE = (
 )
 VALUES = st.lists(VALUE, max_size=4) | NONSENSE
 NAME = TEXT | NONSENSE
+BYTES = st.binary(max_size=5)
+ROW = st.binary(max_size=9).map(lambda body: b"D" + (6 + len(body)).to_bytes(4, "big") + b"\0\1" + body)
+ROWS = st.lists(ROW | st.just(b"D\0\0\0\5x") | st.binary(max_size=1), max_size=3).map(b"".join)
 CALLS: dict[str, tuple[tuple[st.SearchStrategy[Any], ...], dict[str, st.SearchStrategy[Any]]]] = {
     "startup": ((st.dictionaries(TEXT, TEXT, max_size=3) | NONSENSE,), {"protocol_version": INTEGER}),
     "ssl_request": ((), {}),
@@ -104,6 +107,7 @@ CALLS: dict[str, tuple[tuple[st.SearchStrategy[Any], ...], dict[str, st.SearchSt
     "query": ((NAME,), {}),
     "parse": ((NAME, NAME), {"parameter_types": st.lists(INTEGER, max_size=3) | NONSENSE}),
     "bind": ((), {"portal": NAME, "statement": NAME, "parameters": VALUES, "parameter_formats": FORMATS, "result_formats": FORMATS}),
+    "bind_rows": ((ROWS, BYTES, BYTES, BYTES), {}),
     "describe_statement": ((), {"name": NAME}),
     "describe_portal": ((), {"name": NAME}),
     "execute": ((), {"portal": NAME, "max_rows": INTEGER | NONSENSE}),

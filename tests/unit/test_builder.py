@@ -44,6 +44,7 @@ SAME: list[tuple[Build, Any]] = [
     (lambda b: b.bind(parameters=(b"1", "2"), parameter_formats=(0, 1)), m.Bind("", "", (0, 1), (b"1", b"2"))),
     (lambda b: b.bind(parameters=(b"1", None), parameter_formats=(0, 1)), m.Bind("", "", (), (b"1", None))),
     (lambda b: b.bind(parameters=(None,) * 65_535), m.Bind("", "", (), (None,) * 65_535)),
+    (lambda b: b.bind_rows(b"D\0\0\0\x0b\0\1\0\0\0\1a", b"p\0s\0\0\0", b"\0\0", b""), m.Bind("p", "s", (), (b"a",))),
     (lambda b: b.describe_statement("s"), m.Describe("S", "s")),
     (lambda b: b.describe_portal(), m.Describe("P", "")),
     (lambda b: b.execute("p", 2**31 - 1), m.Execute("p", 2**31 - 1)),
@@ -78,6 +79,9 @@ WRONG: list[tuple[Build, str]] = [
     (lambda b: b.bind(result_formats=(-1,)), "Bind: a format code must be 0 or 1"),
     (lambda b: b.bind(result_formats=(1,) * 65_536), "Bind: 65536 values, at most 65535 fit"),
     (lambda b: b.bind(result_formats=("1",)), "Bind: expected int, not str"),
+    (lambda b: b.bind_rows(b"D\0\0\0\6\0\0D\0\0\0\7\0\0", b"", b"", b""), "Bind: rows must be whole DataRow messages"),
+    (lambda b: b.bind_rows(b"D\0\0\0\5\0\0", b"", b"", b""), "Bind: rows must be whole DataRow messages"),
+    (lambda b: b.bind_rows(b"d\0\0\0\6\0\0", b"", b"", b""), "Bind: rows must be whole DataRow messages"),
     (lambda b: b.describe_portal(5), "Describe: expected str, not int"),
     (lambda b: b.close_statement("\0"), "Close: a text holds a NUL"),
     (lambda b: b.execute("", 2**31), "Execute: an integer does not fit Int32"),
@@ -119,6 +123,20 @@ def test_a_batch_is_chained(core: Any) -> None:
     assert len(builder) == len(builder.buffer)
     assert core.FrameDecoder().feed(builder.take())[-1] == ("S", b"")
     assert len(builder) == 0
+
+
+def test_a_bind_for_each_row(core: Any) -> None:
+    rows = core.RowEncoder([23, 25], [1, 1]).encode([(1, "a"), (2, None)], 0, 1000)[0]
+    execute = core.MessageBuilder().execute().take()
+    made = core.MessageBuilder().bind_rows(rows, b"\0s\0\0\1\0\1", b"\0\1\0\1", execute)
+    expected = core.MessageBuilder()
+    for values in ([b"\0\0\0\1", b"a"], [b"\0\0\0\2", None]):
+        expected.bind("", "s", values, parameter_formats=(1, 1), result_formats=(1,)).execute()
+    # The shortest form is another: one code for all.
+    assert made.take() == expected.take()
+    assert made.bind_rows(b"", b"x", b"y", b"z").take() == b""
+    with pytest.raises(TypeError):
+        made.bind_rows(bytearray(rows), b"", b"", b"")
 
 
 def test_values_from_any_buffer(core: Any) -> None:

@@ -90,6 +90,7 @@ class Core:
         decode: RowSource | None = None,
         statement: str | None = None,
         decoders: Sequence[RowSource | None] | None = None,
+        kind: type[Exchange] = Exchange,
     ) -> Exchange:
         """Send a batch, behind :meth:`ready`; closes of statements that nobody needs any more go along."""
         if self._garbage:
@@ -99,7 +100,7 @@ class Core:
             script = "3" * len(self._garbage) + script
             data = builder.take() + data
             self._garbage.clear()
-        exchange = Exchange(script, self.loop.create_future(), decode, statement, decoders)
+        exchange = kind(script, self.loop.create_future(), decode, statement, decoders)
         self.wire.begin(exchange, data)
         return exchange
 

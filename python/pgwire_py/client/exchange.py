@@ -19,7 +19,7 @@ from .errors import InterfaceError
 if TYPE_CHECKING:
     from .plan import Plan
 
-__all__ = ["END", "SYNC", "Exchange", "Frame", "Result", "RowSource", "RunExchange"]
+__all__ = ["END", "SYNC", "Exchange", "Frame", "ManyExchange", "Result", "RowSource", "RunExchange"]
 
 Frame = tuple[str, Any]
 """Tag and body of a message, as FrameDecoder cuts them."""
@@ -308,6 +308,28 @@ class RunExchange(Exchange):
         super().take(frames, other)
         if self.error is None and self.results:
             self.result = self.results[-1]  # type: ignore[assignment]
+
+
+class ManyExchange(Exchange):
+    """Runs of one named statement whose results nobody wants. Answers that are all alike are taken in one step."""
+
+    def take(self, frames: Sequence[Frame], other: Callable[[str, Any], None]) -> None:
+        count = len(frames) // 2
+        if count > 1 and self.error is None and frames[0][0] == "2":
+            # The last ones may be others: ReadyForQuery, or half of a pair.
+            pairs = list(frames[:2]) * (count - 1)
+            size = len(pairs)
+            position = self.position
+            if frames[1][0] == "C" and frames[:size] == pairs and self.script.startswith("2C" * (count - 1), position):
+                if frames[1][1][-1:] != b"\0":
+                    raise RemoteProtocolError("CommandComplete without a terminated tag", fatal=True)
+                self.position = position + size
+                frames = frames[size:]
+        elif count > 1 and self.error is None and frames[0][0] == "C":
+            super().take(frames[:1], other)
+            frames = frames[1:]
+            return self.take(frames, other)
+        return super().take(frames, other)
 
 
 def outcome(exchange: Exchange) -> Result:

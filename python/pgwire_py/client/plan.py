@@ -169,21 +169,9 @@ class Plan:
                 for row in rows[start:]:
                     self._row(row)  # raises by the parameter's number
                 raise
-            yield self._split(bytes(data)), after - start
+            binds = MessageBuilder().bind_rows(bytes(data), b"\0" + self._before, self._after, _EXECUTE_ALL)
+            yield binds.buffer, after - start
             start = after
-
-    def _split(self, data: bytes) -> bytes:
-        """DataRows made into Bind and Execute."""
-        fixed = 4 + 1 + len(self._before) + len(self._after) - 4
-        head, tail = b"\0" + self._before, self._after + _EXECUTE_ALL
-        pieces: list[bytes] = []
-        place = 0
-        while place < len(data):
-            (length,) = _LENGTH.unpack_from(data, place + 1)
-            end = place + 1 + length
-            pieces += (b"B", _LENGTH.pack(fixed + length), head, data[place + 5 : end], tail)
-            place = end
-        return b"".join(pieces)
 
     def same_columns(self, fields: Sequence[FieldDescription]) -> bool:
         """Whether a RowDescription still says what the statement was described with."""

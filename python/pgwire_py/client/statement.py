@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .cursor import CursorFactory
 from .errors import InterfaceError
-from .exchange import SYNC, Result, outcome
+from .exchange import SYNC, Exchange, ManyExchange, Result, outcome
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ class PreparedStatement:
         try:
             for data, count in plan.batches(rows):
                 if exchange is None:
-                    exchange = core.begin(script * count, data, plan.decode if keep else None, plan.query)
+                    kind = Exchange if keep or not plan.name else ManyExchange
+                    exchange = core.begin(script * count, data, plan.decode if keep else None, plan.query, kind=kind)
                     if not plan.name and keep:
                         exchange.on_fields = lambda fields: core._source(plan, fields)
                     continue

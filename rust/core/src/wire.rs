@@ -131,6 +131,7 @@ pub enum EncodeError {
     UnnamedParameter,
     UnnamedMechanism,
     FieldCode,
+    NoRows,
 }
 
 impl fmt::Display for EncodeError {
@@ -144,6 +145,7 @@ impl fmt::Display for EncodeError {
             EncodeError::UnnamedParameter => f.write_str("a parameter has no name"),
             EncodeError::UnnamedMechanism => f.write_str("a mechanism has no name"),
             EncodeError::FieldCode => f.write_str("a field code must be one ASCII character"),
+            EncodeError::NoRows => f.write_str("rows must be whole DataRow messages"),
         }
     }
 }

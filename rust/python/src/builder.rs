@@ -1,5 +1,5 @@
 //! `MessageBuilder`: messages written straight into a bytearray, values read straight from whatever offers a buffer.
-use pgwire_py_core::builder::Request;
+use pgwire_py_core::builder::{BindRows, Request};
 use pgwire_py_core::messages::Kind;
 use pgwire_py_core::wire::EncodeError;
 use pyo3::exceptions::{PyBufferError, PyTypeError};
@@ -212,6 +212,35 @@ impl MessageBuilder {
                 result_formats: &result_formats,
             })
         })
+    }
+
+    fn bind_rows<'py>(
+        slf: Bound<'py, Self>,
+        rows: &[u8],
+        before: &[u8],
+        after: &[u8],
+        behind: &[u8],
+    ) -> Chain<'py> {
+        let py = slf.py();
+        let buffer = slf.get().buffer.bind(py);
+        let binds = BindRows {
+            rows,
+            before,
+            after,
+            behind,
+        };
+        let put = || -> Result<(), Problem> {
+            let start = buffer.len();
+            resize(buffer, start + binds.size()?)?;
+            // SAFETY: no Python code runs while the slice lives; what is read lies in bytes objects, not in this bytearray.
+            let memory = unsafe { buffer.as_bytes_mut() };
+            Ok(binds.write(&mut memory[start..])?)
+        };
+        match put() {
+            Ok(()) => Ok(slf),
+            Err(Problem::Raised(error)) => Err(error),
+            Err(Problem::Unfit(reason)) => Err(local_error(py, format!("Bind: {reason}"))?),
+        }
     }
 
     #[pyo3(signature = (name = Given(None)), text_signature = "($self, name='')")]

@@ -222,6 +222,19 @@ class MessageBuilder(Protocol):
     ) -> MessageBuilder:
         """Bind; ``result_formats`` are codes: none (all text), one for all, or one for each column."""
 
+    def bind_rows(self, rows: bytes, before: bytes, after: bytes, behind: bytes) -> MessageBuilder:
+        """Bind for each of these DataRow messages, as RowEncoder writes them: its values are the parameters.
+
+        Args:
+            rows: whole messages, one behind the other.
+            before: what stands before the parameters in each Bind: portal, statement, formats of the parameters.
+            after: what stands behind them: formats of the results.
+            behind: whole messages behind each Bind, such as Execute.
+
+        Raises:
+            LocalProtocolError: the rows are no such messages, or a message becomes too long; nothing is written.
+        """
+
     def describe_statement(self, name: str = "") -> MessageBuilder:
         """Describe of a prepared statement."""
 

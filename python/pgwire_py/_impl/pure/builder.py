@@ -127,6 +127,28 @@ class MessageBuilder:
         """Bind."""
         return self._put("Bind", b"B", _bind, portal, statement, parameters, parameter_formats, result_formats)
 
+    def bind_rows(self, rows: bytes, before: bytes, after: bytes, behind: bytes) -> MessageBuilder:
+        """Bind for each DataRow; see the interface."""
+        for given in (rows, before, after, behind):
+            if not isinstance(given, bytes):
+                raise TypeError(f"expected bytes, not {type(given).__name__}")
+        pieces: list[Piece] = []
+        place = 0
+        while place < len(rows):
+            end = place + 1 + UINT32.unpack_from(rows, place + 1)[0] if len(rows) - place >= 5 else 0
+            if rows[place] != ord("D") or not place + 7 <= end <= len(rows):
+                raise LocalProtocolError("Bind: rows must be whole DataRow messages")
+            length = 4 + len(before) + end - place - 5 + len(after)
+            if length > MAX_LENGTH:
+                raise LocalProtocolError(f"Bind: {too_long()}")
+            pieces += (b"B", UINT32.pack(length), before, rows[place + 5 : end], after, behind)
+            place = end
+        try:
+            self._buffer += b"".join(pieces)
+        except BufferError:
+            raise LocalProtocolError(f"Bind: {_in_use()}") from None
+        return self
+
     def describe_statement(self, name: str = "") -> MessageBuilder:
         """Describe a prepared statement."""
         return self._put("Describe", b"D", lambda: [b"S", put_text(name)])
