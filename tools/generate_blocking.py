@@ -37,6 +37,13 @@ NAMES = {name for names in CLASSES.values() for name in names}
 HIDDEN = {("Cursor", "open"), ("Notifications", "received"), ("Notifications", "end")}
 """What only other parts of the client call."""
 
+SHORT = {
+    ("Connection", "fetch"): (0, "rows"),
+    ("Connection", "fetchrow"): (1, "rows[0] if rows else None"),
+    ("Connection", "fetchval"): (1, "rows[0][column] if rows else None"),
+}
+"""What goes without a coroutine as a rule: the limit of rows, and what is returned of them."""
+
 RENAMED = {
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
@@ -162,6 +169,11 @@ def _method(module: str, owner: str, node: ast.FunctionDef | ast.AsyncFunctionDe
     yield f"def {name}(self{_signature(node.args, {'self'}, ', ')}) -> {returned}:"
     yield from _docstring(node)
     call = f"self._inner.{node.name}({_arguments(node.args, {'self'})})"
+    if (owner, name) in SHORT:
+        limit, found = SHORT[owner, name]
+        yield f"    rows = self._driver.short(self._inner._core, query, args, {limit}, timeout)"
+        yield "    if rows is not None:"
+        yield f"        return {found}"
     if node.name == "__await__":
         yield f"    return {_wrapped(returned, 'self._driver.run(awaited(self._inner))', owner)}"
     elif node.name == "__aenter__" and returned == owner:

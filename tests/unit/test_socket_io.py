@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pgwire_py.errors import FrameError
+
 Pair = tuple[socket.socket, socket.socket]
 
 
@@ -33,6 +35,29 @@ def test_sends_what_is_queued_and_receives_what_comes(core: Any, pair: Pair) -> 
     other.send(b"at once")
     assert io.pump(5.0, True) == b"at once"
     assert other.recv(100) == b"more"
+
+
+USUAL = b"2\0\0\0\4D\0\0\0\x0e\0\1\0\0\0\4\0\0\0\7C\0\0\0\x0dSELECT 1\0Z\0\0\0\5T"
+
+
+def test_a_question_and_its_answer(core: Any, pair: Pair) -> None:
+    io, (_, other) = core.SocketIO(pair[0]), pair
+    frames, rows = core.FrameDecoder(max_message_length=1000), core.RowDecoder([23], [1], ["n"])
+    other.send(USUAL)
+    assert io.ask(b"question", frames, rows) == ([(7,)], b"SELECT 1", "T")
+    assert (other.recv(100), io.received, io.asking) == (b"question", 0, False)
+    other.send(USUAL[:-6] + b"N\0\0\0\5\0" + USUAL[-6:])
+    assert [tag for tag, _ in io.ask(b"", frames, rows)] == ["2", "D", "C", "N", "Z"]
+    assert io.received == 0
+    other.send(USUAL[:20])  # a part: nobody has looked at it
+    assert io.ask(b"", frames, rows) == USUAL[:20]
+    assert (io.received, frames.buffered) == (20, 0)
+    other.send(USUAL[:1] + b"\0\0\0\1" + USUAL[5:])
+    with pytest.raises(FrameError):
+        io.ask(b"", frames, rows)
+    other.close()
+    assert io.ask(b"", frames, rows) == b""
+    assert not io.asking
 
 
 def test_time_that_is_over(core: Any, pair: Pair) -> None:
@@ -118,7 +143,10 @@ def test_a_signal_handler_runs_while_waiting_and_its_exception_loses_nothing(cor
             calls.clear()
             signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
             with pytest.raises(KeyError, match="from the handler"):
+                if timeout is None:
+                    io.ask(b"", core.FrameDecoder(), None)
                 io.pump(timeout, True)
+            assert timeout is not None or io.asking
             assert io.pump(timeout, True) == b"after the signal"
             signal.setitimer(signal.ITIMER_REAL, 0)
             assert other.recv(100) == b"sent"

@@ -166,14 +166,23 @@ class Connection:
             ConnectionLost: the connection is closed, or was before the answer was complete.
             TimeoutError: it took longer than ``timeout``.
         """
+        rows = self._driver.short(self._inner._core, query, args, 0, timeout)
+        if rows is not None:
+            return rows
         return self._driver.run(self._inner.fetch(query, *args, timeout=timeout))
 
     def fetchrow(self, query: str, *args: object, timeout: float | None = None) -> Any:
         """The first row, None if there is none; raises as :meth:`fetch`."""
+        rows = self._driver.short(self._inner._core, query, args, 1, timeout)
+        if rows is not None:
+            return rows[0] if rows else None
         return self._driver.run(self._inner.fetchrow(query, *args, timeout=timeout))
 
     def fetchval(self, query: str, *args: object, column: int | str = 0, timeout: float | None = None) -> Any:
         """One value of the first row, None if there is no row; raises as :meth:`fetch`."""
+        rows = self._driver.short(self._inner._core, query, args, 1, timeout)
+        if rows is not None:
+            return rows[0][column] if rows else None
         return self._driver.run(self._inner.fetchval(query, *args, column=column, timeout=timeout))
 
     def execute(self, query: str, *args: object, timeout: float | None = None) -> str:

@@ -7,17 +7,20 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 from .._impl import SocketIO
+from ..client.core import Core
 from ..client.driver import Address, Driver, Task
 from ..client.errors import ConnectionLost, InterfaceError
+from ..client.exchange import Exchange, RunExchange
+from ..client.plan import Plan
 from ..client.protocol import Wire
 from .tls import TLSIO
 from .transport import Transport
-from .waiting import Expired, Future, Waits, left, run, unbounded
+from .waiting import Expired, Future, Waits, bounded, left, run, unbounded
 
 __all__ = ["BlockingDriver", "TLSUpgrade", "ThreadsDriver"]
 
@@ -27,6 +30,10 @@ _log = logging.getLogger("pgwire_py.blocking")
 
 TLSUpgrade = Callable[[ssl.MemoryBIO, ssl.MemoryBIO, str], ssl.SSLObject]
 """A user's own way to TLS: what comes, what is to be sent and the server name in; what encrypts between them out, before its handshake."""
+
+
+_ASKING = Exchange("", cast("Any", None))
+"""In flight on a connection while :meth:`BlockingDriver.short` waits."""
 
 
 class BlockingDriver(Waits):
@@ -58,11 +65,53 @@ class BlockingDriver(Waits):
             coroutine.close()
         raise InterfaceError("the blocking client cannot wait for what needs an event loop")
 
+    def short(
+        self, core: Core, query: str, args: Sequence[object], limit: int, timeout: float | None
+    ) -> list[Any] | None:
+        """The rows of a statement known by name, without a coroutine, in one step of the socket's; None where there is more to do."""
+        if timeout is not None or core.command_timeout is not None:
+            return None
+        with self.lock:
+            wire, transport = core.wire, self._transport
+            plan = core.known(query)
+            if plan is None or transport is None or wire.exchange is not None or wire.failure is not None or bounded():
+                return None
+            data = plan.batch(args, limit)
+            wire.exchange = _ASKING
+            try:
+                found = transport.ask(data, wire.decoder, plan.decoder)
+                if found.__class__ is tuple:  # the usual way
+                    rows, tag, wire.status = found
+                    wire.exchange = None
+                    if plan.fields is None:
+                        core.noticed(tag)
+                    return rows  # type: ignore[no-any-return]
+            except BaseException as error:
+                if isinstance(error, Exception) or not transport.io.asking:
+                    self._interrupted()
+                    raise
+                wire.exchange = exchange = RunExchange(self.create_future(), plan)
+                core.abandon(exchange)
+                raise
+            return self.run(self._long(core, plan, found, args, limit))
+
+    async def _long(self, core: Core, plan: Plan, found: Any, args: Sequence[object], limit: int) -> list[Any]:
+        """What :meth:`short` has begun, where the answer is not the usual one."""
+        wire, transport = core.wire, self._transport
+        wire.exchange = exchange = RunExchange(self.create_future(), plan)
+        assert transport is not None
+        exchange.written = transport.write
+        transport.take(found)
+        await core.wait(exchange)
+        return (await core.finished(exchange, args, limit))[0]
+
     def _interrupted(self) -> None:
         """Of a signal between two lines of the client's, which did not tell what it had begun: the connection is closed."""
         wire = self._transport and self._transport.get_protocol()
         if isinstance(wire, Wire) and (wire.exchange is not None or wire.drained is not None):
             wire.drained = None
+            if wire.exchange is _ASKING:
+                wire.exchange = None
             wire.fail(ConnectionLost("a signal interrupted the client between two steps"))
 
     def call_soon(self, callback: Callable[..., object], /, *args: Any) -> None:

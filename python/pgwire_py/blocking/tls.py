@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from .._impl import FrameDecoder, RowDecoder
 from ..client.errors import ConnectionLost
 from .transport import IO
 from .waiting import Expired, left
@@ -32,6 +33,7 @@ class TLSIO:
         self._outgoing = outgoing
         self.tls = tls
         self.received = 0
+        self.asking = False
 
     @property
     def pending(self) -> int:
@@ -64,6 +66,14 @@ class TLSIO:
             if not data:
                 raise ConnectionLost("the server closed the connection during the TLS handshake")
             self._incoming.write(data)
+
+    def ask(self, data: bytes, decoder: FrameDecoder, rows: RowDecoder | None, /) -> Any:
+        """Without the short way: what came is for ``decoder`` as it is."""
+        self.asking = True
+        self.write(data)
+        answer = self.pump(None, True)
+        self.asking = False
+        return answer or b""
 
     def write(self, data: Any, /) -> int:
         if len(data):

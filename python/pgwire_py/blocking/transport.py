@@ -7,6 +7,8 @@ import socket
 from contextlib import suppress
 from typing import Any, Protocol
 
+from .._impl import FrameDecoder, RowDecoder
+from ..errors import FrameError
 from .waiting import Expired, left
 
 __all__ = ["IO", "Transport"]
@@ -25,6 +27,9 @@ class IO(Protocol):
     def pending(self) -> int: ...
     @property
     def received(self) -> int: ...
+    @property
+    def asking(self) -> bool: ...
+    def ask(self, data: bytes, decoder: FrameDecoder, rows: RowDecoder | None, /) -> Any: ...
     def write(self, data: Any, /) -> int: ...
     def pump(self, timeout: float | None, answer: bool, /) -> bytes | None: ...
 
@@ -117,12 +122,8 @@ class Transport(asyncio.Transport):
             except OSError as error:
                 self._lost(error)
                 return
-            if data:
-                self._protocol.data_received(data)
-                self._taken += len(data)
-            elif data is not None:
-                self._protocol.eof_received()
-                self._lost(None)
+            if data is not None:
+                self._received(data)
         except Expired:
             raise
         except BaseException:
@@ -132,6 +133,32 @@ class Transport(asyncio.Transport):
         if self._paused and io.pending <= HIGH_WATER // 4:
             self._paused = False
             self._protocol.resume_writing()
+
+    def ask(self, data: bytes, decoder: FrameDecoder, rows: RowDecoder | None) -> Any:
+        """Send, and wait: what :meth:`SocketIO.ask` gives, or an exception for :meth:`take`."""
+        try:
+            return self.io.ask(data, decoder, rows)
+        except (OSError, FrameError) as error:
+            return error
+
+    def take(self, found: Any) -> None:
+        """Hand over what :meth:`ask` gave."""
+        if isinstance(found, bytes):
+            self._received(found)
+        elif isinstance(found, list):
+            self._protocol.take(found)
+        elif isinstance(found, FrameError):
+            self._protocol.broken(found)
+        else:
+            self._lost(found)
+
+    def _received(self, data: bytes) -> None:
+        if data:
+            self._protocol.data_received(data)
+            self._taken += len(data)
+        else:
+            self._protocol.eof_received()
+            self._lost(None)
 
     def _lost(self, error: Exception | None) -> None:
         if not self._closed:

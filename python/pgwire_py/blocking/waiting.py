@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..client.errors import InterfaceError
 
-__all__ = ["Expired", "Future", "Timeout", "Waits", "left", "run", "unbounded"]
+__all__ = ["Expired", "Future", "Timeout", "Waits", "bounded", "left", "run", "unbounded"]
 
 T = TypeVar("T")
 
@@ -48,6 +48,11 @@ def left() -> float | None:
     if seconds <= 0:
         raise Expired
     return seconds
+
+
+def bounded() -> bool:
+    """Whether the thread has a deadline."""
+    return _deadline.at is not None
 
 
 async def within(work: Awaitable[T], timeout: float | None) -> T:
@@ -98,16 +103,16 @@ class Future(Generic[T]):
         wait: does something of it; called until there is a result.
     """
 
-    __slots__ = ("_done", "_error", "_result", "_wait")
+    __slots__ = ("_error", "_result", "_wait", "ended")
 
     def __init__(self, wait: Callable[[], object]) -> None:
         self._wait = wait
-        self._done = False
+        self.ended = False
         self._result: Any = None
         self._error: BaseException | None = None
 
     def done(self) -> bool:
-        return self._done
+        return self.ended
 
     def cancelled(self) -> bool:
         return False
@@ -123,14 +128,14 @@ class Future(Generic[T]):
 
     def set_result(self, result: T) -> None:
         self._result = result
-        self._done = True
+        self.ended = True
 
     def set_exception(self, error: BaseException) -> None:
         self._error = error
-        self._done = True
+        self.ended = True
 
     def __await__(self) -> Generator[Any, None, T]:
-        while not self._done:
+        while not self.ended:
             self._wait()
         if self._error is not None:
             raise self._error

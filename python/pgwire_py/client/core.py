@@ -248,13 +248,20 @@ class Core:
         Whoever calls this waits for the exchange's ``waiter``, gives it to :meth:`abandon` where that fails, and else to
         :meth:`finished` or, without an error, takes its ``result``.
         """
-        plan = self._plans.get(query)
-        if plan is None or not plan.name or self._garbage or self.wire.drained is not None:
+        plan = self.known(query)
+        if plan is None:
             return None
         exchange = RunExchange(self.loop.create_future(), plan)
         self.wire.begin(exchange, plan.batch(arguments, limit))
-        self._plans.move_to_end(query)
         return exchange
+
+    def known(self, query: str) -> Plan | None:
+        """The plan of a statement that is known by name, where nothing else is to be sent or awaited before."""
+        plan = self._plans.get(query)
+        if plan is None or not plan.name or self._garbage or self.wire.drained is not None:
+            return None
+        self._plans.move_to_end(query)
+        return plan
 
     async def finished(self, exchange: RunExchange, arguments: Sequence[object], limit: int) -> Result:
         """The result of what :meth:`start` sent, or of another run with a new plan."""

@@ -57,6 +57,7 @@ class Wire(asyncio.Protocol):
         self.on_notification: Callable[[m.NotificationResponse], None] | None = None
         self.on_closed: Callable[[], None] | None = None
         self._send: Callable[[bytes | bytearray], None]
+        self.decoder = decoder
         self._feed = decoder.feed_rows
         self._feed_answer: Callable[[bytes, RowDecoder | None], Any] = decoder.feed_answer
         self._room: asyncio.Future[None] | None = None
@@ -126,10 +127,14 @@ class Wire(asyncio.Protocol):
                 self.status = exchange.status or self.status
                 self.exchange = None
         except FrameError as error:
-            self.take(list(error.frames))
-            self.fail(error)
+            self.broken(error)
         except PgWireError as error:
             self.fail(error)
+
+    def broken(self, error: FrameError) -> None:
+        """What came cannot be cut into frames; those before still count."""
+        self.take(list(error.frames))
+        self.fail(error)
 
     def take(self, frames: list[Frame]) -> None:
         """Hand out frames."""

@@ -164,7 +164,7 @@ impl FrameDecoder {
     }
 
     #[pyo3(signature = (data, rows = None))]
-    fn feed_answer<'py>(
+    pub fn feed_answer<'py>(
         &mut self,
         data: &Bound<'py, PyBytes>,
         rows: Option<&Bound<'py, RowDecoder>>,

@@ -8,6 +8,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::arguments::View;
+use crate::frames::FrameDecoder;
+use crate::row_decoder::RowDecoder;
 
 /// Bytes that are received at a time.
 const BUFFER: usize = 256 * 1024;
@@ -29,7 +31,12 @@ pub struct SocketIO {
     sent: usize,
     buffer: Vec<u8>,
     received: u64,
+    /// Whether [`SocketIO::ask`] still waits, or was ended while it did.
+    asking: bool,
 }
+
+/// ReadyForQuery, without its status.
+const END: &[u8] = b"Z\0\0\0\x05";
 
 /// Why waiting ended.
 enum Step {
@@ -55,6 +62,7 @@ impl SocketIO {
             sent: 0,
             buffer: Vec::new(),
             received: 0,
+            asking: false,
         })
     }
 
@@ -66,6 +74,36 @@ impl SocketIO {
     #[getter]
     fn received(&self) -> u64 {
         self.received
+    }
+
+    #[getter]
+    fn asking(&self) -> bool {
+        self.asking
+    }
+
+    #[pyo3(signature = (data, decoder, rows, /))]
+    fn ask<'py>(
+        &mut self,
+        data: &Bound<'py, PyBytes>,
+        decoder: &Bound<'py, FrameDecoder>,
+        rows: Option<&Bound<'py, RowDecoder>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = data.py();
+        self.asking = true;
+        self.write(data.as_any())?;
+        let Some(answer) = self.pump(py, None, true)? else {
+            return Ok(PyBytes::new(py, b"").into_any());
+        };
+        self.asking = false;
+        let bytes = answer.as_bytes();
+        let whole = bytes.starts_with(b"2")
+            && bytes.len() > END.len()
+            && bytes[..bytes.len() - 1].ends_with(END);
+        if !whole {
+            return Ok(answer.into_any());
+        }
+        self.received -= bytes.len() as u64;
+        decoder.try_borrow_mut()?.feed_answer(&answer, rows)
     }
 
     #[pyo3(signature = (data, /))]

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -43,6 +43,21 @@ def _runs(db: blocking.Connection, watcher: blocking.Connection) -> None:
     """Until the server carries out a statement of the connection."""
     query = "select count(*) from pg_stat_activity where pid = $1 and state = 'active' and wait_event = 'PgSleep'"
     _until(lambda: watcher.fetchval(query, db.get_server_pid()))
+
+
+@contextmanager
+def _interrupted(db: blocking.Connection, watcher: blocking.Connection) -> Iterator[None]:
+    """The block is interrupted where the connection waits for ``pg_sleep``."""
+
+    def interrupt() -> None:
+        _runs(db, watcher)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        yield
+    thread.join()
 
 
 def test_everything_in_plain_words(db: blocking.Connection) -> None:
@@ -142,29 +157,19 @@ def test_a_deadline_holds_for_what_is_within_it(db: blocking.Connection, options
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers that send signals on this system")
 def test_an_interrupt_leaves_the_connection_usable(db: blocking.Connection, options: Options) -> None:
+    db.prepare("select pg_sleep(60)")
     with blocking.connect(**options) as watcher:
-
-        def interrupt() -> None:
-            _runs(db, watcher)
-            os.kill(os.getpid(), signal.SIGINT)
-
         for work in (
             lambda: db.fetch("select pg_sleep(60)"),
             lambda: db.execute("select pg_sleep(60)"),
             lambda: db.fetch("select pg_sleep(60)", timeout=600),
             lambda: list(db.stream("select pg_sleep(60)")),
         ):
-            thread = threading.Thread(target=interrupt)
-            thread.start()
-            with pytest.raises(KeyboardInterrupt):
+            with _interrupted(db, watcher):
                 work()
-            thread.join()
             assert db.fetchval("select 1") == 1
-        thread = threading.Thread(target=interrupt)
-        thread.start()
-        with pytest.raises(KeyboardInterrupt), db.transaction():
+        with _interrupted(db, watcher), db.transaction():
             db.fetch("select pg_sleep(60)")
-        thread.join()
         assert not db.is_in_transaction()
 
 
@@ -354,8 +359,14 @@ def test_an_encryption_of_ones_own(programs: Programs, tmp_path_factory: pytest.
             assert len(db.fetch("select repeat('x', 1000) from generate_series(1, 5000)")) == 5000
             with pytest.raises(TimeoutError):
                 db.fetch("select pg_sleep(60)", timeout=0.1)
+            for _ in range(3):
+                assert db.fetchval("select 1") == 1
+            assert names == ["localhost"] * 2
+            with blocking.connect(**where, database="postgres") as watcher:
+                db.fetch("select pg_sleep(0)")
+                with _interrupted(db, watcher):
+                    db.fetch("select pg_sleep(60)")
             assert db.fetchval("select 1") == 1
-        assert names == ["localhost"] * 2
 
 
 def test_no_socket_is_left_open(options: Options) -> None:

@@ -286,7 +286,10 @@ class SocketIO(Protocol):
     """
 
     received: int
-    """Bytes received so far (read-only)."""
+    """Bytes received and handed out so far (read-only)."""
+
+    asking: bool
+    """Whether :meth:`ask` was ended by an exception while it waited: nothing was taken out of the stream (read-only)."""
 
     pending: int
     """Bytes queued and not yet sent (read-only)."""
@@ -296,6 +299,17 @@ class SocketIO(Protocol):
 
         Raises:
             ValueError: the socket is closed.
+        """
+
+    def ask(
+        self, data: bytes, decoder: FrameDecoder, rows: RowDecoder | None, /
+    ) -> tuple[list[Any], bytes, str] | list[tuple[str, Any]] | bytes:
+        """Send Bind, Execute and Sync, and wait for the answer, without a time limit: :meth:`write`, :meth:`pump` and
+        :meth:`FrameDecoder.feed_answer` in one call.
+
+        Returns:
+            What ``feed_answer`` gives, where all of an answer came in one piece; it is not counted in ``received``. Else what was received,
+            which ``decoder`` has not seen.
         """
 
     def write(self, data: Buffer, /) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import select
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import socket
+
+    from .frames import FrameDecoder
+    from .row_decoder import RowDecoder
 
 __all__ = ["SocketIO"]
 
@@ -26,6 +29,7 @@ class SocketIO:
         self._queue = bytearray()
         self._unsure = False  # whether a system call may have done more than is noted here
         self.received = 0
+        self.asking = False
 
     @property
     def pending(self) -> int:
@@ -34,6 +38,16 @@ class SocketIO:
     def write(self, data: bytes | bytearray | memoryview, /) -> int:
         self._queue += data
         return len(self._queue)
+
+    def ask(self, data: bytes, decoder: FrameDecoder, rows: RowDecoder | None, /) -> Any:
+        self.asking = True
+        self.write(data)
+        answer = self.pump(None, True) or b""
+        self.asking = False
+        if not answer.startswith(b"2") or answer[-6:-1] != b"Z\0\0\0\5":
+            return answer
+        self.received -= len(answer)
+        return decoder.feed_answer(answer, rows)
 
     def pump(self, timeout: float | None, answer: bool, /) -> bytes | None:
         deadline = None if timeout is None else time.monotonic() + timeout
