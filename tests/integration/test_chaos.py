@@ -27,6 +27,7 @@ from tests.support.watched_server import Held
 SECONDS = float(os.environ.get("PGWIRE_PY_CHAOS_SECONDS", "120"))
 SEED = int(os.environ.get("PGWIRE_PY_CHAOS_SEED", "1"))
 SESSIONS = 200
+LOOP = {"sqlite": "asyncio", "duckdb": "uvloop"}
 SETTLED = 2
 """Rounds after which caches are full and pools have their threads."""
 MEGABYTE = 1024 * 1024
@@ -59,7 +60,15 @@ def run(engine: str, folder: Path) -> dict[str, Any]:
 
     Who vanishes while a statement runs keeps his place until it ends: there is room for such.
     """
-    serve = [sys.executable, "-m", "tests.support.watched_server", engine, str(folder / "chaos.db")]
+    serve = [
+        sys.executable,
+        "-m",
+        "tests.support.watched_server",
+        engine,
+        str(folder / "chaos.db"),
+        "--loop",
+        LOOP[engine],
+    ]
     with running_server([*serve, "--option", f"max_connections={5 * SESSIONS}"]) as server:
         control = re.search(r"control=(\d+)", server.output)
         assert control is not None
@@ -93,13 +102,15 @@ def test_nothing_is_left(report: dict[str, Any]) -> None:
         assert (held.sessions, held.connections, held.session_threads, held.left) == (0, 0, 0, [])
         assert held.tasks == first.tasks
     settled, later = rounds[:SETTLED], rounds[SETTLED:]
-    assert max(held.descriptors for held in later) <= max(held.descriptors for held in settled)
+    assert (
+        max(held.descriptors for held in later) <= max(held.descriptors for held in settled) + 4
+    )  # the engine's own files
     pools = (
         2 * (os.cpu_count() or 1) + 8
     )  # asyncio's default one, of which threads come when they are first needed, and passwords'
     assert max(held.threads for held in later) <= max(held.threads for held in settled) + pools
     logins = report["logins"][-1] - report["logins"][SETTLED - 1]
-    assert later[-1].objects - settled[-1].objects < max(logins, 5_000)
+    assert later[-1].objects - settled[-1].objects < max(logins / 2, 5_000)
 
 
 def test_memory_does_not_grow(report: dict[str, Any]) -> None:

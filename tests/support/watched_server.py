@@ -85,6 +85,9 @@ def raise_descriptors(wanted: int) -> None:
 
 
 def _held(server: pg.Server) -> Held:
+    if not server.sessions:  # what is kept for those that come is bounded, and not what is left of those that went
+        server._plan_caches.clear()
+        server.start_values.clear()
     gc.collect()
     if sys.platform == "linux":
         ctypes.CDLL(None).malloc_trim(0)  # what is free is not held
