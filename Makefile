@@ -10,7 +10,7 @@ WORKERS ?= -n 2 --dist loadfile
 SECONDS := 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build serve test test-rust wheels test-wheels fuzz lint format bench bench-short clean
+.PHONY: help build serve test test-rust wheels test-wheels fuzz chaos lint format bench bench-short clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -71,6 +71,10 @@ fuzz: build $(VENV)/.test ## SECONDS=60: compare native with pure on mutated cap
 	else \
 		$(BIN)/python -m tests.parity.fuzz --seconds $(SECONDS) $(ARGS); \
 	fi
+
+chaos: build $(VENV)/.test ## SECONDS=60: 200 sessions at random against the server, then look for what is left; SEED=… repeats
+	PGWIRE_PY_CHAOS_SECONDS=$(SECONDS) PGWIRE_PY_CHAOS_SEED=$(or $(SEED),$$RANDOM) \
+		$(BIN)/python -m pytest -s tests/integration/test_chaos.py $(ARGS)
 
 lint: build $(VENV)/.lint ## check style, types and stubs
 	$(BIN)/ruff check .

@@ -41,7 +41,8 @@ WITHOUT_DUCKDB = (
 WITHOUT_NATIVE = ["parity", "test_stubs.py"] if WHEEL == "pure" else []
 # They take long, and what they show does not depend on how the package was installed.
 WITHOUT_DRIVERS = ["integration/test_drivers.py"] if WHEEL else []
-collect_ignore = [*WITHOUT_DUCKDB, *WITHOUT_NATIVE, *WITHOUT_DRIVERS]
+WITHOUT_CHAOS = ["integration/test_chaos.py", "integration/test_crowd.py"] if WHEEL else []
+collect_ignore = [*WITHOUT_DUCKDB, *WITHOUT_NATIVE, *WITHOUT_DRIVERS, *WITHOUT_CHAOS]
 
 
 def pytest_configure() -> None:
@@ -63,6 +64,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"the pure wheel has no native core to compare with: left out are {left_out}")
     if WITHOUT_DRIVERS:
         terminalreporter.write_line("the drivers of other languages run in a clone alone: left out is test_drivers.py")
+    if WITHOUT_CHAOS:
+        left_out = ", ".join(WITHOUT_CHAOS)
+        terminalreporter.write_line(f"chaos and crowds run in a clone alone: left out are {left_out}")
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
