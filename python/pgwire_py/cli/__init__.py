@@ -65,7 +65,11 @@ def cli(context: click.Context) -> None:
 
 @cli.command()
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=click.Path(path_type=Path, readable=False))
-@click.option("--engine", type=click.Choice(["sqlite", "duckdb"]), help="Which engine; otherwise the source decides.")
+@click.option(
+    "--engine",
+    type=click.Choice(["sqlite", "duckdb", "datafusion"]),
+    help="Which engine; otherwise the source decides.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=5433, show_default=True, help="TCP port; 0 picks a free one."
