@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,46 +18,19 @@ import datafusion
 import pandas as pd
 import polars as pl
 import psycopg
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy
 
 from pgwire_py.engines.datafusion import DataFusionEngine
+from tests.support.frames import AWARE, CODES, FIRST, HOSTILE, MOMENT, TYPES, dsn_of, people
 from tests.support.hosted import Hosted, hosted
 from tests.support.postgres import find_programs
 from tests.support.psql import run_psql
 from tests.support.servers import running_server, serve_command
 from tests.unit.engine_helpers import resident_megabytes
 
-MOMENT = datetime(2020, 2, 29, 12, 30, 15, 123456)
-AWARE = MOMENT.replace(tzinfo=timezone.utc)
-TYPES = pa.table(
-    {
-        "small": pa.array([1, None], pa.int16()),
-        "id": pa.array([-2, None], pa.int32()),
-        "big": pa.array([2**62, None], pa.int64()),
-        "huge": pa.array([2**64 - 1, None], pa.uint64()),
-        "single": pa.array([0.5, None], pa.float32()),
-        "f": pa.array([1e300, None], pa.float64()),
-        "price": pa.array([Decimal("12.50"), None], pa.decimal128(10, 2)),
-        "name": pa.array(["it's ü", None], pa.string()),
-        "raw": pa.array([b"\x00\xff", None], pa.binary()),
-        "ok": pa.array([True, None], pa.bool_()),
-        "day": pa.array([MOMENT.date(), None], pa.date32()),
-        "at": pa.array([MOMENT, None], pa.timestamp("us")),
-        "zoned": pa.array([AWARE, None], pa.timestamp("us", "UTC")),
-        "tags": pa.array([["x", None], None], pa.list_(pa.string())),
-    }
-)
-FIRST = tuple(TYPES.column(name)[0].as_py() for name in TYPES.column_names)
-CODES = [21, 23, 20, 1700, 700, 701, 1700, 25, 17, 16, 1082, 1114, 1184, 1009]
 ENDLESS = "select count(*) from generate_series(1, 1000000) a cross join generate_series(1, 1000000) b where a.value + b.value > 3"
-HOSTILE = "it's'; drop table people; -- \\' $1 \"/*"
-
-
-def people() -> pa.Table:
-    return pa.table({"id": pa.array([1, 2, 3], pa.int64()), "name": ["Ada", None, "Bob"]})
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +42,6 @@ def server() -> Iterator[Hosted]:
 @pytest.fixture
 def dsn(server: Hosted) -> str:
     return dsn_of(server)
-
-
-def dsn_of(server: Hosted) -> str:
-    return f"postgresql://postgres@127.0.0.1:{server.server.port}/data"
 
 
 @pytest.fixture

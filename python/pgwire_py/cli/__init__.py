@@ -67,7 +67,7 @@ def cli(context: click.Context) -> None:
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--engine",
-    type=click.Choice(["sqlite", "duckdb", "datafusion"]),
+    type=click.Choice(["sqlite", "duckdb", "datafusion", "polars"]),
     help="Which engine; otherwise the source decides.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -144,7 +144,7 @@ def serve(
     """Serve data to PostgreSQL clients.
 
     SOURCE is a SQLite file (.sqlite, .sqlite3, .db), a DuckDB file (.duckdb, .ddb, .db), or any number of Parquet, CSV
-    and JSON files and of folders of them, each file a view of its name. Without a SOURCE a demo data set is served.
+    and JSON files and of folders of them, each file a view or table of its name. Without a SOURCE a demo data set is served.
 
     The PostgreSQL address to connect to is printed. Ctrl-C or SIGTERM ends the server; SIGHUP reads certificates, rules and maps
     again.

@@ -70,6 +70,10 @@ def _open_engine(plan: Plan) -> Engine:
             from ..engines.datafusion import DataFusionEngine
 
             return DataFusionEngine.from_files(source.paths, read_only=plan.read_only)
+        if source.engine == "polars":
+            from ..engines.polars import PolarsEngine
+
+            return PolarsEngine.from_files(source.paths, read_only=plan.read_only)
         from ..engines.duckdb import DuckDBEngine
 
         if source.kind == "duckdb":
