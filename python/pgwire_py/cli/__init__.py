@@ -67,7 +67,11 @@ def cli(context: click.Context) -> None:
 
 @cli.command()
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=click.Path(path_type=Path, readable=False))
-@click.option("--engine", type=click.Choice(["sqlite", "duckdb"]), help="Which engine; otherwise the source decides.")
+@click.option(
+    "--engine",
+    type=click.Choice(["sqlite", "duckdb", "datafusion", "polars"]),
+    help="Which engine; otherwise the source decides.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=5433, show_default=True, help="TCP port; 0 picks a free one."
@@ -142,7 +146,7 @@ def serve(
     """Serve data to PostgreSQL clients.
 
     SOURCE is a SQLite file (.sqlite, .sqlite3, .db), a DuckDB file (.duckdb, .ddb, .db), or any number of Parquet, CSV
-    and JSON files and of folders of them, each file a view of its name. Without a SOURCE a demo data set is served.
+    and JSON files and of folders of them, each file a view or table of its name. Without a SOURCE a demo data set is served.
 
     The PostgreSQL address to connect to is printed. Ctrl-C or SIGTERM ends the server; SIGHUP reads certificates, rules and maps
     again.

@@ -68,6 +68,14 @@ def _open_engine(plan: Plan) -> Engine:
             from ..engines.sqlite import SqliteEngine
 
             return SqliteEngine(source.paths[0], read_only=plan.read_only)
+        if source.engine == "datafusion":
+            from ..engines.datafusion import DataFusionEngine
+
+            return DataFusionEngine.from_files(source.paths, read_only=plan.read_only)
+        if source.engine == "polars":
+            from ..engines.polars import PolarsEngine
+
+            return PolarsEngine.from_files(source.paths, read_only=plan.read_only)
         from ..engines.duckdb import DuckDBEngine
 
         if source.kind == "duckdb":

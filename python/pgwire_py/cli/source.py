@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -28,14 +28,16 @@ class Source:
     """What is to be served.
 
     Attributes:
-        kind: ``demo``; one ``sqlite`` or ``duckdb`` database; or ``files``, each a view in DuckDB.
+        kind: ``demo``; one ``sqlite`` or ``duckdb`` database; or ``files``, each a view or table.
         paths: the database file, or the data files in the order in which they were named.
         database: the name to connect to.
+        engine: which engine serves files: ``duckdb``, ``datafusion`` or ``polars``.
     """
 
     kind: Kind
     paths: tuple[Path, ...]
     database: str
+    engine: str = "duckdb"
 
     @property
     def description(self) -> str:
@@ -53,7 +55,7 @@ def find_source(sources: tuple[Path, ...], engine: str | None) -> Source:
     Raises:
         click.UsageError: a source is missing, unreadable, of no known kind, or does not go with the others or with
             ``engine``.
-        click.ClickException: DuckDB is needed and not installed.
+        click.ClickException: the engine that is needed is not installed.
     """
     if not sources:
         source = Source("demo", (), "demo")
@@ -70,8 +72,17 @@ def find_source(sources: tuple[Path, ...], engine: str | None) -> Source:
         )
     if engine == "duckdb" and source.kind == "sqlite":
         raise click.UsageError(f"--engine duckdb cannot serve {source.description}; leave --engine out")
-    if source.kind != "sqlite" and find_spec("duckdb") is None:
-        raise click.ClickException(f"to serve {source.description}, install DuckDB: pip install 'pgwire-py[duckdb]'")
+    if engine in _OF_FILES:
+        if source.kind != "files":
+            raise click.UsageError(
+                f"--engine {engine} cannot serve {source.description}; give Parquet, CSV or JSON files, or leave --engine out"
+            )
+        source = replace(source, engine=engine)
+    needed = source.engine if source.kind != "sqlite" else None
+    if needed is not None and find_spec(needed) is None:
+        raise click.ClickException(
+            f"to serve {source.description}, install {_TITLES[needed]}: pip install 'pgwire-py[{needed}]'"
+        )
     return source
 
 
@@ -105,7 +116,8 @@ def _database(path: Path, engine: str | None) -> Source:
     return Source(found, (path,), path.stem)
 
 
-_TITLES = {"sqlite": "SQLite", "duckdb": "DuckDB"}
+_TITLES = {"sqlite": "SQLite", "duckdb": "DuckDB", "datafusion": "DataFusion", "polars": "polars"}
+_OF_FILES = ("datafusion", "polars")
 
 
 def _files(sources: tuple[Path, ...]) -> Source:

@@ -1,10 +1,10 @@
-"""An Arrow stream that its owner can still reach after handing it on.
+"""Arrow streams that their owner can still reach after handing them on.
 
 A consumer of ``__arrow_c_stream__`` owns the stream it gets. :class:`ArrowRelay` hands out a stream of its own that
 pulls from the engine's, so that the engine can close it, can read the rest into memory when another statement needs
-the connection, and can say what an error really was. Structures as in the Arrow C data and C stream interfaces;
-moving one is a copy of its bytes and a NULL ``release`` in the source. Costs two calls into Python per batch, nothing
-per row, and needs no Arrow library.
+the connection, and can say what an error really was. :class:`ArrowChain` makes one stream of many. Structures as in
+the Arrow C data and C stream interfaces; moving one is a copy of its bytes and a NULL ``release`` in the source. Costs
+two calls into Python per batch, nothing per row, and needs no Arrow library.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from __future__ import annotations
 import ctypes
 import errno
 import itertools
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["ArrowRelay"]
+__all__ = ["ArrowChain", "ArrowRelay"]
 
 
 class _Array(ctypes.Structure):
@@ -75,11 +76,51 @@ _capsule_pointer_raw = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctype
 )
 
 _numbers = itertools.count(1)
-_relays: dict[int, ArrowRelay] = {}  # by the number in private_data, while a consumer holds the stream
+_relays: dict[int, _Exported] = {}  # by the number in private_data, while a consumer holds the stream
 _structures: dict[int, _Stream] = {}  # by address, while a capsule points at it
 
 
-class ArrowRelay:
+class _Exported(ABC):
+    """What can be taken once by ``__arrow_c_stream__``; its consumer calls the other methods by way of C."""
+
+    def __init__(self) -> None:
+        self._taken = False
+        self._number = 0
+        self._message: Any = None
+        self.error: str | None = None
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
+        if self._taken:
+            raise RuntimeError("this Arrow stream has been taken already")
+        self._taken = True
+        self._number = next(_numbers)
+        stream = _Stream(*_ADDRESSES, self._number)
+        address = ctypes.addressof(stream)
+        _relays[self._number] = self
+        _structures[address] = stream
+        return _new_capsule(address, _NAME, _DESTROY)
+
+    @abstractmethod
+    def schema(self, out: int) -> int:
+        """Write the schema to an address; 0, or an error number."""
+
+    @abstractmethod
+    def next(self, out: int) -> int:
+        """Write the next array, or a released one at the end."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """The rows are given up, or the consumer has released the stream."""
+
+    def last_error(self) -> int | None:
+        """Address of the error's text."""
+        if self.error is None:
+            return None
+        self._message = ctypes.create_string_buffer(self.error.encode().replace(b"\0", b"?"))
+        return ctypes.addressof(self._message)
+
+
+class ArrowRelay(_Exported):
     """A stream of record batches, taken once by ``__arrow_c_stream__``.
 
     Args:
@@ -93,29 +134,15 @@ class ArrowRelay:
     """
 
     def __init__(self, capsule: object, bytes_to_bits: Sequence[tuple[int, ...]] = ()) -> None:
+        super().__init__()
         source = _Stream.from_address(_capsule_pointer(capsule, _NAME))
         self._inner = _Stream.from_buffer_copy(source)
         source.release = None
         self._address = ctypes.addressof(self._inner)
         self._pull = _PULL(self._inner.get_next)
         self._spool: deque[_Array] = deque()
-        self._message: Any = None
         self._bytes_to_bits = bytes_to_bits
-        self._taken = False
-        self._number = 0
         self.ended = False
-        self.error: str | None = None
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
-        if self._taken:
-            raise RuntimeError("this Arrow stream has been taken already")
-        self._taken = True
-        self._number = next(_numbers)
-        stream = _Stream(*_ADDRESSES, self._number)
-        address = ctypes.addressof(stream)
-        _relays[self._number] = self
-        _structures[address] = stream
-        return _new_capsule(address, _NAME, _DESTROY)
 
     def spool(self) -> None:
         """Read what is left into memory, so that the engine's connection is free; an error shows when the consumer
@@ -179,11 +206,53 @@ class ArrowRelay:
         ctypes.memset(out, 0, ctypes.sizeof(_Array))
         return errno.EIO if self.error else 0
 
-    def last_error(self) -> int | None:
-        if self.error is None:
-            return None
-        self._message = ctypes.create_string_buffer(self.error.encode().replace(b"\0", b"?"))
-        return ctypes.addressof(self._message)
+
+class ArrowChain(_Exported):
+    """One stream made of many, each asked for when the one before it has ended.
+
+    Args:
+        empty: an object with ``__arrow_c_stream__`` that has the schema of them all, and no rows.
+        following: gives the next such object, None at the end.
+
+    Attributes:
+        failure: the exception that ``following`` raised, which ended the stream.
+    """
+
+    def __init__(self, empty: Any, following: Callable[[], Any]) -> None:
+        super().__init__()
+        self._head: ArrowRelay | None = ArrowRelay(empty.__arrow_c_stream__())
+        self._following: Callable[[], Any] | None = following
+        self._current: ArrowRelay | None = None
+        self.failure: Exception | None = None
+
+    def schema(self, out: int) -> int:
+        return errno.EIO if self._head is None else self._head.schema(out)
+
+    def next(self, out: int) -> int:
+        try:
+            while self._following is not None:
+                if self._current is None:
+                    part = self._following()
+                    if part is None:
+                        self._following = None
+                        break
+                    self._current = ArrowRelay(part.__arrow_c_stream__())
+                code = self._current.next(out)
+                if code != 0:
+                    self.error, self._following = self._current.error, None
+                    return code
+                if _Array.from_address(out).release:
+                    return 0
+                self._current = None
+        except Exception as failure:  # cannot cross C; the owner asks for it
+            self.failure = failure
+            self.error, self._following = str(failure) or type(failure).__name__, None
+        ctypes.memset(out, 0, ctypes.sizeof(_Array))
+        return errno.EIO if self.error else 0
+
+    def close(self) -> None:
+        self.error = self.error or "the result is closed"
+        self._head = self._current = self._following = None
 
 
 _TO_DIGITS = b"0" + b"1" * 255
@@ -212,7 +281,7 @@ def _release_array(array: _Array) -> None:
         _RELEASE(array.release)(ctypes.addressof(array))
 
 
-def _relay_of(stream: int) -> ArrowRelay:
+def _relay_of(stream: int) -> _Exported:
     return _relays[_Stream.from_address(stream).private_data]
 
 
