@@ -136,6 +136,11 @@ def test_a_signal_handler_runs_while_waiting_and_its_exception_loses_nothing(cor
         if len(calls) == 2:
             other.send(b"after the signal")
 
+    def waiting(timeout: float | None) -> None:
+        if timeout is None:
+            io.ask(b"", core.FrameDecoder(), None)
+        io.pump(timeout, True)
+
     before = signal.signal(signal.SIGALRM, handler)
     try:
         io.write(b"sent")
@@ -143,9 +148,7 @@ def test_a_signal_handler_runs_while_waiting_and_its_exception_loses_nothing(cor
             calls.clear()
             signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
             with pytest.raises(KeyError, match="from the handler"):
-                if timeout is None:
-                    io.ask(b"", core.FrameDecoder(), None)
-                io.pump(timeout, True)
+                waiting(timeout)
             assert timeout is not None or io.asking
             assert io.pump(timeout, True) == b"after the signal"
             signal.setitimer(signal.ITIMER_REAL, 0)

@@ -77,8 +77,8 @@ class BlockingDriver(Waits):
             if plan is None or transport is None or wire.exchange is not None or wire.failure is not None or bounded():
                 return None
             data = plan.batch(args, limit)
-            wire.exchange = _ASKING
             try:
+                wire.exchange = _ASKING
                 found = transport.ask(data, wire.decoder, plan.decoder)
                 if found.__class__ is tuple:  # the usual way
                     rows, tag, wire.status = found
@@ -86,14 +86,14 @@ class BlockingDriver(Waits):
                     if plan.fields is None:
                         core.noticed(tag)
                     return rows  # type: ignore[no-any-return]
+                return self.run(self._long(core, plan, found, args, limit))
             except BaseException as error:
-                if isinstance(error, Exception) or not transport.io.asking:
+                if wire.exchange is _ASKING and transport.io.asking and not isinstance(error, Exception):
+                    wire.exchange = exchange = RunExchange(self.create_future(), plan)
+                    core.abandon(exchange)
+                elif wire.exchange is _ASKING:
                     self._interrupted()
-                    raise
-                wire.exchange = exchange = RunExchange(self.create_future(), plan)
-                core.abandon(exchange)
                 raise
-            return self.run(self._long(core, plan, found, args, limit))
 
     async def _long(self, core: Core, plan: Plan, found: Any, args: Sequence[object], limit: int) -> list[Any]:
         """What :meth:`short` has begun, where the answer is not the usual one."""
