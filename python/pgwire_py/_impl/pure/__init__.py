@@ -11,7 +11,10 @@ else:
 
     def __getattr__(name: str) -> Any:
         from importlib import import_module
+        from importlib.util import find_spec
 
+        if find_spec(f"{__name__}.{name}") is not None:  # a part that is about to be imported itself
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         everything = import_module(f"{__name__}.everything")
         if name not in everything.__all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
