@@ -100,7 +100,7 @@ def test_nothing_is_left(report: dict[str, Any]) -> None:
     first, *rounds = report["held"]
     for held in rounds:
         assert (held.sessions, held.connections, held.session_threads, held.left) == (0, 0, 0, [])
-        assert held.tasks == first.tasks
+        assert held.tasks <= first.tasks
     settled, later = rounds[:SETTLED], rounds[SETTLED:]
     assert (
         max(held.descriptors for held in later) <= max(held.descriptors for held in settled) + 4

@@ -25,7 +25,7 @@ from .chaos_clients import COPY, DRIVERS, Client, Entry, GivenUp, cut_transport,
 from .raw import SYNC, bind, execute, message, parse, query, startup
 from .watched_server import Held, ask
 
-ROUNDS: Final = 6
+ROUNDS: Final = 5
 RAW_SHARE: Final = 0.2
 """Part of the sessions that are raw sockets, which never say good-bye."""
 MAX_SURPRISES: Final = 20
@@ -379,11 +379,11 @@ class _RawSession:
         return query("listen chaos; notify chaos, 'news'") + query(rng.choice(WRONG))
 
 
-async def _quiet(control: int) -> Held:
-    """What the server holds when it has let go of everybody."""
+async def _quiet(control: int, tasks: int) -> Held:
+    """What the server holds when it has let go of everybody, and has no more than so many tasks."""
     for _ in range(QUIET):
         held = await asyncio.to_thread(ask, control)
-        if not (held.connections or held.sessions or held.session_threads):
+        if not (held.connections or held.sessions or held.session_threads) and held.tasks <= tasks:
             break
         await asyncio.sleep(0.2)
     return held
@@ -392,10 +392,11 @@ async def _quiet(control: int) -> Held:
 async def run(uri: str, control: int, engine: str, seconds: float, seed: int, sessions: int) -> dict[str, Any]:
     """One run; the report says what was done, what went wrong, and what the server held after each round."""
     chaos = Chaos(uri, engine)
+    tasks = ask(control).tasks
     first = await DRIVERS[0].connect(uri)
     await first.rows("create table ledger (grp bigint, n integer, amount bigint, note text)")
     await first.close()
-    held = [await _quiet(control)]
+    held = [await _quiet(control, tasks)]
     faults: list[str] = []
     logins = []
     begun = time.monotonic()
@@ -403,7 +404,7 @@ async def run(uri: str, control: int, engine: str, seconds: float, seed: int, se
         until = begun + seconds * (round_number + 1) / ROUNDS  # what one takes longer, the next is shorter
         chaos.until = max(until, time.monotonic() + seconds / ROUNDS / 2)
         await asyncio.gather(*(chaos.session(n, random.Random(f"{seed}-{round_number}-{n}")) for n in range(sessions)))
-        held.append(await _quiet(control))
+        held.append(await _quiet(control, tasks))
         logins.append(chaos.acts["login"] + chaos.acts["raw"])
         reader = await DRIVERS[0].connect(uri)
         rows = await reader.rows("select grp, n, amount, note from ledger")

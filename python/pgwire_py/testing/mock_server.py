@@ -141,12 +141,14 @@ class MockServer:
     @property
     def queries(self) -> list[Received]:
         """Every statement that came, those that were not expected too."""
-        return list(self._recorder.statements)
+        with self._recorder.changed:
+            return list(self._recorder.statements)
 
     @property
     def messages(self) -> list[ReceivedMessage]:
         """Every message that came."""
-        return list(self._recorder.messages)
+        with self._recorder.changed:
+            return list(self._recorder.messages)
 
     @property
     def connections(self) -> int:
