@@ -163,6 +163,13 @@ def test_columns_follow_a_change_of_the_schema_by_another_session(engine: Sqlite
         ("select md5('a'), split_part('a,b',',',2)", ("0cc175b9c0f1b6a831c399e269772661", "b")),
         ("select array[1,2], '{1,2}'::int[], '\\x01'::bytea, E'a\\nb'", ([1, 2], [1, 2], b"\x01", "a\nb")),
         ("select '1.005'::numeric(10,2), 1.50", (Decimal("1.01"), Decimal("1.5"))),
+        ("select 7/2::numeric, (7/2)::text, 9/2/2", (Decimal("3.5"), "3", 2)),
+        (
+            "select 'yes'::bool::text, (1=2)::text, null::bool::text, 'no'::bool::varchar(2)",
+            ("true", "false", None, "fa"),
+        ),
+        ("""select '{"a":1}'::json::text, ('2020-1-2'::date)::text""", ('{"a":1}', "2020-01-02")),
+        ("select x from (values ('1.50'::numeric(4,1)::text)) as v(x)", ("1.5",)),
     ],
 )
 def test_expressions(session: EngineSession, text: str, expected: tuple[object, ...]) -> None:
@@ -222,6 +229,9 @@ def test_lists_and_counts(session: EngineSession) -> None:
         ("select '2020-13-01'::date", "22008", None, None),
         ("select 1/0", "22012", "division by zero", None),
         ("select 1 % (1 - 1)", "22012", "division by zero", None),
+        ("select 10/0/2", "22012", "division by zero", None),
+        ("select (select 1/0)/1", "22012", "division by zero", None),
+        ("select coalesce('x'::int::text, 'y')", "22P02", None, None),
         ("select 99999::smallint", "22003", None, None),
         ("select sum(9223372036854775807) from (values (1), (2)) q", "22003", None, None),
         ("attach 'x' as y", "0A000", None, None),

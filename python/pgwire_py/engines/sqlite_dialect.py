@@ -66,7 +66,7 @@ def to_sqlite(tree: exp.Expr) -> str | None:
             for key in conflict.find_all(exp.Ordered):
                 key.set("nulls_first", True)
         if not (isinstance(tree, exp.Create) and tree.expression is None):  # a table's definition stays readable to all
-            tree = tree.transform(_rewrite, copy=False)
+            tree = _rewritten(tree)
         else:
             tree = tree.transform(lambda n: _table(n) if isinstance(n, exp.Table) else n, copy=False)
         return str(tree.sql(dialect=_dialect(), unsupported_level=ErrorLevel.IGNORE, normalize_functions=False))
@@ -96,6 +96,23 @@ def _dialect() -> Any:
         TRANSFORMS = {k: v for k, v in base.TRANSFORMS.items() if k not in (exp.Parameter, exp.DataType)}  # noqa: RUF012
 
     return type("PgwireSQLite", (SQLite,), {"Generator": Generator, "generator_class": Generator})()
+
+
+def _rewritten(tree: exp.Expr) -> exp.Expr:
+    """Every node by its rule, from the root down, and then what stands inside of what took its place."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        new = _rewrite(node)
+        if new is node:
+            waiting.extend(node.iter_expressions())
+            continue
+        if node is tree:
+            tree = new
+        else:
+            node.replace(new)
+        waiting.append(new)
+    return tree
 
 
 def _rewrite(node: exp.Expr) -> exp.Expr:
@@ -164,6 +181,8 @@ def _cast(node: exp.Expr) -> exp.Expr:
     from sqlglot import exp
 
     inner, to = node.this, node.args["to"]
+    if node.meta.get("done"):
+        return node
     oid = oid_of_datatype(to)
     if oid in _INTEGER_BYTES:
         return _call("pgwire_int", inner, exp.Literal.number(_INTEGER_BYTES[oid]))
@@ -176,6 +195,9 @@ def _cast(node: exp.Expr) -> exp.Expr:
         scale = [exp.Literal.number(sizes[1].name if len(sizes) > 1 else 0)] if sizes else []
         return _call("pgwire_numeric", inner, *scale)
     if oid in (oids.TEXT, oids.VARCHAR, oids.BPCHAR, oids.NAME):
+        plain = inner.unnest()
+        if _casts(plain, oids.BOOL) or isinstance(plain, (exp.Predicate, exp.Connector, exp.Not, exp.Boolean)):
+            inner = _call("pgwire_bool_text", inner)
         text = exp.Cast(this=inner, to=exp.DataType.build("text"))
         text.meta["done"] = True
         return _call("substr", text, exp.Literal.number(1), sizes[0]) if sizes else text
@@ -184,10 +206,18 @@ def _cast(node: exp.Expr) -> exp.Expr:
     return inner  # type: ignore[no-any-return]
 
 
+def _casts(node: exp.Expr, oid: int) -> bool:
+    from sqlglot import exp
+
+    return isinstance(node, exp.Cast) and oid_of_datatype(node.to) == oid
+
+
 def _division(node: exp.Expr, function: str) -> exp.Expr:
     """SQLite's own division gives NULL for a divisor of 0; a constant other than 0 needs no check."""
     from sqlglot import exp
 
+    if function == "pgwire_div" and any(_casts(side.unnest(), oids.NUMERIC) for side in (node.this, node.expression)):
+        function = "pgwire_quotient"  # SQLite keeps a whole numeric as an integer
     divisor = node.expression.unnest()
     if (
         isinstance(divisor, exp.Literal)

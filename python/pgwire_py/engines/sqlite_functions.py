@@ -81,6 +81,14 @@ def _divide(left: object, right: object) -> object:
     return a / b
 
 
+def _quotient(left: object, right: object) -> object:
+    if left is None or right is None:
+        return None
+    if _decimal(right) == 0:
+        raise DivisionByZero("division by zero")
+    return parameter_value(_decimal(left) / _decimal(right))
+
+
 def _modulo(left: object, right: object) -> object:
     if left is None or right is None:
         return None
@@ -149,6 +157,10 @@ def _bool(value: object) -> object:
     if (text and any(word.startswith(text) for word in ("false", "no"))) or text in ("off", "of", "0"):
         return 0
     raise InvalidTextRepresentation(f'invalid input syntax for type boolean: "{value}"')
+
+
+def _bool_text(value: object) -> str | None:
+    return None if value is None else ("false", "true")[int(_bool(value) == 1)]
 
 
 # Moments, as ISO text.
@@ -392,11 +404,13 @@ def _least(*values: object) -> object:
 _FUNCTIONS: list[tuple[str, int, Callable[..., object]]] = [
     ("pgwire_div", 2, _divide),
     ("pgwire_mod", 2, _modulo),
+    ("pgwire_quotient", 2, _quotient),
     ("pgwire_int", 2, _int),
     ("pgwire_float", 1, _float),
     ("pgwire_numeric", 1, _numeric),
     ("pgwire_numeric", 2, _numeric),
     ("pgwire_bool", 1, _bool),
+    ("pgwire_bool_text", 1, _bool_text),
     ("pgwire_date", 1, _date),
     ("pgwire_time", 1, _time),
     ("pgwire_timestamp", 1, _timestamp),

@@ -144,7 +144,7 @@ class Driver:
 async def main() -> None:
     given = workload.arguments()
     driver = Driver(given, await asyncpg.connect(given.plain))
-    await driver.connection.set_type_codec("json", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+    await driver.connection.set_type_codec("json", schema="pg_catalog", encoder=workload.compact, decoder=json.loads)
     for step in given.steps:
         work = getattr(driver, step["do"], None)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import ssl
 import threading
@@ -144,7 +143,7 @@ def named(sql: str) -> str:
 def values(params: list[tuple[str, Any]]) -> dict[str, Any]:
     parsed = [workload.parsed(kind, value) for kind, value in params]
     return {
-        f"p{number}": json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+        f"p{number}": workload.compact(value) if isinstance(value, dict) else value
         for number, value in enumerate(parsed, 1)
     }
 

@@ -22,7 +22,7 @@ class Driver:
 
     def values(self, params: list[tuple[str, Any]]) -> list[Any]:
         parsed = [workload.parsed(kind, value) for kind, value in params]
-        return [Json(value) if isinstance(value, dict) else value for value in parsed]
+        return [Json(value, workload.compact) if isinstance(value, dict) else value for value in parsed]
 
     def login(self, step: Step) -> Answer:
         with self.connect(self.given.login(step)) as connection:

@@ -83,10 +83,14 @@ def shown(value: Any) -> Any:
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return compact(value)
     if isinstance(value, list):
         return [shown(each) for each in value]
     return str(value)
+
+
+def compact(document: Any) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 def shown_rows(rows: Any) -> list[list[Any]]:
