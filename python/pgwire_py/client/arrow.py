@@ -142,10 +142,13 @@ class ArrowBatches:
         self._used = True
         await self._results.start()
         some = False
-        async for chunk in self._results.chunks():
-            for batch in chunk:
-                some = True
-                yield batch
+        try:
+            async for chunk in self._results.chunks():
+                for batch in chunk:
+                    some = True
+                    yield batch
+        finally:
+            self._results.stop()
         last = self._columns.rest()
         if last.num_rows or not some:
             yield last

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from ..messages import FieldDescription
-from .core import Core
+from .core import Core, pause, resume
 from .exchange import SYNC, Exchange, Frame, RowSource, is_stale_plan
 from .plan import Plan
 
-__all__ = ["Results", "pause", "resume"]
+__all__ = ["Results"]
 
 Reader = Callable[[Sequence[FieldDescription], Sequence[int]], RowSource]
 """What reads the rows of columns in these formats."""
@@ -25,7 +24,9 @@ class _TakenExchange(Exchange):
 
     def take(self, frames: Sequence[Frame], other: Callable[[str, Any], None]) -> None:
         super().take(frames, other)
-        if self._unread is not None:
+        if self.discarding:
+            self._rows = []
+        elif self._unread is not None:
             self.finish()  # the rest is not waited for
         elif self._rows and not self.done:
             self.finish()
@@ -125,7 +126,7 @@ class Results:
                 return self._reader(found, [field.format for field in found])
 
             exchange.on_fields = announced
-        exchange.full = lambda: pause(core)
+        exchange.full = lambda: pause(core.wire)
         wire.begin(exchange, data)
         self._exchange = exchange
         return exchange
@@ -148,7 +149,7 @@ class Results:
                 rows, done = exchange.taken(), exchange.done
                 if not done:
                     exchange.waiter = core.loop.create_future()
-                    resume(core)
+                    resume(core.wire)
                 if rows:
                     yield rows
                 if done:
@@ -165,16 +166,4 @@ class Results:
         if exchange is not None:
             exchange.full = exchange.decode = None
             self._core.abandon(exchange)
-            resume(self._core)
-
-
-def pause(core: Core) -> None:
-    """Read no more from the socket."""
-    with suppress(RuntimeError):  # paused already, or closing
-        core.wire.transport.pause_reading()
-
-
-def resume(core: Core) -> None:
-    """Read again."""
-    with suppress(RuntimeError):
-        core.wire.transport.resume_reading()
+            resume(self._core.wire)
