@@ -27,11 +27,14 @@ class _TakenExchange(Exchange):
         if self.discarding:
             self._rows = []
         elif self._unread is not None:
-            self.finish()  # the rest is not waited for
+            self._wake()  # the rest is not waited for
         elif self._rows and not self.done:
-            self.finish()
-            if self.full is not None:
-                self.full()
+            self._wake()
+
+    def _wake(self) -> None:
+        self.finish()
+        if self.full is not None:
+            self.full()
 
     def taken(self) -> list[Any]:
         """What came since the last time."""

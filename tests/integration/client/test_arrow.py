@@ -189,7 +189,8 @@ async def test_errors_in_the_middle(conn: pg.Connection) -> None:
     with pytest.raises(errors.DivisionByZero):
         [batch async for batch in batches]
     # A value that Arrow does not have ends nothing but the result.
-    huge = "select (case n when 2000 then 'NaN'::numeric else 1 end)::numeric(8, 2) from (select generate_series(1, $1::int8) as n) s"
+    rows = "select generate_series(1, $1::int8) as n"
+    huge = f"select (case n when 2000 then 'NaN'::numeric else 1 end)::numeric(8, 2), repeat('x', 1000) from ({rows}) s"
     for count in (10_000, 10**12):
         with pytest.raises(errors.NumericValueOutOfRange):
             await conn.fetch_arrow(huge, count)
