@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import click
 
 from ..client.connecting import connect_wire
+from ..client.driver import AsyncioDriver
 from ..client.errors import ConnectFailed, ConnectionLost, InterfaceError
 from ..client.settings import connect_settings
 from ..errors import PgWireError, PostgresError
@@ -33,7 +34,7 @@ def run_ping(uri: str, timeout: float, quiet: bool) -> int:
     async def ask() -> None:
         nonlocal status
         try:
-            wired = await asyncio.wait_for(connect_wire(settings), timeout)
+            wired = await asyncio.wait_for(connect_wire(AsyncioDriver(), settings), timeout)
         except (PgWireError, OSError, asyncio.TimeoutError, EOFError) as error:
             status = _judged([error])
         else:
