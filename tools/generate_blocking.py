@@ -28,6 +28,7 @@ CLASSES = {
     "statement": ["PreparedStatement"],
     "pipeline": ["Pending", "Pipeline"],
     "copying": ["CopyOut"],
+    "arrow": ["ArrowBatches"],
     "notifications": ["Notifications"],
     "pool": ["Pool", "Lease"],
 }
@@ -79,7 +80,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar
 
-from ..client import connection, copying, cursor, notifications, pipeline, pool, statement, transaction
+from .._impl import ArrowBatch, ArrowTable
+from ..client import arrow, connection, copying, cursor, notifications, pipeline, pool, statement, transaction
 from ..client.notifications import Notification
 from ..client.pool import PoolStats
 from ..client.statement import Attribute, TypeName
@@ -89,6 +91,7 @@ from .driver import BlockingDriver, ThreadsDriver, TLSUpgrade
 from .iteration import Iteration, adapted, awaited, facade
 
 __all__ = [
+    "ArrowBatches",
     "Connection",
     "CopyOut",
     "Cursor",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ._impl import ArrowBatch, ArrowDecoder, ArrowStream
+from ._impl import ArrowBatch, ArrowDecoder, ArrowStream, ArrowTable
 from .messages import FieldDescription, RowDescription
 
-__all__ = ["ArrowBatch", "ArrowDecoder", "ArrowStream", "decoder_for"]
+__all__ = ["ArrowBatch", "ArrowDecoder", "ArrowStream", "ArrowTable", "decoder_for"]
 
 
 def decoder_for(

@@ -304,9 +304,23 @@ class ArrowCopyEncoder:
     ) -> None:
         self._rows = _impl.ArrowEncoder(source, types=types)
         self.columns: list[tuple[str, int]] = self._rows.columns
-        names = [name for name, _ in self.columns]
-        self._core = _impl.CopyEncoder((options or CopyOptions()).plan(names, "TO", max_row=max_row))
+        self._max_row = max_row
+        self._core = self._new_core(options or CopyOptions())
         self._finished = False
+
+    def _new_core(self, options: CopyOptions) -> _impl.CopyEncoder:
+        return _impl.CopyEncoder(options.plan([name for name, _ in self.columns], "TO", max_row=self._max_row))
+
+    def ask(self, types: Sequence[int], options: CopyOptions | None = None) -> None:
+        """Ask for types, and other options, before the first row is encoded: for who must know ``columns`` first.
+
+        Raises:
+            PostgresError: as for the arguments of the class; 42804 for a column that cannot become its type.
+        """
+        self._rows.ask(types)
+        self.columns = self._rows.columns
+        if options is not None:
+            self._core = self._new_core(options)
 
     def encode_part(self, max_rows: int = 0, max_bytes: int = _PIECE) -> tuple[bytes | memoryview, int, bool]:
         """The data of the next rows, behind the header the first time: at most ``max_rows`` of them (0: no limit), until at least

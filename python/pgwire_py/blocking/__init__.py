@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..client.errors import ConnectFailed, ConnectionLost, ConnectionOptionError, InterfaceError, PoolError
 from .client import (
+    ArrowBatches,
     Connection,
     CopyOut,
     Cursor,
@@ -26,6 +27,7 @@ from .driver import TLSUpgrade
 from .iteration import Iteration
 
 __all__ = [
+    "ArrowBatches",
     "ConnectFailed",
     "Connection",
     "ConnectionLost",

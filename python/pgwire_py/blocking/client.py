@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar
 
-from ..client import connection, copying, cursor, notifications, pipeline, pool, statement, transaction
+from .._impl import ArrowBatch, ArrowTable
+from ..client import arrow, connection, copying, cursor, notifications, pipeline, pool, statement, transaction
 from ..client.notifications import Notification
 from ..client.pool import PoolStats
 from ..client.statement import Attribute, TypeName
@@ -20,6 +21,7 @@ from .driver import BlockingDriver, ThreadsDriver, TLSUpgrade
 from .iteration import Iteration, adapted, awaited, facade
 
 __all__ = [
+    "ArrowBatches",
     "Connection",
     "CopyOut",
     "Cursor",
@@ -223,6 +225,65 @@ class Connection:
         """Many statements in one round trip: ``with connection.pipeline() as p: one = p.fetch(…)``, then ``one.result()``."""
         return Pipeline(self._driver, self._inner.pipeline(atomic=atomic, return_exceptions=return_exceptions))
 
+    def fetch_arrow(
+        self, query: str, *args: object, max_rows: int = 65536, max_bytes: int = 16777216, timeout: float | None = None
+    ) -> ArrowTable:
+        """All rows of a statement as an object with the Arrow PyCapsule interface, for pyarrow, polars, DuckDB, pandas and others.
+
+        Args:
+            query: the statement.
+            *args: of its parameters.
+            max_rows: rows of a record batch at most.
+            max_bytes: a batch ends with the row that reaches so many bytes.
+            timeout: in seconds.
+
+        Raises:
+            PostgresError: as :meth:`fetch`, and for values that Arrow does not have (docs/reference/arrow.md).
+        """
+        return self._driver.run(
+            self._inner.fetch_arrow(query, *args, max_rows=max_rows, max_bytes=max_bytes, timeout=timeout)
+        )
+
+    def stream_arrow(self, query: str, *args: object, max_rows: int = 65536, max_bytes: int = 16777216) -> ArrowBatches:
+        """The rows of a statement as record batches, while they come: ``for batch in connection.stream_arrow(…)``.
+
+        Besides the batch in your hands there are at most two, of ``max_rows`` rows or ``max_bytes`` bytes each: reading slowly slows the
+        server down. Needs no transaction. The connection is in use until the last batch, or until it is left with ``with``.
+        """
+        return ArrowBatches(
+            self._driver, self._inner.stream_arrow(query, *args, max_rows=max_rows, max_bytes=max_bytes)
+        )
+
+    def write_arrow(
+        self,
+        table_name: str,
+        source: object,
+        *,
+        columns: Sequence[str] | None = None,
+        schema_name: str | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """The rows of an Arrow source into a table, by COPY; all of them, or none.
+
+        Args:
+            table_name: the table.
+            source: anything with the Arrow PyCapsule interface. It is read on the event loop's thread, piece by piece.
+            columns: the table's columns in the source's order; by default those of the source's names.
+            schema_name: the table's schema, by default as ``search_path`` has it.
+            timeout: in seconds.
+
+        Returns:
+            The number of rows.
+
+        Raises:
+            PostgresError: 42804 for a column that cannot become its target's type, before anything is sent; by the server; for a value
+                that has no place in its target's type (22003, 22008, …), with row and column.
+            InterfaceError: the number of columns is wrong.
+        """
+        return self._driver.run(
+            self._inner.write_arrow(table_name, source, columns=columns, schema_name=schema_name, timeout=timeout)
+        )
+
     def transaction(
         self,
         *,
@@ -254,7 +315,8 @@ class Connection:
 
         Args:
             statement: the COPY statement.
-            source: bytes, a path, a binary file, or an iterable of bytes.
+            source: bytes, a path, a binary file, an iterable of bytes; or anything with the Arrow PyCapsule
+                interface, which is written in the statement's format.
             timeout: in seconds.
 
         Returns:
@@ -466,6 +528,14 @@ class Cursor:
         """The next rows, at most ``n``; none at the end."""
         return self._driver.run(self._inner.fetch(n, timeout=timeout))
 
+    def fetch_arrow(self, n: int, *, timeout: float | None = None) -> ArrowTable:
+        """The next rows as Arrow, at most ``n``; none at the end. See :meth:`Connection.fetch_arrow`.
+
+        Raises:
+            FeatureNotSupported: a column of a range type of the database's own: it must be cast to text.
+        """
+        return self._driver.run(self._inner.fetch_arrow(n, timeout=timeout))
+
     def fetchrow(self, *, timeout: float | None = None) -> Any:
         """The next row, None at the end."""
         return self._driver.run(self._inner.fetchrow(timeout=timeout))
@@ -499,6 +569,16 @@ class PreparedStatement:
     def fetchval(self, *args: object, column: int | str = 0, timeout: float | None = None) -> Any:
         """One value of the first row, or None."""
         return self._driver.run(self._inner.fetchval(*args, column=column, timeout=timeout))
+
+    def fetch_arrow(
+        self, *args: object, max_rows: int = 65536, max_bytes: int = 16777216, timeout: float | None = None
+    ) -> ArrowTable:
+        """All rows as Arrow, see :meth:`Connection.fetch_arrow`."""
+        return self._driver.run(self._inner.fetch_arrow(*args, max_rows=max_rows, max_bytes=max_bytes, timeout=timeout))
+
+    def stream_arrow(self, *args: object, max_rows: int = 65536, max_bytes: int = 16777216) -> ArrowBatches:
+        """The rows as record batches while they come, see :meth:`Connection.stream_arrow`."""
+        return ArrowBatches(self._driver, self._inner.stream_arrow(*args, max_rows=max_rows, max_bytes=max_bytes))
 
     def executemany(self, args: Iterable[Sequence[object]], *, timeout: float | None = None) -> None:
         """Run it for each sequence of arguments, in one batch: all of them are carried out, or none."""
@@ -635,6 +715,32 @@ class CopyOut:
         return self._driver.run(self._inner.read())
 
 
+class ArrowBatches:
+    """Record batches of one statement, as they come: an iterator, to be used once.
+
+    It gives at least one batch, perhaps an empty one: each knows the schema. Reading slowly slows the server down. The connection is in
+    use until the last batch, or until the iteration is given up: leave ``with`` for that.
+    """
+
+    __slots__ = ("__weakref__", "_driver", "_inner")
+
+    def __init__(self, driver: BlockingDriver, inner: arrow.ArrowBatches) -> None:
+        self._driver = driver
+        self._inner = inner
+
+    def __enter__(self) -> ArrowBatches:
+        self._driver.run(self._inner.__aenter__())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._driver.run(self._inner.__aexit__(kind, error, trace))
+
+    def __iter__(self) -> Iteration[ArrowBatch]:
+        return Iteration(self._driver, self._inner.__aiter__())
+
+
 class Notifications:
     """Notifications of some channels, one by one; made by :meth:`Connection.notifications`."""
 
@@ -748,6 +854,28 @@ class Pool:
     def fetchval(self, query: str, *args: object, column: int | str = 0, timeout: float | None = None) -> Any:
         """:meth:`Connection.fetchval` on any connection."""
         return self._driver.run(self._inner.fetchval(query, *args, column=column, timeout=timeout))
+
+    def fetch_arrow(
+        self, query: str, *args: object, max_rows: int = 65536, max_bytes: int = 16777216, timeout: float | None = None
+    ) -> ArrowTable:
+        """:meth:`Connection.fetch_arrow` on any connection."""
+        return self._driver.run(
+            self._inner.fetch_arrow(query, *args, max_rows=max_rows, max_bytes=max_bytes, timeout=timeout)
+        )
+
+    def write_arrow(
+        self,
+        table_name: str,
+        source: object,
+        *,
+        columns: Sequence[str] | None = None,
+        schema_name: str | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """:meth:`Connection.write_arrow` on any connection."""
+        return self._driver.run(
+            self._inner.write_arrow(table_name, source, columns=columns, schema_name=schema_name, timeout=timeout)
+        )
 
     def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
         """:meth:`Connection.execute` on any connection."""

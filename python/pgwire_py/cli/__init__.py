@@ -54,12 +54,14 @@ class _OneLineErrors(click.Group):
 @click.version_option(package_name="pgwire-py", prog_name="pgwire-py", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Put data behind a PostgreSQL port.
+    """Put data behind a PostgreSQL port, and ask what is behind one.
 
     \b
     pgwire-py serve                      a demo data set
     pgwire-py serve sales.duckdb         a DuckDB or SQLite database
     pgwire-py serve exports/             a folder of Parquet, CSV or JSON
+    pgwire-py query URI "select 1"       a statement's result as a table, CSV, JSON, Arrow or Parquet
+    pgwire-py ping URI                   whether a server takes connections
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -265,6 +267,81 @@ def hash_password(user: str | None, iterations: int) -> None:
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     click.echo(line)
+
+
+_FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".arrow": "arrow", ".parquet": "parquet"}
+
+
+@cli.command()
+@click.argument("uri")
+@click.argument("sql")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", *_FORMATS.values()]),
+    help="What to write.  [default: by the file's name, else table]",
+)
+@click.option("-o", "--output", metavar="FILE", type=_FILE, help="Write there instead of on stdout.")
+@click.option("-v", "--param", "parameters", metavar="VALUE", multiple=True, help="Value of $1, the next of $2, …")
+@click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), default=60, show_default=True, help="Seconds to connect in."
+)
+def query(
+    *, uri: str, sql: str, format_: str | None, output: Path | None, parameters: tuple[str, ...], timeout: float
+) -> int:
+    """Run a statement on a PostgreSQL server and print its result.
+
+    URI is an address or keyword/value string as psql takes it; "" goes by the PG* variables. SQL is one statement; "-" reads it from
+    stdin. Values of parameters are given as text, and stand for themselves: nothing in them is SQL.
+
+    \b
+    table    aligned, wide values cut
+    csv      as COPY writes it, with the columns' names
+    json     one array of objects; jsonl: an object on each line
+    arrow    an Arrow IPC stream, and parquet a Parquet file: with pgwire-py[arrow]
+
+    Ctrl-C cancels the statement. Exit status: 0, 1 for an error of the server, 2 for wrong options.
+    """
+    from .query import Query, run_query
+
+    if sql == "-":
+        sql = sys.stdin.read()
+    chosen = format_ or _FORMATS.get(output.suffix.lower() if output else "", "table")
+    return run_query(Query(uri, sql, parameters, chosen, output, timeout))
+
+
+class _WrongPing(click.UsageError):
+    exit_code = 3
+
+
+class _PingCommand(click.Command):
+    """Exit status 3 for wrong options, as pg_isready has it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise _WrongPing(error.message, error.ctx) from None
+
+
+@cli.command(cls=_PingCommand)
+@click.argument("uri", default="")
+@click.option(
+    "-t", "--timeout", type=click.FloatRange(0, min_open=True), default=3, show_default=True, help="Seconds to wait."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing.")
+def ping(*, uri: str, timeout: float, quiet: bool) -> int:
+    """Ask whether a PostgreSQL server takes connections.
+
+    Exit status: 0 it does, 1 it rejects them (it starts up or shuts down), 2 no response, 3 wrong options. No password is needed.
+    """
+    from ..client.errors import ConnectionOptionError
+    from .ping import run_ping
+
+    try:
+        return run_ping(uri, timeout, quiet)
+    except ConnectionOptionError as error:
+        raise _WrongPing(str(error)) from None
 
 
 def main() -> None:

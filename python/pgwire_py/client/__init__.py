@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .._lazy import lazy, places
 
 if TYPE_CHECKING:
+    from .arrow import ArrowBatches
     from .connection import Connection, connect
     from .cursor import Cursor
     from .errors import ConnectFailed, ConnectionLost, ConnectionOptionError, InterfaceError, PoolError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 else:
     _PLACES = places(
         {
+            ".arrow": "ArrowBatches",
             ".connection": "Connection connect",
             ".cursor": "Cursor",
             ".errors": "ConnectFailed ConnectionLost ConnectionOptionError InterfaceError PoolError",
@@ -33,6 +35,7 @@ else:
     __getattr__, __dir__ = lazy(__name__, _PLACES)
 
 __all__ = [
+    "ArrowBatches",
     "ConnectFailed",
     "ConnectSettings",
     "Connection",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl as tls
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .. import messages as m
 from .._impl import MessageBuilder
@@ -24,6 +24,10 @@ from .pipeline import Pipeline
 from .settings import connect_settings
 from .statement import PreparedStatement
 from .transaction import Transaction, retrying
+
+if TYPE_CHECKING:
+    from .._impl import ArrowTable
+    from .arrow import ArrowBatches
 
 __all__ = ["Connection", "connect"]
 
@@ -205,6 +209,76 @@ class Connection:
         """Many statements in one round trip: ``async with connection.pipeline() as p: one = p.fetch(…)``, then ``one.result()``."""
         return Pipeline(self._core, atomic, return_exceptions)
 
+    # -- Arrow -------------------------------------------------------------------------------------------------------
+
+    async def fetch_arrow(
+        self,
+        query: str,
+        *args: object,
+        max_rows: int = 65_536,
+        max_bytes: int = 16_777_216,
+        timeout: float | None = None,
+    ) -> ArrowTable:
+        """All rows of a statement as an object with the Arrow PyCapsule interface, for pyarrow, polars, DuckDB, pandas and others.
+
+        Args:
+            query: the statement.
+            *args: of its parameters.
+            max_rows: rows of a record batch at most.
+            max_bytes: a batch ends with the row that reaches so many bytes.
+            timeout: in seconds.
+
+        Raises:
+            PostgresError: as :meth:`fetch`, and for values that Arrow does not have (docs/reference/arrow.md).
+        """
+        from .arrow import fetch_table
+
+        work = fetch_table(self._core, query, args, None, max_rows, max_bytes)
+        return await self._core.within(work, timeout)
+
+    def stream_arrow(
+        self, query: str, *args: object, max_rows: int = 65_536, max_bytes: int = 16_777_216
+    ) -> ArrowBatches:
+        """The rows of a statement as record batches, while they come: ``async for batch in connection.stream_arrow(…)``.
+
+        Besides the batch in your hands there are at most two, of ``max_rows`` rows or ``max_bytes`` bytes each: reading slowly slows the
+        server down. Needs no transaction. The connection is in use until the last batch, or until it is left with ``async with``.
+        """
+        from .arrow import ArrowBatches
+
+        return ArrowBatches(self._core, query, args, None, max_rows, max_bytes)
+
+    async def write_arrow(
+        self,
+        table_name: str,
+        source: object,
+        *,
+        columns: Sequence[str] | None = None,
+        schema_name: str | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """The rows of an Arrow source into a table, by COPY; all of them, or none.
+
+        Args:
+            table_name: the table.
+            source: anything with the Arrow PyCapsule interface. It is read on the event loop's thread, piece by piece.
+            columns: the table's columns in the source's order; by default those of the source's names.
+            schema_name: the table's schema, by default as ``search_path`` has it.
+            timeout: in seconds.
+
+        Returns:
+            The number of rows.
+
+        Raises:
+            PostgresError: 42804 for a column that cannot become its target's type, before anything is sent; by the server; for a value
+                that has no place in its target's type (22003, 22008, …), with row and column.
+            InterfaceError: the number of columns is wrong.
+        """
+        from .arrow import write_table
+
+        work = write_table(self._core, table_name, schema_name, columns, source)
+        return await self._core.within(work, timeout)
+
     # -- transactions ------------------------------------------------------------------------------------------------
 
     def transaction(
@@ -238,15 +312,20 @@ class Connection:
 
         Args:
             statement: the COPY statement.
-            source: bytes, a path, a binary file, or an iterable or async iterable of bytes.
+            source: bytes, a path, a binary file, an iterable or async iterable of bytes; or anything with the Arrow PyCapsule
+                interface, which is written in the statement's format.
             timeout: in seconds.
 
         Returns:
             The number of rows.
         """
-        return await self._core.within(
-            CopyIn(self._core, statement).run(copy_source(self._core.driver, source)), timeout
-        )
+        if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
+            from .arrow import copy_of
+
+            pieces = copy_of(statement, source)
+        else:
+            pieces = copy_source(self._core.driver, source)
+        return await self._core.within(CopyIn(self._core, statement).run(pieces), timeout)
 
     def copy_out(self, statement: str) -> CopyOut:
         """``COPY … TO STDOUT``: an async iterator of bytes as they come. Reading slowly slows the server down."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
-from contextlib import suppress
 from os import PathLike
 from types import TracebackType
 from typing import Any, Final
 
 from .._impl import MessageBuilder, RowEncoder
 from ..errors import QueryCanceled, RemoteProtocolError
-from .core import Core
+from .core import Core, pause, resume
 from .driver import Driver
 from .errors import InterfaceError
 from .exchange import Exchange, Frame
@@ -165,13 +164,13 @@ class CopyOut:
         if exchange is not None:
             exchange.full = None
             self._core.abandon(exchange)
-            _resume(self._core)  # also where all has come: what came last may have been too much to go on reading
+            resume(self._core.wire)  # also where all has come: what came last may have been too much to go on reading
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         core = self._core
         await core.ready()
         exchange = self._exchange = _begin(core, self._statement, "H")
-        exchange.full = lambda: _pause(core)
+        exchange.full = lambda: pause(core.wire)
         try:
             while True:
                 if not exchange.chunks and not exchange.done:
@@ -180,7 +179,7 @@ class CopyOut:
                 exchange.size = 0
                 if not exchange.done:
                     exchange.waiter = core.loop.create_future()
-                    _resume(core)
+                    resume(core.wire)
                 for chunk in chunks:
                     yield chunk
                 if exchange.done and not exchange.chunks:
@@ -194,16 +193,6 @@ class CopyOut:
     async def read(self) -> bytes:
         """All of it."""
         return b"".join([chunk async for chunk in self])
-
-
-def _pause(core: Core) -> None:
-    with suppress(RuntimeError):  # paused already, or closing
-        core.wire.transport.pause_reading()
-
-
-def _resume(core: Core) -> None:
-    with suppress(RuntimeError):
-        core.wire.transport.resume_reading()
 
 
 async def copy_source(driver: Driver, source: Any) -> AsyncIterator[bytes]:

@@ -18,12 +18,24 @@ from .introspection import Introspection
 from .plan import Plan
 from .protocol import Wire
 
-__all__ = ["Core"]
+__all__ = ["Core", "pause", "resume"]
 
 T = TypeVar("T")
 
 _FORGET_STATEMENTS: Final = frozenset({b"DISCARD ALL", b"DEALLOCATE ALL", b"DISCARD PLANS"})
 _FORGET_TYPES: Final = frozenset({b"DROP TYPE", b"ALTER TYPE", b"DROP DOMAIN", b"DROP EXTENSION", b"DROP SCHEMA"})
+
+
+def pause(wire: Wire) -> None:
+    """Read no more from the socket: the server waits when its buffers are full."""
+    with suppress(RuntimeError):  # paused already, or closing
+        wire.transport.pause_reading()
+
+
+def resume(wire: Wire) -> None:
+    """Read again."""
+    with suppress(RuntimeError):
+        wire.transport.resume_reading()
 
 
 class Core:
@@ -125,8 +137,10 @@ class Core:
         """Both must have happened before another statement is sent: the CancelRequest is over, and the batch is answered."""
         wire, limit = self.wire, self.driver.drain_timeout
         try:
+            pause(wire)  # what comes of a large result must not hold up the cancellation
             with suppress(OSError, PgWireError, asyncio.TimeoutError):  # unsent: then the statement runs to its end
                 await send_cancel(self.wired)
+            resume(wire)
             if not exchange.done:
                 await self.driver.within(exchange.waiter, limit)
         except asyncio.TimeoutError:
@@ -135,6 +149,7 @@ class Core:
             wire.fail(ConnectionLost("a cancelled statement was not waited for"))
             raise
         finally:
+            resume(wire)
             drained, wire.drained = wire.drained, None
             if drained is not None and not drained.done():
                 drained.set_result(None)

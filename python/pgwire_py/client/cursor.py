@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from .._impl import MessageBuilder
 from .core import Core
 from .errors import InterfaceError
-from .exchange import SYNC, Result, outcome
+from .exchange import SYNC, Result, RowSource, outcome
 from .plan import Plan, execute_message
 
 if TYPE_CHECKING:
+    from .._impl import ArrowTable
     from .connection import Connection
 
 __all__ = ["Cursor", "CursorFactory", "stream_rows"]
@@ -133,12 +134,32 @@ class Cursor:
             self._ended = True
         return rows
 
-    async def _fetch(self, n: int) -> Result:
+    async def _fetch(self, n: int, decode: RowSource | None = None) -> Result:
         core = self._connection._core
         assert self._plan is not None
         await core.ready()
         data = execute_message(n, self._portal) + SYNC
-        return outcome(await core.exchange("CZ", data, self._plan.decode, self._plan.query))
+        return outcome(await core.exchange("CZ", data, decode or self._plan.decode, self._plan.query))
+
+    async def fetch_arrow(self, n: int, *, timeout: float | None = None) -> ArrowTable:
+        """The next rows as Arrow, at most ``n``; none at the end. See :meth:`Connection.fetch_arrow`.
+
+        Raises:
+            FeatureNotSupported: a column of a range type of the database's own: it must be cast to text.
+        """
+        if n < 1:
+            raise InterfaceError("n must be at least 1")
+        from .arrow import Columns
+
+        core = self._connection._core
+        columns = Columns(core.types, 65_536, 16_777_216)
+        assert self._plan is not None
+        decode = columns.open(self._plan.fields or (), self._plan.column_formats)
+        if self._ended:
+            return columns.table([])
+        batches, tag = await core.within(self._fetch(n, decode), self._timeout if timeout is None else timeout)
+        self._ended = bool(tag)
+        return columns.table(batches)
 
     async def fetchrow(self, *, timeout: float | None = None) -> Any:
         """The next row, None at the end."""

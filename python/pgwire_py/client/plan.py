@@ -39,6 +39,7 @@ class Plan:
         types: OIDs of its parameters.
         fields: its columns; None where no rows come.
         registry: the connection's codecs.
+        formats: what the columns are asked for in; by default binary wherever there is a codec for it.
     """
 
     __slots__ = (
@@ -66,6 +67,7 @@ class Plan:
         types: tuple[int, ...],
         fields: tuple[FieldDescription, ...] | None,
         registry: TypeRegistry,
+        formats: Sequence[int] | None = None,
     ) -> None:
         self.name = name
         self.query = query
@@ -73,7 +75,8 @@ class Plan:
         self.fields = fields
         self.registry = registry
         columns = fields or ()
-        self.column_formats = [result_format(registry, field.type_oid) for field in columns]
+        chosen = formats if formats is not None else [result_format(registry, field.type_oid) for field in columns]
+        self.column_formats = list(chosen)
         self.parameter_formats = [result_format(registry, oid) for oid in types]
         self.decode: RowSource | None = row_source(registry, columns, self.column_formats) if columns else None
         # What decodes rows natively is told apart: it can be given along where the bytes are cut.
@@ -88,6 +91,10 @@ class Plan:
         # Without parameters, all rows or one: always the same bytes.
         bind = self._bind("", b"\0\0") if name and not types else b""
         self._ready = (bind + _EXECUTE_ALL + SYNC, bind + _EXECUTE_ONE + SYNC) if bind else ()
+
+    def in_formats(self, formats: Sequence[int]) -> Plan:
+        """The same statement with other formats of its columns."""
+        return Plan(self.name, self.query, self.types, self.fields, self.registry, formats)
 
     def _tail(self, portal: str, limit: int) -> bytes:
         execute = _EXECUTE_ALL if not limit and not portal else execute_message(limit, portal)

@@ -8,12 +8,15 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import PgWireError
 from .connection import Connection, connect
 from .driver import AsyncioDriver, PoolDriver, Task
 from .errors import PoolError
+
+if TYPE_CHECKING:
+    from .._impl import ArrowTable
 
 __all__ = ["Pool", "PoolStats", "create_pool"]
 
@@ -387,6 +390,33 @@ class Pool:
         """:meth:`Connection.fetchval` on any connection."""
         async with self.acquire() as connection:
             return await connection.fetchval(query, *args, column=column, timeout=timeout)
+
+    async def fetch_arrow(
+        self,
+        query: str,
+        *args: object,
+        max_rows: int = 65_536,
+        max_bytes: int = 16_777_216,
+        timeout: float | None = None,
+    ) -> ArrowTable:
+        """:meth:`Connection.fetch_arrow` on any connection."""
+        async with self.acquire() as connection:
+            return await connection.fetch_arrow(query, *args, max_rows=max_rows, max_bytes=max_bytes, timeout=timeout)
+
+    async def write_arrow(
+        self,
+        table_name: str,
+        source: object,
+        *,
+        columns: Sequence[str] | None = None,
+        schema_name: str | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """:meth:`Connection.write_arrow` on any connection."""
+        async with self.acquire() as connection:
+            return await connection.write_arrow(
+                table_name, source, columns=columns, schema_name=schema_name, timeout=timeout
+            )
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
         """:meth:`Connection.execute` on any connection."""

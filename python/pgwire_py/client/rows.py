@@ -11,9 +11,9 @@ from ..oids import BYTEA, TYPES
 from ..types import TypeRegistry
 from ..types.codec import UserCodec
 
-__all__ = ["result_format", "row_source"]
+__all__ = ["WITHOUT_BINARY", "result_format", "row_source"]
 
-_WITHOUT_BINARY: Final = frozenset(
+WITHOUT_BINARY: Final = frozenset(
     oid
     for oid, info in TYPES.items()
     if info.name.lstrip("_") in ("aclitem", "gtsvector") or info.name.lstrip("_").startswith("reg")
@@ -23,7 +23,7 @@ _WITHOUT_BINARY: Final = frozenset(
 
 def result_format(registry: TypeRegistry, oid: int) -> int:
     """The format to ask for a column in: binary wherever there is a codec for it."""
-    if oid in _WITHOUT_BINARY:
+    if oid in WITHOUT_BINARY:
         codec = registry._resolved(oid)
         return registry.format(oid) if isinstance(codec, UserCodec) else 0
     codec = registry._resolved(oid)

@@ -11,6 +11,8 @@ from .exchange import SYNC, Exchange, ManyExchange, Result, outcome
 from .plan import Plan
 
 if TYPE_CHECKING:
+    from .._impl import ArrowTable
+    from .arrow import ArrowBatches
     from .connection import Connection
 
 __all__ = ["Attribute", "PreparedStatement", "TypeName"]
@@ -68,6 +70,26 @@ class PreparedStatement:
         core = self._connection._core
         await core.ready()
         return outcome(await core.send_plan(self._plan, args, limit))
+
+    async def fetch_arrow(
+        self,
+        *args: object,
+        max_rows: int = 65_536,
+        max_bytes: int = 16_777_216,
+        timeout: float | None = None,
+    ) -> ArrowTable:
+        """All rows as Arrow, see :meth:`Connection.fetch_arrow`."""
+        from .arrow import fetch_table
+
+        core, plan = self._connection._core, self._plan if self._own else None
+        return await core.within(fetch_table(core, self._plan.query, args, plan, max_rows, max_bytes), timeout)
+
+    def stream_arrow(self, *args: object, max_rows: int = 65_536, max_bytes: int = 16_777_216) -> ArrowBatches:
+        """The rows as record batches while they come, see :meth:`Connection.stream_arrow`."""
+        from .arrow import ArrowBatches
+
+        core, plan = self._connection._core, self._plan if self._own else None
+        return ArrowBatches(core, self._plan.query, args, plan, max_rows, max_bytes)
 
     async def executemany(self, args: Iterable[Sequence[object]], *, timeout: float | None = None) -> None:
         """Run it for each sequence of arguments, in one batch: all of them are carried out, or none."""

@@ -19,8 +19,7 @@ use crate::text_style::TextStyle;
 #[pyclass(frozen, module = "pgwire_py._native")]
 pub struct ArrowEncoder {
     encoder: Mutex<Encoder>,
-    #[pyo3(get)]
-    columns: Vec<(String, u32)>,
+    width: usize,
 }
 
 #[pymethods]
@@ -43,11 +42,21 @@ impl ArrowEncoder {
         let style = style.map(|style| Arc::clone(&style.get().style));
         let encoder = Encoder::new(fields, batches, &formats, tuples, types.as_deref(), style)
             .map_err(|error| raise(py, error))?;
-        let columns = encoder.columns();
+        let width = encoder.columns().len();
         Ok(ArrowEncoder {
             encoder: Mutex::new(encoder),
-            columns,
+            width,
         })
+    }
+
+    #[getter]
+    fn columns(&self, py: Python<'_>) -> Vec<(String, u32)> {
+        py.detach(|| self.lock().columns())
+    }
+
+    fn ask(&self, py: Python<'_>, types: Vec<u32>) -> PyResult<()> {
+        py.detach(|| self.lock().ask(&types))
+            .map_err(|error| raise(py, error.into()))
     }
 
     fn encode<'py>(
@@ -91,7 +100,7 @@ impl ArrowEncoder {
     }
 
     pub fn width(&self) -> usize {
-        self.columns.len()
+        self.width
     }
 }
 

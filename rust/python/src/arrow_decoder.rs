@@ -21,12 +21,12 @@ use crate::rows::is_copy;
 /// See `pgwire_py._impl.interface.ArrowDecoder`.
 #[pyclass(frozen, module = "pgwire_py._native")]
 pub struct ArrowDecoder {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     decoder: Mutex<Decoder>,
-    schema: SchemaRef,
+    pub schema: SchemaRef,
     copy: bool,
 }
 
@@ -123,7 +123,7 @@ fn shape(given: &Bound<'_, PyAny>) -> PyResult<Shape> {
 }
 
 impl Inner {
-    fn lock(&self) -> MutexGuard<'_, Decoder> {
+    pub fn lock(&self) -> MutexGuard<'_, Decoder> {
         // A poisoned lock only means that a panic was reported before.
         self.decoder.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -149,7 +149,7 @@ impl Inner {
     }
 
     #[cold]
-    fn raise(&self, py: Python<'_>, failure: Failure) -> PyErr {
+    pub fn raise(&self, py: Python<'_>, failure: Failure) -> PyErr {
         match failure {
             Failure::Broken { broken, row } => row_failure(
                 py,
@@ -259,7 +259,7 @@ fn copy(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> bool {
 /// See `pgwire_py._impl.interface.ArrowBatch`.
 #[pyclass(frozen, module = "pgwire_py._native")]
 pub struct ArrowBatch {
-    batch: RecordBatch,
+    pub(crate) batch: RecordBatch,
 }
 
 #[pymethods]
@@ -302,7 +302,7 @@ impl ArrowBatch {
     }
 }
 
-fn schema_capsule<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'py, PyCapsule>> {
+pub fn schema_capsule<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'py, PyCapsule>> {
     let schema = FFI_ArrowSchema::try_from(schema).map_err(bug)?;
     PyCapsule::new_with_value(py, schema, c"arrow_schema")
 }

@@ -7,6 +7,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyMemoryView, PySlice, PyString, PyTuple};
 
 use crate::arguments::Given;
+use crate::arrow_decoder::ArrowDecoder;
+use crate::arrow_frames;
 use crate::buffers;
 use crate::message::local_error;
 use crate::row_decoder::{RowDecoder, Session};
@@ -156,8 +158,12 @@ impl FrameDecoder {
     fn feed_rows<'py>(
         &mut self,
         data: &Bound<'py, PyBytes>,
-        rows: Option<&Bound<'py, RowDecoder>>,
+        rows: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyList>> {
+        if let Some(Ok(rows)) = rows.map(|rows| rows.cast::<ArrowDecoder>()) {
+            return arrow_frames::feed(&mut self.inner, data, rows);
+        }
+        let rows = rows.map(|rows| rows.cast::<RowDecoder>()).transpose()?;
         let mut run = Run::new(data.py(), rows, false)?;
         self.run(data, &mut run)?;
         Ok(run.found)
@@ -262,7 +268,7 @@ impl<'a, 'py> Run<'a, 'py> {
             self.seldom()?;
         }
         self.end()?;
-        if matches!(letter, Some(b'C' | b's' | b'I' | b'E' | b'T' | b'Z')) {
+        if ends_result(letter) {
             self.decoder = None;
         }
         let py = self.session.py;
@@ -362,6 +368,11 @@ impl<'a, 'py> Run<'a, 'py> {
     }
 }
 
+/// Whether the rows of another result begin behind such a message.
+pub fn ends_result(letter: Option<u8>) -> bool {
+    matches!(letter, Some(b'C' | b's' | b'I' | b'E' | b'T' | b'Z'))
+}
+
 /// What a feed hands out: views of its data.
 struct Frames<'a, 'py> {
     data: &'a Bound<'py, PyBytes>,
@@ -419,7 +430,7 @@ fn whole(tag: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// The tag as a text of one character, empty for a start-up packet.
-fn tag(py: Python<'_>, tag: Option<u8>) -> PyResult<&Bound<'_, PyString>> {
+pub fn tag(py: Python<'_>, tag: Option<u8>) -> PyResult<&Bound<'_, PyString>> {
     static TAGS: PyOnceLock<Vec<Py<PyString>>> = PyOnceLock::new();
     let tags = TAGS.get_or_init(py, || {
         let letters = (0..=255).map(|byte: u8| String::from(char::from(byte)));
@@ -457,7 +468,7 @@ fn length(value: &Bound<'_, PyAny>) -> PyResult<u32> {
     }
 }
 
-fn frame_error(error: &RemoteError, found: Bound<'_, PyList>) -> PyResult<PyErr> {
+pub fn frame_error(error: &RemoteError, found: Bound<'_, PyList>) -> PyResult<PyErr> {
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = found.py();
     let class = CLASS.get_or_try_init(py, || {

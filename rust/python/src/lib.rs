@@ -4,7 +4,9 @@ use pyo3::prelude::*;
 mod arguments;
 mod arrow;
 mod arrow_decoder;
+mod arrow_frames;
 mod arrow_memory;
+mod arrow_table;
 mod auth;
 mod backend_decoder;
 mod buffers;
@@ -47,6 +49,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<arrow_decoder::ArrowDecoder>()?;
     module.add_class::<arrow_decoder::ArrowBatch>()?;
     module.add_class::<arrow_decoder::ArrowStream>()?;
+    module.add_class::<arrow_table::ArrowTable>()?;
     module.add_class::<copy::CopyEncoder>()?;
     module.add_class::<copy::CopyDecoder>()?;
     #[cfg(unix)]

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ...messages.replication import ReplicationStream
 from ...sql import Statement, Token
-from .arrow import ArrowBatch, ArrowDecoder, ArrowStream
+from .arrow import ArrowBatch, ArrowDecoder, ArrowStream, ArrowTable
 from .copy import CopyDecoder, CopyEncoder, CopyPlan
 from .responder import Batch, Condition, Responder
 from .rows import ArrowEncoder, Record, RowDecoder, RowEncoder
@@ -22,6 +22,7 @@ __all__ = [
     "ArrowDecoder",
     "ArrowEncoder",
     "ArrowStream",
+    "ArrowTable",
     "BackendDecoder",
     "Batch",
     "Buffer",
@@ -58,6 +59,7 @@ class Core(Protocol):
     ArrowDecoder: type[ArrowDecoder]
     ArrowBatch: type[ArrowBatch]
     ArrowStream: type[ArrowStream]
+    ArrowTable: type[ArrowTable]
     CopyEncoder: type[CopyEncoder]
     CopyDecoder: type[CopyDecoder]
     Responder: type[Responder]

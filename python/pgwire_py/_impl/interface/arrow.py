@@ -40,6 +40,32 @@ class ArrowStream(Protocol):
         """
 
 
+class ArrowTable(Protocol):
+    """The batches of one result, through the Arrow PyCapsule interface: ``ArrowTable(decoder, batches)``, batches of that decoder.
+
+    Raises:
+        ValueError, TypeError: a batch of another decoder, or what is no batch.
+    """
+
+    num_rows: int
+    """Rows of all batches (read-only); ``len()`` is the same."""
+
+    batches: tuple[ArrowBatch, ...]
+    """As given (read-only)."""
+
+    column_names: list[str]
+    """Names of the columns (read-only)."""
+
+    def __len__(self) -> int:
+        """Rows."""
+
+    def __arrow_c_schema__(self) -> object:
+        """A capsule ``arrow_schema``."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """A capsule ``arrow_array_stream`` of the batches, as often as is asked, without a copy."""
+
+
 class ArrowDecoder(Protocol):
     """Decodes DataRow messages, or binary COPY, into Arrow record batches (docs/reference/arrow.md).
 

@@ -102,6 +102,13 @@ class ArrowEncoder(Protocol):
     columns: list[tuple[str, int]]
     """Name and type OID of each column."""
 
+    def ask(self, types: Sequence[int]) -> None:
+        """Ask for types, as ``types`` does, before the first row is encoded: for who must know ``columns`` first.
+
+        Raises:
+            PostgresError: 42804 and 0A000 as above; nothing has changed then.
+        """
+
     def encode(self, max_rows: int, max_bytes: int) -> tuple[bytes | memoryview, int, bool]:
         """Encode the next rows: at most ``max_rows`` (0: no limit), until at least ``max_bytes`` are written.
 

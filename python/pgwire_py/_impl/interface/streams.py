@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from socket import socket
 
+    from .arrow import ArrowDecoder
     from .rows import RowDecoder
 
 __all__ = ["BackendDecoder", "Buffer", "FrameDecoder", "FrontendDecoder", "MessageBuilder", "SocketIO"]
@@ -122,12 +123,15 @@ class FrameDecoder(Protocol):
                 the frames completed before the fault; every later feed raises it again, without frames.
         """
 
-    def feed_rows(self, data: bytes, rows: RowDecoder | None = None) -> list[tuple[str, Any]]:
+    def feed_rows(self, data: bytes, rows: RowDecoder | ArrowDecoder | None = None) -> list[tuple[str, Any]]:
         """As :meth:`feed` for what a backend sends, in one step with the rows: bodies are ``bytes``.
 
         The DataRows of the first result, up to a ``C``, ``s``, ``I``, ``E``, ``T`` or ``Z``, are decoded by ``rows``: those that stand one
         behind the other come as one ``("D", list of rows)``, or as ``("D", exception)`` where one of them cannot be decoded. Without
         ``rows``, and behind the first result, they are bodies like the others; ``joined_tags`` does not matter here.
+
+        An ArrowDecoder instead gets the rows as its ``feed`` does, and what comes out is the batches that became full, perhaps none; the
+        rows left are for its ``finish``.
 
         Raises:
             FrameError: as by :meth:`feed`; its ``frames`` are of this form.

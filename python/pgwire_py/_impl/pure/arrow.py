@@ -43,22 +43,29 @@ class ArrowEncoder:
         self._copy = is_copy(layout)
         try:
             self._source = _open(source)
-            fields = self._source.fields
-            binary = column_flags(formats, len(fields), self._copy)
-            kinds = plan(fields, types)
+            self._binary = column_flags(formats, len(self._source.fields), self._copy)
         except BadValue as bad:
             raise _raised(bad) from None
-        self.columns = [(field.name, kind.oid) for field, kind in zip(fields, kinds, strict=True)]
-        self._plan = [
-            _Column(field, kind, _writer(field, kind, style or DEFAULT), flag)
-            for field, kind, flag in zip(fields, kinds, binary, strict=True)
-        ]
-        self._head = struct.pack("!H", len(fields))
+        self._style = style or DEFAULT
+        self.ask(types)
+        self._head = struct.pack("!H", len(self._binary))
         self._table: Table | None = None
         self._readers: list[Reader] = []
         self._position = 0
         self._done = 0
         self._ended = False
+
+    def ask(self, types: Sequence[int] | None) -> None:
+        fields = self._source.fields
+        try:
+            kinds = plan(fields, types)
+        except BadValue as bad:
+            raise _raised(bad) from None
+        self.columns = [(field.name, kind.oid) for field, kind in zip(fields, kinds, strict=True)]
+        self._plan = [
+            _Column(field, kind, _writer(field, kind, self._style), flag)
+            for field, kind, flag in zip(fields, kinds, self._binary, strict=True)
+        ]
 
     def encode(self, max_rows: int, max_bytes: int) -> tuple[bytes, int, bool]:
         return self.rows(max_rows, max_bytes, self._row)

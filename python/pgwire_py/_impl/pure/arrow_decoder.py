@@ -65,6 +65,44 @@ class ArrowStream:
         return stream_capsule(self._columns, lambda: next(batches, None))
 
 
+class ArrowTable:
+    """The batches of one result; see the contract in ``_impl/interface``."""
+
+    def __init__(self, decoder: ArrowDecoder, batches: Iterable[ArrowBatch]) -> None:
+        self._columns = decoder._columns
+        self._batches = tuple(batches)
+        for batch in self._batches:
+            if not isinstance(batch, ArrowBatch):
+                raise TypeError(f"{type(batch).__name__} is no ArrowBatch")
+            if batch._columns is not self._columns:
+                raise ValueError("a batch of another decoder")
+
+    @property
+    def num_rows(self) -> int:
+        return sum(batch.num_rows for batch in self._batches)
+
+    @property
+    def batches(self) -> tuple[ArrowBatch, ...]:
+        return self._batches
+
+    @property
+    def column_names(self) -> list[str]:
+        return [column.name for column in self._columns]
+
+    def __len__(self) -> int:
+        return self.num_rows
+
+    def __repr__(self) -> str:
+        return f"<ArrowTable of {self.num_rows} rows and {len(self._columns)} columns>"
+
+    def __arrow_c_schema__(self) -> object:
+        return schema_capsule(self._columns)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        batches = iter([batch._arrays for batch in self._batches])
+        return stream_capsule(self._columns, lambda: next(batches, None))
+
+
 class ArrowDecoder:
     """Decodes rows to Arrow; see the contract in ``_impl/interface``."""
 

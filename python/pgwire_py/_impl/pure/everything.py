@@ -1,7 +1,7 @@
 """Every name of the pure core, in one module."""
 
 from .arrow import ArrowEncoder, arrow_columns
-from .arrow_decoder import ArrowBatch, ArrowDecoder, ArrowStream
+from .arrow_decoder import ArrowBatch, ArrowDecoder, ArrowStream, ArrowTable
 from .builder import MessageBuilder
 from .copy import CopyDecoder, CopyEncoder
 from .frames import FrameDecoder
@@ -25,6 +25,7 @@ __all__ = [
     "ArrowDecoder",
     "ArrowEncoder",
     "ArrowStream",
+    "ArrowTable",
     "BackendDecoder",
     "CopyDecoder",
     "CopyEncoder",

@@ -6,12 +6,15 @@ memory that grows with what has come and not with what a length announces. Lengt
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import FrameError, LocalProtocolError
 from ..interface import Buffer
 from .row_decoder import RowDecoder
 from .wire import MAX_LENGTH, UINT32
+
+if TYPE_CHECKING:
+    from .arrow_decoder import ArrowDecoder
 
 MAX_STARTUP_LENGTH: Final = 10_000
 """Default bound of an untagged packet, in bytes: PostgreSQL's MAX_STARTUP_PACKET_LENGTH."""
@@ -27,12 +30,12 @@ _RESULT_ENDS = frozenset("CsIETZ")
 """Behind these the rows of another result begin."""
 
 
-def _end_run(found: list[tuple[str, Any]], run: list[memoryview], rows: RowDecoder | None) -> None:
+def _end_run(found: list[tuple[str, Any]], run: list[memoryview], rows: RowDecoder | ArrowDecoder | None) -> None:
     """What DataRows one behind the other are: their rows, or what is wrong with one of them."""
     if not run or rows is None:
         return
     try:
-        found.append(("D", rows.decode(run)))
+        found.append(("D", rows.decode(run) if isinstance(rows, RowDecoder) else rows.feed(run)))
     except Exception as error:
         found.append(("D", error))
     run.clear()
@@ -139,7 +142,7 @@ class FrameDecoder:
         message, tag = self._failed
         raise FrameError(message, fatal=True, tag=tag, frames=tuple(frames))
 
-    def feed_rows(self, data: bytes, rows: RowDecoder | None = None) -> list[tuple[str, Any]]:
+    def feed_rows(self, data: bytes, rows: RowDecoder | ArrowDecoder | None = None) -> list[tuple[str, Any]]:
         """Frames with their bodies as bytes, DataRows as rows; see the interface."""
         fault = None
         joined, self._joined = self._joined, frozenset()

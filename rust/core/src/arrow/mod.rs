@@ -131,6 +131,12 @@ impl Encoder {
         })
     }
 
+    /// Asks for other types than `new` was asked for; those of rows already encoded stay as they were.
+    pub fn ask(&mut self, asked: &[u32]) -> Result<(), ValueError> {
+        self.types = plan(&self.fields, Some(asked))?;
+        Ok(())
+    }
+
     /// Name and type OID of each column.
     pub fn columns(&self) -> Vec<(String, u32)> {
         names(&self.fields, &self.types)
