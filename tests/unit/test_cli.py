@@ -169,6 +169,8 @@ class TestSources:
         assert "--engine sqlite" in refused("serve", "--engine", "sqlite", duckdb_file)
         assert "--engine sqlite" in refused("serve", "--engine", "sqlite", tmp_path / "a.csv")
         assert "--engine sqlite" in refused("serve", "--engine", "sqlite")
+        assert "--engine datafusion cannot serve" in refused("serve", "--engine", "datafusion", sqlite_file)
+        assert "--engine polars cannot serve the demo" in refused("serve", "--engine", "polars")
 
     def test_folder_without_data(self, tmp_path: Path) -> None:
         (tmp_path / "readme.txt").write_text("nothing here")

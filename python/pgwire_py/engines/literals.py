@@ -37,10 +37,12 @@ class LiteralStyle(NamedTuple):
     Attributes:
         casts: type OID → the name to cast to; values of other types are written bare.
         arrays: ``ARRAY[1, 2]``; else lists are JSON in a string.
+        nulls: NULL can be cast.
     """
 
     casts: Mapping[int, str]
     arrays: bool = True
+    nulls: bool = True
 
 
 def with_literals(
@@ -71,7 +73,7 @@ def with_literals(
 
 def literal(value: object, oid: int, style: LiteralStyle) -> str:
     """A value of a type as SQL; the type 0 leaves it without a cast."""
-    name = style.casts.get(oid)
+    name = style.casts.get(oid) if value is not None or style.nulls else None
     text = _bare(value, oid, style)
     if oid == oids.NUMERIC and isinstance(value, Decimal):
         name = name and _numeric(value)
@@ -114,7 +116,13 @@ def _bare(value: object, oid: int, style: LiteralStyle) -> str:
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise NumericValueOutOfRange(f"this engine has no numeric value {value}")
-        return _quoted(f"{value:f}") if oid == oids.NUMERIC and oid in style.casts else f"({value:f})"
+        return (
+            _quoted(f"{value:f}")
+            if oid == oids.NUMERIC and oid in style.casts
+            else f"{value:f}"
+            if value >= 0
+            else f"({value:f})"
+        )
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"X'{bytes(value).hex()}'"
     if isinstance(value, datetime):
