@@ -88,7 +88,7 @@ format: $(VENV)/.lint ## rewrite the sources in the project's style
 	$(BIN)/ruff format -q .
 	cargo fmt --all
 
-bench: build $(VENV)/.bench ## measure against the peers, interleaved (about 12 minutes)
+bench: build $(VENV)/.bench ## measure against the peers, interleaved (about 15 minutes)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-short: build $(VENV)/.bench ## the same in short

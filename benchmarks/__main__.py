@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from .arrow import ArrowOutcome, measure_arrow
+from .client import ClientOutcome, measure_client
 from .codec import CodecOutcome, extended_query, measure_codecs
 from .codec_types import TypeOutcome, measure_types
 from .contenders import ROOT, STARTERS, Contender, Setup, find_postgres, run, scratch_folder
@@ -27,7 +28,7 @@ from .rows import RowsOutcome, measure_rows
 from .rust import RustOutcome, measure_rust
 from .workloads import SHORT, WORKLOADS, Outcome, Plan, Tools, Workload, check_results, progress
 
-CODEC, RUST, TYPES, ARROW = PARTS = ("codec", "rust", "types", "arrow")
+CODEC, RUST, TYPES, ARROW, CLIENT = PARTS = ("codec", "rust", "types", "arrow", "client")
 LATEST = ROOT / "benchmarks" / "results" / "latest.json"
 
 
@@ -81,6 +82,7 @@ def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], par
     echo: float | None = None
     logins: list[CodecOutcome] = []
     arrows: list[ArrowOutcome] = []
+    clients: list[ClientOutcome] = []
     contenders: dict[str, Contender] = {}
     sizes: dict[str, int] = {}
     with contextlib.ExitStack() as stack:
@@ -119,7 +121,9 @@ def measure(workloads: list[Workload], plan: Plan, facts: dict[str, object], par
     if TYPES in parts:
         rows = measure_rows(4 * plan.codec_seconds)
         types = measure_types(plan.codec_seconds / 200)
-    results = Results(outcomes, codecs, logins, rust, echo, rows, types, arrows)
+    if CLIENT in parts:
+        clients = measure_client(plan.client_seconds, plan.client_rounds, progress=progress)
+    results = Results(outcomes, codecs, logins, rust, echo, rows, types, arrows, clients)
     print("\n".join(f"{key}: {value}" for key, value in facts.items()))
     print("\n".join(f"{name}: {contender.version}" for name, contender in contenders.items()))
     print_report(results, sizes)

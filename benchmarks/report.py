@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,8 @@ from pathlib import Path
 import psutil
 
 from .arrow import ADBC, CONNECTORX, ArrowOutcome
+from .client import ClientOutcome, versions
+from .client_peers import ARRAYS, ASYNCPG, BATCH, BYTEA, MIXED, ONE, PG_TYPE, QUERIES, SERIES
 from .codec import FIVE, ROWS, CodecOutcome
 from .codec_types import TypeOutcome
 from .contenders import Contender
@@ -44,6 +47,7 @@ class Results:
         rows: Sequence[RowsOutcome] = (),
         types: Sequence[TypeOutcome] = (),
         arrows: Sequence[ArrowOutcome] = (),
+        clients: Sequence[ClientOutcome] = (),
     ) -> None:
         self.outcomes = outcomes
         self.codecs = codecs
@@ -51,6 +55,7 @@ class Results:
         self.rust = rust
         self.echo_us = echo_us
         self.arrows = arrows
+        self.clients = clients
         self.rows = rows
         self.types = types
         self._cpu = {(outcome.workload, outcome.label): outcome.cpu_us for outcome in outcomes}
@@ -179,7 +184,27 @@ def arrow_share(peer: str) -> Callable[[Results], float | None]:
     return lambda results: next((arrow.ratio(peer) for arrow in results.arrows), None)
 
 
+def client_figure(workload: str, figure: str, peer: str = ASYNCPG) -> Callable[[Results], float | None]:
+    """Our client's ``cpu`` or ``rate`` ÷ a peer's on a workload, 10 connections on uvloop."""
+
+    def find(results: Results) -> float | None:
+        for outcome in results.clients:
+            if (outcome.workload, outcome.loop, outcome.connections) == (workload, "uvloop", 10):
+                return outcome.cpu_ratio(peer) if figure == "cpu" else outcome.rate_ratio(peer)
+        return None
+
+    return find
+
+
+def client_mean(results: Results) -> float | None:
+    """The geometric mean of our rates ÷ asyncpg's, the six queries, 10 connections on uvloop."""
+    ratios = [client_figure(workload, "rate")(results) for workload in QUERIES]
+    known = [ratio for ratio in ratios if ratio is not None]
+    return math.prod(known) ** (1 / len(known)) if known else None
+
+
 OURS = "native-uvloop"
+CLIENT_CPU = {ONE: 0.55, PG_TYPE: 0.55, SERIES: 0.5, ARRAYS: 0.65, BYTEA: 0.85, MIXED: 0.3}
 TARGETS: tuple[Target, ...] = (
     *(
         ratio_target(f"SELECT 1, {mode}, 16 clients / {text}", wanted, f"select1-{mode}-c16", OURS, other)
@@ -239,6 +264,12 @@ TARGETS: tuple[Target, ...] = (
     Target("mixed rows to tuples / the better peer, CPU", 0.4, rows_ratio(TO_TUPLES, inverse=True), at_most=True),
     Target("mixed rows to records / the better peer, CPU", 0.4, rows_ratio(TO_RECORDS, inverse=True), at_most=True),
     Target("native / pure, the smallest of all types", 1, slowest_type),
+    *(
+        Target(f"client, {name}, CPU per query / asyncpg", wanted, client_figure(name, "cpu"), at_most=True)
+        for name, wanted in CLIENT_CPU.items()
+    ),
+    Target("client, six queries, rate / asyncpg, geometric mean", 1.4, client_mean),
+    Target("client, 1,000 inserts, rate / asyncpg", 1, client_figure(BATCH, "rate")),
 )
 
 
@@ -331,6 +362,7 @@ def print_report(results: Results, sizes: Mapping[str, int]) -> None:
         lines += [[name, number(taken), number(arrow.ratio(name))] for name, taken in arrow.cpu_ms.items()]
         print(f"\n{arrow.name} ({peers})\n{table(lines)}")
     print_types(results)
+    print_clients(results)
     lines = [["", "wanted", "measured", "by CPU", ""]]
     for target in TARGETS:
         figure, verdict = target.judge(results)
@@ -340,6 +372,26 @@ def print_report(results: Results, sizes: Mapping[str, int]) -> None:
             [target.text, f"{sign} {target.wanted:g} {target.unit}", measured, number(target.by_cpu(results)), verdict]
         )
     print(f"\nTargets (native-uvloop, medians)\n{table(lines)}")
+
+
+def print_clients(results: Results) -> None:
+    """Clients side by side: rate and processor time per query, and ours beside each."""
+    if results.clients:
+        print("\nClients: " + ", ".join(f"{name} {version}" for name, version in versions().items()))
+    for outcome in results.clients:
+        lines = [["", "/s", "client CPU us", "our CPU / it", "our rate / it"]]
+        lines += [
+            [
+                client,
+                number(rate),
+                number(outcome.cpu_us[client]),
+                number(outcome.cpu_ratio(client)),
+                number(outcome.rate_ratio(client)),
+            ]
+            for client, rate in outcome.rates.items()
+        ]
+        many = "s" * (outcome.connections > 1)
+        print(f"\n{outcome.workload}, {outcome.loop}, {outcome.connections} connection{many}\n{table(lines)}")
 
 
 def print_types(results: Results) -> None:
@@ -379,6 +431,12 @@ def write_json(
         "echo_us": results.echo_us,
         "rust": [{**asdict(rust), "ratio": rust.ratio} for rust in results.rust],
         "arrow": [asdict(arrow) for arrow in results.arrows],
+        "clients": [
+            asdict(outcome)
+            | {"cpu_ratios": {client: outcome.cpu_ratio(client) for client in outcome.cpu_us}}
+            | {"rate_ratios": {client: outcome.rate_ratio(client) for client in outcome.rates}}
+            for outcome in results.clients
+        ],
         "codecs": [{**asdict(codec), "ratio": codec.ratio} for codec in results.codecs],
         "rows": [{**asdict(row), "ratio": row.ratio} for row in results.rows],
         "types": [asdict(outcome) for outcome in results.types],

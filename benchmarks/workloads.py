@@ -49,6 +49,8 @@ class Plan:
     idle_connections: int = 2_000
     codec_seconds: float = 0.5
     copy_rows: int = 1_000_000
+    client_seconds: float = 0.25
+    client_rounds: int = 5
 
 
 SHORT = Plan(
@@ -59,6 +61,8 @@ SHORT = Plan(
     idle_connections=300,
     codec_seconds=0.1,
     copy_rows=20_000,
+    client_seconds=0.04,
+    client_rounds=3,
 )
 
 
