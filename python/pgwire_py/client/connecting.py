@@ -166,8 +166,10 @@ async def _attempt(driver: Driver, endpoint: Endpoint, kind: str) -> Wired:
         else:
             try:
                 await driver.within(_check_kind(wired.wire, kind), endpoint.settings.timeout)
-            except BaseException:
+            except BaseException as error:
                 wired.wire.transport.abort()
+                if isinstance(error, asyncio.TimeoutError) and not isinstance(error, PgWireError):
+                    raise asyncio.TimeoutError("timeout expired while asking for the kind of server") from None
                 raise
             return wired
     raise AssertionError("a ladder has a last step")
