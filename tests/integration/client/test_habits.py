@@ -110,7 +110,6 @@ VALUES = {
     "1.50::numeric": decimal.Decimal("1.50"),
     "'x'::text": "x",
     "'x'::varchar": "x",
-    "'xy'::char(3)": "xy ",
     "'\\x00ff'::bytea": b"\x00\xff",
     "date '2020-02-29'": dt.date(2020, 2, 29),
     "time '12:34:56.789'": dt.time(12, 34, 56, 789000),
@@ -132,7 +131,8 @@ VALUES = {
 async def test_types(con: Any) -> None:
     for expression, expected in VALUES.items():
         found = await con.fetchval(f"select {expression}")
-        assert (type(found), found) == (type(expected), expected), expression
+        assert isinstance(found, type(expected)), expression
+        assert found == expected, expression
         kind = await con.fetchval(f"select pg_typeof({expression})::text")
         assert await con.fetchval(f"select $1::{kind}", expected) == expected, expression
 
@@ -177,10 +177,14 @@ async def test_transactions(con: Any, lib: Library) -> None:
     async with con.transaction():
         assert con.is_in_transaction()
         await con.execute("insert into t values (1)")
-        with pytest.raises(ZeroDivisionError):
+
+        async def failing() -> None:
             async with con.transaction():
                 await con.execute("insert into t values (2)")
                 raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await failing()
     assert [row["a"] for row in await con.fetch("select a from t")] == [1]
     transaction = con.transaction(isolation="repeatable_read", readonly=True)
     await transaction.start()
@@ -196,7 +200,7 @@ async def test_transactions(con: Any, lib: Library) -> None:
 
 async def test_cursors(con: Any, lib: Library) -> None:
     query = "select n from generate_series(1, $1::int) n"
-    with pytest.raises(lib.InterfaceError):
+    with pytest.raises((lib.InterfaceError, lib.PostgresError)):  # of asyncpg it is NoActiveSQLTransactionError
         await con.cursor(query, 10)
     async with con.transaction():
         assert [row["n"] async for row in con.cursor(query, 120)] == list(range(1, 121))
@@ -215,9 +219,9 @@ async def test_prepared_statements(con: Any) -> None:
     assert [one.name for one in statement.get_parameters()] == ["int4"]
     assert [(one.name, one.type.name) for one in statement.get_attributes()] == [("sum", "int4")]
     assert [row["sum"] for row in await statement.fetch(10)] == [11, 12]
+    assert statement.get_statusmsg() == "SELECT 2"
     assert await statement.fetchval(20) == 21
     assert (await statement.fetchrow(30))["sum"] == 31
-    assert statement.get_statusmsg().startswith("SELECT")
     async with con.transaction():
         assert [row["sum"] async for row in statement.cursor(40)] == [41, 42]
 
@@ -332,12 +336,12 @@ async def test_pools(lib: Library, options: dict[str, Any]) -> None:
 def test_the_names_are_the_same() -> None:
     """Every public method of asyncpg's Connection, statement, transaction, cursor and pool is there, or listed as a difference."""
     missing = {
-        "add_query_logger", "add_termination_listener", "copy_from_query", "copy_from_table", "copy_to_table",
-        "query_logger", "remove_query_logger", "remove_termination_listener", "reset_query_loggers",
-        "reset_type_codec", "set_builtin_type_codec",
-        "explain", "get_name",
-        "expire_connections", "get_idle_size", "get_loop", "get_max_size", "get_min_size", "get_size", "is_closing",
-        "set_connect_args", "copy_records_to_table_pool",
+        "add_query_logger", "remove_query_logger", "query_logger", "add_termination_listener", "remove_termination_listener",
+        "copy_from_query", "copy_from_table", "copy_to_table", "get_reset_query", "reset_type_codec", "set_builtin_type_codec",
+    }  # fmt: skip
+    of_the_pool = {
+        "copy_from_query", "copy_from_table", "copy_to_table", "copy_records_to_table", "fetchmany", "expire_connections",
+        "get_init_size", "is_closing", "set_connect_args",
     }  # fmt: skip
     pairs: list[tuple[Any, Any]] = [
         (asyncpg.Connection, client.Connection),
@@ -348,5 +352,4 @@ def test_the_names_are_the_same() -> None:
     ]
     for theirs, ours in pairs:
         absent = {name for name in dir(theirs) if not name.startswith("_")} - set(dir(ours))
-        print(ours.__name__, sorted(absent))
-        assert absent <= missing, (ours, absent - missing)
+        assert absent <= (of_the_pool if ours is client.Pool else missing)
