@@ -73,6 +73,7 @@ NAMES = {
     "Pool",
     "connect",
     "create_pool",
+    "ConnectionBuilder",
 }
 
 
@@ -100,7 +101,8 @@ def test_names_of_the_server_are_the_servers() -> None:
 
 
 def test_names_of_the_client_are_the_clients() -> None:
-    for name in ("ConnectFailed", "Connection", "ConnectionLost", "InterfaceError", "Pool", "connect", "create_pool"):
+    names = ("ConnectFailed", "Connection", "ConnectionLost", "InterfaceError", "Pool", "connect", "create_pool")
+    for name in (*names, "ConnectionBuilder"):
         assert getattr(pgwire_py, name) is getattr(client, name)
 
 

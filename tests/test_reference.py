@@ -89,3 +89,14 @@ def test_state_is_as_generated() -> None:
     spec.loader.exec_module(tool)
     stale = "docs/reference/state.md is stale: run python tools/generate_state_reference.py"
     assert (root / "docs" / "reference" / "state.md").read_text(encoding="utf-8") == tool.render(), stale
+
+
+def test_tests_of_the_client_are_where_the_reference_says() -> None:
+    folder = Path(__file__).parent / "integration" / "client"
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (REFERENCE / "client-tests.md").read_text(encoding="utf-8"))
+    assert len(named) > 40
+    for file, name in named:
+        assert re.search(rf"^(async )?def {name}\(", (folder / file).read_text(encoding="utf-8"), re.MULTILINE), (
+            file,
+            name,
+        )

@@ -15,7 +15,16 @@ from .oids import *
 if TYPE_CHECKING:  # where types are checked, a name that does not exist stays an error
     from . import arrow, blocking, frames, messages
     from .arrow import ArrowDecoder
-    from .client import ConnectFailed, Connection, ConnectionLost, InterfaceError, Pool, connect, create_pool
+    from .client import (
+        ConnectFailed,
+        Connection,
+        ConnectionBuilder,
+        ConnectionLost,
+        InterfaceError,
+        Pool,
+        connect,
+        create_pool,
+    )
     from .connection import BackendConnection, ConnectionClosed, DirectTLS, FrontendConnection
     from .engines.base import Column, Description
     from .engines.python import PythonEngine, QueryParser
@@ -43,7 +52,7 @@ else:
         {
             ".arrow": "arrow ArrowDecoder",
             ".blocking": "blocking",
-            ".client": "ConnectFailed Connection ConnectionLost InterfaceError Pool connect create_pool",
+            ".client": "ConnectFailed Connection ConnectionBuilder ConnectionLost InterfaceError Pool connect create_pool",
             ".connection": "BackendConnection ConnectionClosed DirectTLS FrontendConnection",
             ".engines.base": "Column Description",
             ".engines.python": "PythonEngine QueryParser",
@@ -67,6 +76,7 @@ __all__ = [
     "Column",
     "ConnectFailed",
     "Connection",
+    "ConnectionBuilder",
     "ConnectionClosed",
     "ConnectionLost",
     "CopyBoth",

@@ -247,7 +247,7 @@ def _start(programs: Programs, directory: Path, settings: Mapping[str, str], ide
         cluster = Cluster(programs, directory, "127.0.0.1", port, process=process)
         deadline = time.monotonic() + 60
         while process.poll() is None:
-            if "ready to accept connections" in cluster.log:
+            if "ready to accept " in cluster.log:  # connections, or a standby read-only connections
                 return cluster
             if time.monotonic() > deadline:
                 process.kill()

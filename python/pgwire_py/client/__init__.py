@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from .connection import Connection, connect
     from .cursor import Cursor
     from .errors import ConnectFailed, ConnectionLost, ConnectionOptionError, InterfaceError, PoolError
+    from .low_level import CancelHandle, ConnectionBuilder, RawConnection
     from .notifications import Notification
+    from .oauth import OAuthRequest
     from .pipeline import Pipeline
     from .pool import Pool, PoolStats, create_pool
     from .settings import ConnectSettings, connect_settings
@@ -24,7 +26,9 @@ else:
             ".connection": "Connection connect",
             ".cursor": "Cursor",
             ".errors": "ConnectFailed ConnectionLost ConnectionOptionError InterfaceError PoolError",
+            ".low_level": "CancelHandle ConnectionBuilder RawConnection",
             ".notifications": "Notification",
+            ".oauth": "OAuthRequest",
             ".pipeline": "Pipeline",
             ".pool": "Pool PoolStats create_pool",
             ".settings": "ConnectSettings connect_settings",
@@ -36,19 +40,23 @@ else:
 
 __all__ = [
     "ArrowBatches",
+    "CancelHandle",
     "ConnectFailed",
     "ConnectSettings",
     "Connection",
+    "ConnectionBuilder",
     "ConnectionLost",
     "ConnectionOptionError",
     "Cursor",
     "InterfaceError",
     "Notification",
+    "OAuthRequest",
     "Pipeline",
     "Pool",
     "PoolError",
     "PoolStats",
     "PreparedStatement",
+    "RawConnection",
     "Transaction",
     "connect",
     "connect_settings",

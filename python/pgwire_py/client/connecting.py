@@ -25,6 +25,7 @@ from .driver import Driver, Loop, TLSUpgrade
 from .errors import ConnectFailed, ConnectionLost, ConnectionOptionError, InterfaceError
 from .exchange import Exchange, outcome
 from .login import Login, refused_without_tls
+from .oauth import OAuthTokenNeeded
 from .protocol import Wire, new_decoder
 from .settings import ConnectSettings, Host
 from .tls import ALPN, channel_binding_of, make_context
@@ -155,7 +156,7 @@ async def _attempt(driver: Driver, endpoint: Endpoint, kind: str) -> Wired:
     ladder = _ladder(endpoint)
     for number, encryption in enumerate(ladder):
         try:
-            wired = await _logged_in(driver, endpoint, encryption)
+            wired = await _with_token(driver, endpoint, encryption)
         except (ssl.SSLError, PostgresError, _NoTLS, ConnectionLost) as error:
             again = number + 1 < len(ladder) and (
                 isinstance(error, (ssl.SSLError, _NoTLS)) or refused_without_tls(error)
@@ -165,8 +166,10 @@ async def _attempt(driver: Driver, endpoint: Endpoint, kind: str) -> Wired:
         else:
             try:
                 await driver.within(_check_kind(wired.wire, kind), endpoint.settings.timeout)
-            except BaseException:
+            except BaseException as error:
                 wired.wire.transport.abort()
+                if isinstance(error, asyncio.TimeoutError) and not isinstance(error, PgWireError):
+                    raise asyncio.TimeoutError("timeout expired while asking for the kind of server") from None
                 raise
             return wired
     raise AssertionError("a ladder has a last step")
@@ -174,6 +177,16 @@ async def _attempt(driver: Driver, endpoint: Endpoint, kind: str) -> Wired:
 
 class _NoTLS(InterfaceError):
     """The server does not do TLS."""
+
+
+async def _with_token(driver: Driver, endpoint: Endpoint, encryption: str) -> Wired:
+    """Logged in, where the server asks for a token by a second connection, with one that the user's function has fetched."""
+    try:
+        return await _logged_in(driver, endpoint, encryption)
+    except OAuthTokenNeeded as needed:
+        settings = endpoint.settings
+        token = await needed.fetch(settings.oauth_token, settings["oauth_issuer"])
+    return await _logged_in(driver, replace(endpoint, settings=replace(settings, oauth_token=token)), encryption)
 
 
 async def _logged_in(driver: Driver, endpoint: Endpoint, encryption: str) -> Wired:

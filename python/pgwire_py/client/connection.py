@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl as tls
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +21,7 @@ from .driver import AsyncioDriver, Driver, TLSUpgrade
 from .errors import InterfaceError
 from .exchange import outcome
 from .notifications import Listeners, Notifications
+from .oauth import OAuthToken
 from .pipeline import Pipeline
 from .settings import connect_settings
 from .statement import PreparedStatement
@@ -45,6 +47,7 @@ async def connect(
     server_settings: Mapping[str, str] | None = None,
     ssl: tls.SSLContext | str | bool | None = None,
     tls_upgrade: TLSUpgrade | None = None,
+    oauth_token: OAuthToken | None = None,
     types: TypeRegistry | None = None,
     database: str | None = None,
     _driver: Driver | None = None,
@@ -61,6 +64,8 @@ async def connect(
         server_settings: run-time parameters of the session.
         ssl: a context of your own, a text as for ``sslmode``, or True (``verify-full``) or False (``disable``).
         tls_upgrade: your own way to TLS.
+        oauth_token: a bearer token, or a function or coroutine function that is given an :class:`OAuthRequest` and returns one; it is
+            asked when the server has told where tokens come from. ``oauth_issuer`` names the only issuer that may be.
         types: codecs that the connection's own lie over.
         database: as ``dbname``.
         **keywords: any keyword of libpq, as ``host``, ``port``, ``user``, ``password``, ``sslmode``, ``target_session_attrs``.
@@ -78,7 +83,7 @@ async def connect(
         keywords["sslmode"] = "require"
     if database is not None:
         keywords["dbname"] = database
-    settings = connect_settings(dsn, server_settings=server_settings, **keywords)
+    settings = replace(connect_settings(dsn, server_settings=server_settings, **keywords), oauth_token=oauth_token)
     driver = _driver or AsyncioDriver()
     wired = await driver.within(connect_wire(driver, settings, context=context, upgrade=tls_upgrade), timeout)
     core = Core(
@@ -451,6 +456,7 @@ class Connection:
 
     async def close(self, *, timeout: float | None = None) -> None:
         """End the session; waits for what is being cancelled, and for the socket to close."""
+        self._wire.check_loop()
         if self._wire.failure is None:
             try:
                 await self._core.within(self._core.ready(), timeout)
@@ -464,6 +470,8 @@ class Connection:
 
     def terminate(self) -> None:
         """Close the socket at once."""
+        if self._wire.failure is None:
+            self._wire.check_loop()
         self._wire.fail(InterfaceError("the connection was terminated"))
 
     async def __aenter__(self) -> Connection:

@@ -75,6 +75,7 @@ class Core:
 
     async def ready(self) -> None:
         """Wait for the end of a batch that was given up; then the connection is free, or this raises."""
+        self.wire.check_loop()
         while self.wire.drained is not None:
             await self.driver.shield(self.wire.drained)
         if self.wire.exchange is not None:

@@ -13,6 +13,7 @@ from ..connection import ConnectionClosed, FrontendConnection
 from ..errors import PostgresError, RemoteProtocolError
 from .answers import error_of
 from .errors import ConnectionLost, InterfaceError
+from .oauth import OAUTHBEARER, OAuthRequest, OAuthTokenNeeded, refusal
 from .settings import METHODS, ConnectSettings, Host
 
 __all__ = ["Login"]
@@ -20,7 +21,6 @@ __all__ = ["Login"]
 _NAMES: Final = {
     m.AuthenticationCleartextPassword: "password",
     m.AuthenticationMD5Password: "md5",
-    m.AuthenticationSASL: "scram-sha-256",
     m.AuthenticationGSS: "gss",
     m.AuthenticationSSPI: "sspi",
 }
@@ -49,8 +49,12 @@ class Login:
         self._allowed = _allowed(settings["require_auth"])
         self._first: auth.ScramClientFirst | None = None
         self._final: auth.ScramClientFinal | None = None
+        self._host = host
         self._method = "none"
         self._proved = False
+        self._token = ""
+        self._token_needed: OAuthTokenNeeded | None = None
+        self._token_refused: InterfaceError | None = None
         connection.send(m.StartupMessage(settings.versions[1], settings.startup_parameters()))
 
     def take(self, event: object) -> None:
@@ -69,8 +73,10 @@ class Login:
                 raise event
             case ConnectionClosed():
                 raise ConnectionLost("the server closed the connection during login")
+            case m.ErrorResponse() if self._token_needed is not None:
+                raise self._token_needed
             case m.ErrorResponse():
-                raise error_of(event)
+                raise error_of(event) from self._token_refused
             case m.NoticeResponse():
                 self.notices.append(event)
             case m.NegotiateProtocolVersion():
@@ -81,6 +87,8 @@ class Login:
                 answer, self._final = self._first.challenge(data)
                 self._first = None
                 self.connection.send(m.SASLResponse(answer))
+            case m.AuthenticationSASLContinue(data) if self._method == "oauth":
+                self._take_oauth_failure(data)
             case m.AuthenticationSASLFinal(data) if self._final is not None:
                 self._final.verify(data)
                 self._final = None
@@ -101,11 +109,11 @@ class Login:
             raise RemoteProtocolError(text, "08004", fatal=True)
 
     def _authenticate(self, event: object) -> None:
-        method = _NAMES.get(type(event))
+        method = self._sasl_method(event) if isinstance(event, m.AuthenticationSASL) else _NAMES.get(type(event))
         if method is None:
             raise RemoteProtocolError(f"unexpected message {type(event).__name__} during login", fatal=True)
         self._check(method)
-        if isinstance(event, m.AuthenticationSASL):
+        if isinstance(event, m.AuthenticationSASL) and method == "scram-sha-256":
             self._begin_scram(event)
             return
         if self._require_binding:
@@ -117,6 +125,8 @@ class Login:
         elif isinstance(event, m.AuthenticationMD5Password):
             stored = auth.md5_password(self._needed_password(), self._settings.user)
             self.connection.send(m.PasswordMessage(auth.md5_response(stored, event.salt)))
+        elif method == "oauth":
+            self._begin_oauth()
         else:
             raise InterfaceError(f"the server asks for authentication by {method}, which this client does not have")
         self._method = method
@@ -132,6 +142,37 @@ class Login:
         self._method = "scram-sha-256"
         self.connection.send(m.SASLInitialResponse(mechanism, first))
 
+    def _sasl_method(self, event: m.AuthenticationSASL) -> str:
+        """OAuth where it alone is offered, or a token was given."""
+        if OAUTHBEARER not in event.mechanisms:
+            return "scram-sha-256"
+        return "oauth" if len(event.mechanisms) == 1 or self._settings.oauth_token is not None else "scram-sha-256"
+
+    def _begin_oauth(self) -> None:
+        """The token, or without one the question where it comes from."""
+        source = self._settings.oauth_token
+        if source is None:
+            raise InterfaceError("the server asks for a bearer token, and there is none: give oauth_token")
+        self._token = source if isinstance(source, str) else ""
+        try:
+            first = auth.oauth_client_first(self._token)
+        except ValueError:
+            raise InterfaceError("oauth_token is not a bearer token") from None
+        self.connection.send(m.SASLInitialResponse(OAUTHBEARER, first))
+
+    def _take_oauth_failure(self, data: bytes) -> None:
+        """The server tells where tokens come from; an error follows when that is acknowledged (RFC 7628 §3.2.3)."""
+        if self._token_needed is not None or self._token_refused is not None:
+            raise RemoteProtocolError("the server told twice where tokens come from", fatal=True)
+        failure = auth.read_oauth_failure(data)
+        if self._token:
+            self._token_refused = refusal(failure)
+        else:
+            scope = self._settings["oauth_scope"] or failure.scope
+            request = OAuthRequest(failure.openid_configuration, scope, self._settings.user, self._host.host)
+            self._token_needed = OAuthTokenNeeded(request)
+        self.connection.send(m.SASLResponse(b"\x01"))
+
     def _authenticated(self) -> None:
         if self._method == "none":
             self._check("none")
@@ -141,6 +182,8 @@ class Login:
         elif self._method == "scram-sha-256" and not self._proved:
             text = "the server did not prove that it knows the password"
             raise RemoteProtocolError(text, "28000", fatal=True)
+        elif self._method == "oauth" and (not self._token or self._token_refused is not None):
+            raise RemoteProtocolError("the server let the client in without a token", "28000", fatal=True)
 
     def _check(self, method: str) -> None:
         if method not in self._allowed:
@@ -170,5 +213,8 @@ def _encoded(password: str) -> bytes:
 
 
 def refused_without_tls(error: BaseException) -> bool:
-    """Whether another try with the other kind of encryption may fare better: the server has no rule for this one."""
-    return isinstance(error, PostgresError) and error.sqlstate == "28000"
+    """Whether another try with the other kind of encryption may fare better: the server has no rule for this one.
+
+    A token that was refused is not sent again in plain text.
+    """
+    return isinstance(error, PostgresError) and error.sqlstate == "28000" and error.__cause__ is None

@@ -121,6 +121,7 @@ class Pool:
         self._size = 0  # connections, those being opened too
         self._opened = self._closed_count = self._acquired = 0
         self._state = "new"
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._keeper: Task | None = None
 
     @cached_property
@@ -135,6 +136,8 @@ class Pool:
         if self._state != "new":
             raise PoolError(f"the pool is {self._state}")
         self._state = "open"
+        if isinstance(self._driver, AsyncioDriver):
+            self._loop = asyncio.get_running_loop()
         try:
             self._size += self._limits.min_size
             made = await self._driver.gather(self._new() for _ in range(self._limits.min_size))
@@ -152,6 +155,7 @@ class Pool:
         """Wait until every connection is back, and close them; those that wait for one are turned away."""
         if self._state == "closed":
             return
+        self._check_loop()
         self._state = "closing"
         self._stop_keeper()
         self._turn_away()
@@ -167,6 +171,7 @@ class Pool:
 
     def terminate(self) -> None:
         """Close every connection at once."""
+        self._check_loop()
         self._state = "closed"
         self._stop_keeper()
         self._turn_away()
@@ -175,6 +180,11 @@ class Pool:
             self._size -= 1
         self._idle.clear()
         self._used.clear()
+
+    def _check_loop(self) -> None:
+        """A pool of asyncio's and its connections are used on the event loop that it was opened on."""
+        if self._loop is not None and asyncio._get_running_loop() is not self._loop:
+            raise PoolError("the pool belongs to another event loop: each loop has pools of its own")
 
     def _stop_keeper(self) -> None:
         if self._keeper is not None:
@@ -205,6 +215,7 @@ class Pool:
         return Lease(self, timeout)
 
     async def _acquire(self) -> Connection:
+        self._check_loop()
         if self._state != "open":
             raise PoolError(f"the pool is {self._state}")
         while True:
@@ -299,6 +310,7 @@ class Pool:
 
     async def release(self, connection: Connection, *, timeout: float | None = None) -> None:
         """Give a connection back; it is reset, or closed where that fails. Cancelling this does not stop it."""
+        self._check_loop()
         holder = self._used.pop(connection, None)
         if holder is None:
             raise PoolError("the connection is not one that this pool has lent")

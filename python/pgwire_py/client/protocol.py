@@ -12,7 +12,7 @@ from ..connection.limits import MAX_ANSWER_LENGTH_AT_START, MAX_MESSAGE_LENGTH
 from ..errors import FrameError, PgWireError, PostgresError, RemoteProtocolError
 from .answers import decode_frame, error_of
 from .driver import Loop
-from .errors import ConnectionLost
+from .errors import ConnectionLost, InterfaceError
 from .exchange import Exchange, Frame, RunExchange, one_at_a_time
 
 __all__ = ["Wire", "new_decoder"]
@@ -68,9 +68,11 @@ class Wire(asyncio.Protocol):
         """Send a batch.
 
         Raises:
-            InterfaceError: another one is in flight.
+            InterfaceError: another one is in flight, or the connection belongs to another event loop.
             ConnectionLost: the connection is closed.
         """
+        if asyncio._get_running_loop() is not self.loop:
+            self.check_loop()
         if self.exchange is not None:
             raise one_at_a_time()
         if self.failure is not None:
@@ -78,6 +80,12 @@ class Wire(asyncio.Protocol):
         self.exchange = exchange
         exchange.written = self._send
         self._send(data)
+
+    def check_loop(self) -> None:
+        """Raises InterfaceError where another event loop runs than the connection's, or none, as in another thread."""
+        # A blocking connection has no event loop at all.
+        if isinstance(self.loop, asyncio.AbstractEventLoop) and asyncio._get_running_loop() is not self.loop:
+            raise InterfaceError("the connection belongs to another event loop: each loop has connections of its own")
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send more of the batch in flight."""

@@ -12,12 +12,15 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .dsn import ENVIRONMENT, KEYWORDS, parse_dsn
 from .errors import ConnectionOptionError
 
-__all__ = ["ConnectSettings", "Host", "connect_settings"]
+if TYPE_CHECKING:
+    from .oauth import OAuthToken
+
+__all__ = ["ConnectSettings", "Host", "check_values", "connect_settings"]
 
 DEFAULT_PORT: Final = 5432
 SOCKET_DIRECTORIES: Final = ("/run/postgresql", "/var/run/postgresql", "/var/pgsql_socket", "/private/tmp", "/tmp")
@@ -82,6 +85,7 @@ class ConnectSettings:
     database: str
     values: Mapping[str, str] = field(repr=False)
     server_settings: Mapping[str, str] = field(default_factory=dict)
+    oauth_token: OAuthToken | None = field(default=None, repr=False)
 
     def __getitem__(self, keyword: str) -> str:
         """The value of a keyword, its default if there is none, else an empty text."""
@@ -143,7 +147,7 @@ def connect_settings(
     found.update(given)
     if found.get("sslrootcert") == "system" and "sslmode" not in found:
         found["sslmode"] = "verify-full"
-    _check(found)
+    check_values(found)
     user = found.get("user") or _login_name()
     database = found.get("dbname") or user
     hosts = tuple(_with_password(host, user, database, found, environ) for host in _hosts(found))
@@ -154,7 +158,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[variable] for name, variable in ENVIRONMENT.items() if environ.get(variable)}
 
 
-def _check(found: Mapping[str, str]) -> None:
+def check_values(found: Mapping[str, str]) -> None:
     """Values that can be refused before anything is tried."""
     for name, choices in _CHOICES.items():
         if found.get(name) and found[name] not in choices:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import ssl
 from asyncio import BaseTransport
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..auth import NoChannelBinding, tls_server_end_point
 from .errors import ConnectionOptionError
 from .settings import ConnectSettings
+
+if TYPE_CHECKING:
+    from .channel import Channel
 
 __all__ = ["channel_binding_of", "make_context"]
 
@@ -110,7 +113,7 @@ def _load_certificate(context: ssl.SSLContext, settings: ConnectSettings, direct
         raise ConnectionOptionError(f'could not load certificate "{certificate}" and key "{key}": {error}') from None
 
 
-def channel_binding_of(transport: BaseTransport) -> bytes | None:
+def channel_binding_of(transport: BaseTransport | Channel) -> bytes | None:
     """What a TLS connection binds to (RFC 5929 §4); None without TLS, or where the server's certificate has no binding."""
     tls = transport.get_extra_info("ssl_object")
     certificate = tls.getpeercert(True) if tls is not None else None

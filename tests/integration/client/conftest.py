@@ -14,7 +14,7 @@ import pytest_asyncio
 import pgwire_py as pg
 from pgwire_py import _impl, client
 from pgwire_py.blocking import driver
-from pgwire_py.client import arrow, connecting, connection, copying, core, cursor, pipeline, plan, protocol, rows
+from pgwire_py.client import arrow, connecting, connection, copying, core, cursor, low_level, pipeline, plan, protocol, rows
 from pgwire_py.connection import frontend
 from pgwire_py.types import registry
 from tests.support import IMPLEMENTATIONS, core_module, threaded
@@ -22,8 +22,8 @@ from tests.support.postgres import Cluster, Programs, running_cluster
 from tests.support.postgres18 import find_postgres18
 
 MODULES = (
-    _impl, arrow, client.answers, connecting, connection, copying, core, cursor, plan, pipeline, protocol, rows, frontend, registry,
-    driver,
+    _impl, arrow, client.answers, connecting, connection, copying, core, cursor, low_level, plan, pipeline, protocol, rows, frontend,
+    registry, driver,
 )  # fmt: skip
 NAMES = (
     "ArrowDecoder",
