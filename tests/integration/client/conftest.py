@@ -14,7 +14,19 @@ import pytest_asyncio
 import pgwire_py as pg
 from pgwire_py import _impl, client
 from pgwire_py.blocking import driver
-from pgwire_py.client import arrow, connecting, connection, copying, core, cursor, low_level, pipeline, plan, protocol, rows
+from pgwire_py.client import (
+    arrow,
+    connecting,
+    connection,
+    copying,
+    core,
+    cursor,
+    low_level,
+    pipeline,
+    plan,
+    protocol,
+    rows,
+)
 from pgwire_py.connection import frontend
 from pgwire_py.types import registry
 from tests.support import IMPLEMENTATIONS, core_module, threaded
