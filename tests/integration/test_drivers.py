@@ -7,7 +7,9 @@ difference of an engine (keys ``sqlite`` and ``duckdb`` of a step).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from tests.support.drivers import DRIVERS, WORKLOAD, Answers, LoginServer, login
 from tests.support.postgres import Programs
 from tests.support.targets import OURS, REFEREE
 
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "clients.md"
 STEPS = json.loads(WORKLOAD.read_text(encoding="utf-8"))
 UNSUPPORTED: dict[str, set[str]] = {
     "psql": {"copy_rows", "first"},
@@ -53,6 +56,11 @@ def test_workload(server: tuple[str, LoginServer], name: str) -> None:
     driver = DRIVERS[name]
     driver.prepare()
     assert run_driver(driver.command, address) == _expected(name, engine)
+
+
+def test_the_reference_names_them() -> None:
+    rows = re.findall(r"^\| ([\w.-]+)[^|]* \| [\d.]+ \|", REFERENCE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert rows == list(DRIVERS)
 
 
 def _expected(driver: str, engine: str) -> Answers:
