@@ -58,7 +58,7 @@ class Capabilities:
     """What the session layer may ask of an engine.
 
     Attributes:
-        transactions: begin, commit and rollback work.
+        transactions: begin, commit and rollback work, or say what they could not do (``untransacted``).
         savepoints: savepoint, release and rollback_to work. Where they do not, the session layer accepts SAVEPOINT and lets
             ROLLBACK TO succeed only when nothing was written since.
         snapshots: an open result shows nothing of what its own session writes later. Where it might, the session layer reads the open

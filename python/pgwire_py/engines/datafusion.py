@@ -57,7 +57,8 @@ class DataFusionEngine(Engine):
     """
 
     name = "datafusion"
-    capabilities = Capabilities(transactions=True, savepoints=False, snapshots=True, cancel="soft")
+    capabilities = Capabilities(transactions=True, savepoints=False, snapshots=True, cancel="hard")
+    """``"hard"``: a cancelled call is left behind, the session goes on."""
 
     def __init__(
         self,

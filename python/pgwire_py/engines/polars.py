@@ -59,7 +59,8 @@ class PolarsEngine(Engine):
     """
 
     name = "polars"
-    capabilities = Capabilities(transactions=True, savepoints=False, snapshots=True, cancel="soft")
+    capabilities = Capabilities(transactions=True, savepoints=False, snapshots=True, cancel="hard")
+    """``"hard"``: a cancelled call is left behind, the session goes on."""
 
     def __init__(
         self,
