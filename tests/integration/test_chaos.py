@@ -69,7 +69,9 @@ def run(engine: str, folder: Path) -> dict[str, Any]:
         "--loop",
         LOOP[engine],
     ]
-    with running_server([*serve, "--option", f"max_connections={5 * SESSIONS}"]) as server:
+    with running_server(
+        [*serve, "--option", f"max_connections={5 * SESSIONS}", "--option", "startup_timeout=600"]
+    ) as server:
         control = re.search(r"control=(\d+)", server.output)
         assert control is not None
         uri = f"postgresql://tester@{server.host}:{server.port}/test"
