@@ -188,6 +188,9 @@ impl FrameDecoder {
     fn run(&mut self, data: &Bound<'_, PyBytes>, run: &mut Run<'_, '_>) -> PyResult<()> {
         let mut position = 0;
         loop {
+            while let Some((tag, body)) = self.inner.whole(data.as_bytes(), &mut position) {
+                run.take(Some(tag), body)?;
+            }
             match self.inner.next(data.as_bytes(), &mut position) {
                 Ok(Some(frame)) => run.take(frame.tag, frame.body.as_slice())?,
                 Ok(None) => return run.end(),

@@ -232,6 +232,18 @@ fn refused(py: Python<'_>, fail: Fail, row: usize, column: usize, oid: u32, byte
     }
 }
 
+/// The next element, with its length in front, where it has that size.
+#[inline]
+fn fixed<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (size, behind) = rest.split_first_chunk::<4>()?;
+    let (item, behind) = behind.split_first_chunk::<N>()?;
+    if i32::from_be_bytes(*size) != N as i32 {
+        return None;
+    }
+    *rest = behind;
+    Some(*item)
+}
+
 /// First and last microsecond of the years that Python has, from 2000-01-01; the first and last day likewise.
 const FIRST: i64 = -63_082_281_600_000_000;
 const LAST: i64 = 252_455_615_999_999_999;
@@ -288,24 +300,53 @@ impl<'py> Session<'_, 'py> {
         if count > rest.len() / 4 {
             return Ok(None);
         }
-        let made = make::list(self.py, count, || {
+        let py = self.py;
+        let made = match kind {
+            Kind::Int4 => self.items(kind, count, &mut rest, |rest| {
+                let Ok(made) = i32::from_be_bytes(fixed(rest)?).into_pyobject(py);
+                Some(made.into_any())
+            }),
+            Kind::Int8 => self.items(kind, count, &mut rest, |rest| {
+                let Ok(made) = i64::from_be_bytes(fixed(rest)?).into_pyobject(py);
+                Some(made.into_any())
+            }),
+            Kind::Float8 => self.items(kind, count, &mut rest, |rest| {
+                Some(PyFloat::new(py, f64::from_be_bytes(fixed(rest)?)).into_any())
+            }),
+            _ => self.items(kind, count, &mut rest, |_| None),
+        }?;
+        Ok(made.filter(|_| rest.is_empty()))
+    }
+
+    /// A list of so many elements; `fast` makes the usual ones and leaves others where they are.
+    #[inline]
+    fn items(
+        &self,
+        kind: Kind,
+        count: usize,
+        rest: &mut &[u8],
+        fast: impl Fn(&mut &[u8]) -> Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        make::list(self.py, count, || {
+            if let Some(made) = fast(rest) {
+                return Ok(Some(made));
+            }
             let Some((size, behind)) = rest.split_first_chunk() else {
                 return Ok(None);
             };
             let size = i32::from_be_bytes(*size);
             if size == -1 {
-                rest = behind;
+                *rest = behind;
                 return Ok(Some(self.py.None().into_bound(self.py)));
             }
             match behind.split_at_checked(usize::try_from(size).unwrap_or(usize::MAX)) {
                 Some((item, behind)) => {
-                    rest = behind;
+                    *rest = behind;
                     self.short(kind, item)
                 }
                 None => Ok(None),
             }
-        })?;
-        Ok(made.filter(|_| rest.is_empty()))
+        })
     }
 
     #[inline]
