@@ -105,7 +105,7 @@ COMMANDS = sorted(
 
 def test_something_is_shown() -> None:
     assert len(PYTHON) >= 6
-    assert len(HELP) == 4
+    assert len(HELP) == 6
     assert len(SESSIONS) >= 1
     assert len(COMMANDS) >= 6
 

@@ -12,13 +12,14 @@ from itertools import islice
 from typing import Any
 
 from pgwire_py import blocking
-from pgwire_py.client import connection, copying, cursor, notifications, pipeline, pool, statement, transaction
+from pgwire_py.client import arrow, connection, copying, cursor, notifications, pipeline, pool, statement, transaction
 
 __all__ = ["connect", "create_pool"]
 
 _ORIGINALS = {
     getattr(blocking, name): getattr(module, name)
     for module, names in {
+        arrow: ["ArrowBatches"],
         connection: ["Connection"],
         copying: ["CopyOut"],
         cursor: ["Cursor", "CursorFactory"],
