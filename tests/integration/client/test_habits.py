@@ -22,6 +22,8 @@ import pytest_asyncio
 import pgwire_py as pg
 from pgwire_py import client
 
+pytestmark = pytest.mark.event_loop
+
 
 @dataclass(frozen=True)
 class Library:
