@@ -83,6 +83,7 @@ from typing import Any, Generic, Literal, TypeVar
 from .._impl import ArrowBatch, ArrowTable
 from ..client import arrow, connection, copying, cursor, notifications, pipeline, pool, statement, transaction
 from ..client.notifications import Notification
+from ..client.oauth import OAuthToken
 from ..client.pool import PoolStats
 from ..client.statement import Attribute, TypeName
 from ..errors import PostgresError

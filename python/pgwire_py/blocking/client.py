@@ -13,6 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 from .._impl import ArrowBatch, ArrowTable
 from ..client import arrow, connection, copying, cursor, notifications, pipeline, pool, statement, transaction
 from ..client.notifications import Notification
+from ..client.oauth import OAuthToken
 from ..client.pool import PoolStats
 from ..client.statement import Attribute, TypeName
 from ..errors import PostgresError
@@ -50,6 +51,7 @@ def connect(
     server_settings: Mapping[str, str] | None = None,
     ssl: tls.SSLContext | str | bool | None = None,
     tls_upgrade: TLSUpgrade | None = None,
+    oauth_token: OAuthToken | None = None,
     types: TypeRegistry | None = None,
     database: str | None = None,
     **keywords: Any,
@@ -65,6 +67,8 @@ def connect(
         server_settings: run-time parameters of the session.
         ssl: a context of your own, a text as for ``sslmode``, or True (``verify-full``) or False (``disable``).
         tls_upgrade: your own way to TLS.
+        oauth_token: a bearer token, or a function or coroutine function that is given an :class:`OAuthRequest` and returns one; it is
+            asked when the server has told where tokens come from. ``oauth_issuer`` names the only issuer that may be.
         types: codecs that the connection's own lie over.
         database: as ``dbname``.
         **keywords: any keyword of libpq, as ``host``, ``port``, ``user``, ``password``, ``sslmode``, ``target_session_attrs``.
@@ -88,6 +92,7 @@ def connect(
                 server_settings=server_settings,
                 ssl=ssl,
                 tls_upgrade=tls_upgrade,  # type: ignore[arg-type]
+                oauth_token=oauth_token,
                 types=types,
                 database=database,
                 **keywords,
