@@ -201,6 +201,7 @@ async def test_the_name_that_is_shown(secure: Secure, given: str, expected: str 
     assert names == [expected, None]
 
 
+@pytest.mark.event_loop
 async def test_an_upgrade_that_fails(secure: Secure) -> None:
     async def upgrade(transport: asyncio.Transport, protocol: asyncio.Protocol, name: str) -> asyncio.Transport:
         raise ssl.SSLError("not today")
@@ -209,6 +210,7 @@ async def test_an_upgrade_that_fails(secure: Secure) -> None:
         await pg.connect(**secure.options("scram", password="secret"), tls_upgrade=upgrade)
 
 
+@pytest.mark.event_loop
 async def test_protocol_versions(cluster: Cluster, options: dict[str, Any]) -> None:
     """3.2 has cancel keys of 32 bytes, and cancelling works with them; an older server falls back to 3.0 unless that is too low."""
     newest = cluster.programs.version >= 18

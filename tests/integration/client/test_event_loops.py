@@ -12,6 +12,8 @@ import pytest
 import pgwire_py as pg
 from pgwire_py.client import PoolError
 
+pytestmark = pytest.mark.event_loop
+
 THREADS = 4
 DEADLINE = 60.0  # seconds; only what hangs takes that long
 

@@ -22,6 +22,8 @@ import pytest_asyncio
 import pgwire_py as pg
 from pgwire_py import client
 
+pytestmark = pytest.mark.event_loop
+
 
 @dataclass(frozen=True)
 class Library:
@@ -168,7 +170,7 @@ async def test_timeouts(con: Any, lib: Library, options: dict[str, Any]) -> None
     other = await lib.connect(**options, command_timeout=0.05)
     with pytest.raises(asyncio.TimeoutError):
         await other.fetch("select pg_sleep(60)")
-    await other.close()
+    await other.close(timeout=30)
 
 
 async def test_transactions(con: Any, lib: Library) -> None:

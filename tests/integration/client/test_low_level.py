@@ -22,6 +22,8 @@ from pgwire_py.server.tls import ServerTls
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.postgres import Cluster, running_cluster
 
+pytestmark = pytest.mark.event_loop
+
 HBA = """
 local all all trust
 host all md5_user 127.0.0.1/32 md5

@@ -50,6 +50,7 @@ async def test_a_token(server: pg.Server) -> None:
     assert "good" not in repr(builder)
 
 
+@pytest.mark.event_loop
 async def test_a_function_is_asked_when_the_server_has_said_what_for(server: pg.Server) -> None:
     requests: list[OAuthRequest] = []
 
