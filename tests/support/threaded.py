@@ -8,6 +8,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -32,6 +35,9 @@ _ORIGINALS = {
     for name in names
 }
 
+_THREADS = ThreadPoolExecutor(64, "blocking client")
+"""More than calls that wait for each other: the default executor has few on a small machine."""
+
 
 async def connect(*args: Any, **keywords: Any) -> Any:
     """As ``pgwire_py.connect``."""
@@ -43,9 +49,13 @@ def create_pool(*args: Any, **keywords: Any) -> Any:
     return _Threaded(blocking.create_pool(*args, **keywords))
 
 
+async def _call(function: Callable[[], Any]) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, copy_context().run, function)
+
+
 async def _on_a_thread(function: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
     inner = [one._inner if isinstance(one, _Threaded) else one for one in args]
-    return _wrapped(await asyncio.to_thread(function, *inner, **keywords))
+    return _wrapped(await _call(partial(function, *inner, **keywords)))
 
 
 def _wrapped(found: Any) -> Any:
@@ -83,12 +93,12 @@ class _Threaded:
     async def __aiter__(self) -> AsyncIterator[Any]:
         found = iter(self._inner)
         # Many at a time: a turn of a thread takes longer than most of them.
-        while items := await asyncio.to_thread(lambda: list(islice(found, 100))):
+        while items := await _call(lambda: list(islice(found, 100))):
             for item in items:
                 yield item
 
     async def __anext__(self) -> Any:
-        return await asyncio.to_thread(next, self._inner)
+        return await _call(partial(next, self._inner))
 
     async def aclose(self) -> None:
         await _on_a_thread(self._inner.close)

@@ -32,8 +32,17 @@ TLSUpgrade = Callable[[ssl.MemoryBIO, ssl.MemoryBIO, str], ssl.SSLObject]
 """A user's own way to TLS: what comes, what is to be sent and the server name in; what encrypts between them out, before its handshake."""
 
 
-_ASKING = Exchange("", cast("Any", None))
-"""In flight on a connection while :meth:`BlockingDriver.short` waits."""
+class _Asking(Exchange):
+    """In flight while :meth:`BlockingDriver.short` waits, one for all connections: it keeps nothing. The socket tells who waits."""
+
+    error = property(lambda _: None, lambda _, error: None)
+    done = property(lambda _: False, lambda _, done: None)
+
+    def finish(self) -> None:
+        pass
+
+
+_ASKING = _Asking("", cast("Any", None))
 
 
 class BlockingDriver(Waits):
