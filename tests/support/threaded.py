@@ -92,8 +92,9 @@ class _Threaded:
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         found = iter(self._inner)
-        # Many at a time: a turn of a thread takes longer than most of them.
-        while items := await _call(lambda: list(islice(found, 100))):
+        # Many at a time, of what does not come one by one: a turn of a thread takes longer than most of them.
+        count = 1 if isinstance(self._inner, blocking.Notifications) else 100
+        while items := await _call(lambda: list(islice(found, count))):
             for item in items:
                 yield item
 
