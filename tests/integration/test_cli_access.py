@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from pgwire_py.auth import ScramVerifier, users_file_line
-from tests.integration.test_oauth import Client
 from tests.support.certificates import Certificates, make_certificates
+from tests.support.oauth import OAuthClient
 from tests.support.servers import ServerProcess, running_server, serve_command
 from tests.support.targets import make_database
 
@@ -150,8 +150,8 @@ def test_bearer_tokens(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         "tokens:check",
     )
     with running_server(serve_command(source, *options)) as server:
-        assert Client(server.port, "ada").log_in("x") == "in"
-        assert "28000 OAuth bearer authentication failed" in Client(server.port, "ada").log_in("")
+        assert OAuthClient(server.port, "ada").log_in("x") == "in"
+        assert "28000 OAuth bearer authentication failed" in OAuthClient(server.port, "ada").log_in("")
 
 
 def test_everybody_rejected(source: Path) -> None:

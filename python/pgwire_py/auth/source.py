@@ -92,10 +92,14 @@ class UsersFunction(AuthSource):
         self.md5 = md5
 
     async def verifier(self, user: str, database: str) -> Verifier | None:
-        found = self.find(user, database)
+        found = self._look_up(user, database)
         return await found if inspect.isawaitable(found) else found
 
     def find(self, user: str, database: str) -> Verifier | Awaitable[Verifier | None] | None:
+        overridden = type(self).verifier is not UsersFunction.verifier
+        return self.verifier(user, database) if overridden else self._look_up(user, database)
+
+    def _look_up(self, user: str, database: str) -> Verifier | Awaitable[Verifier | None] | None:
         found = self._function(user, database)
         return self._awaited(found, user) if inspect.isawaitable(found) else stored_verifier(found, user)
 

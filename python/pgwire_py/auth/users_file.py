@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from collections import Counter
+from collections.abc import Awaitable
 
 from .scram_messages import SCRAM_SHA_256
 from .source import AuthSource, Verifier, parse_verifier
@@ -55,10 +56,14 @@ class UsersFile(AuthSource):
 
     async def verifier(self, user: str, database: str) -> Verifier | None:
         """The verifier of ``user``, or None; ``database`` does not matter."""
-        return self.find(user, database)
+        return self._look_up(user)
 
-    def find(self, user: str, database: str) -> Verifier | None:
-        """As :meth:`verifier`."""
+    def find(self, user: str, database: str) -> Verifier | Awaitable[Verifier | None] | None:
+        """As :meth:`verifier`, which a subclass may have its own of."""
+        overridden = type(self).verifier is not UsersFile.verifier
+        return self.verifier(user, database) if overridden else self._look_up(user)
+
+    def _look_up(self, user: str) -> Verifier | None:
         self._reload_if_changed()
         return self._verifiers.get(user)
 

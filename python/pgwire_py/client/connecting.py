@@ -54,9 +54,9 @@ class Endpoint:
         return f"{where}, port {self.address[1]}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Wired:
-    """A connection that is logged in, what it waits by, and where it went."""
+    """A connection that is logged in, what it waits by, and where it went; ``cancelling`` while a CancelRequest may be on its way."""
 
     driver: Driver
     wire: Wire
@@ -65,6 +65,7 @@ class Wired:
     secret_key: bytes
     protocol_version: int
     notices: tuple[m.NoticeResponse, ...] = ()
+    cancelling: bool = False
 
 
 async def connect_wire(
@@ -426,10 +427,12 @@ async def _send_cancel(driver: Driver, wired: Wired) -> None:
     async with _opened(driver, wired.endpoint, encryption, [""]) as (reader, _):
         try:
             reader.transport.write(MessageBuilder().cancel_request(wired.process_id, wired.secret_key).take())
+            wired.cancelling = True
             # The server closes when it has signalled the backend: only then can no later statement be hit.
             while await reader.read():
                 pass
+            wired.cancelling = False
         except ConnectionError:
-            pass
+            wired.cancelling = False
         finally:
             reader.transport.abort()

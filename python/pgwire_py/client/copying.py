@@ -22,6 +22,7 @@ CHUNK: Final = 65_536
 HIGH_WATER: Final = 1 << 20
 """Bytes of COPY TO STDOUT that wait for the reader before the socket is no longer read."""
 
+_REFUSAL: Final = bytes(MessageBuilder().copy_fail("the client gave up").take())
 _BINARY_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _BINARY_TRAILER: Final = b"\xff\xff"
 
@@ -43,7 +44,11 @@ class _CopyExchange(Exchange):
         for tag, body in frames:
             if tag == self._tag and not self.started and self.position == 0:
                 self.started = True
-                self.finish()
+                if not self.discarding:
+                    self.finish()
+                elif tag == "G":  # given up before it began: the server waits for data
+                    self.ended = True
+                    self.written(_REFUSAL)
             elif tag == "d" and self._tag == "H" and self.started and not self.ended:
                 if not self.discarding:
                     self.chunks.append(body)
@@ -71,7 +76,7 @@ class _CopyExchange(Exchange):
         self.chunks.clear()
         if self._tag == "G" and self.started and not self.ended:
             self.ended = True
-            return MessageBuilder().copy_fail("the client gave up").take()
+            return _REFUSAL
         return b""
 
 

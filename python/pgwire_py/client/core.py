@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
@@ -22,7 +22,7 @@ __all__ = ["Core", "pause", "resume"]
 
 T = TypeVar("T")
 
-_FORGET_STATEMENTS: Final = frozenset({b"DISCARD ALL", b"DEALLOCATE ALL", b"DISCARD PLANS"})
+_FORGET_STATEMENTS: Final = frozenset({b"DISCARD ALL", b"DEALLOCATE ALL"})
 _FORGET_TYPES: Final = frozenset({b"DROP TYPE", b"ALTER TYPE", b"DROP DOMAIN", b"DROP EXTENSION", b"DROP SCHEMA"})
 
 
@@ -104,17 +104,22 @@ class Core:
         statement: str | None = None,
         decoders: Sequence[RowSource | None] | None = None,
         kind: type[Exchange] = Exchange,
+        uses: Iterable[Plan] = (),
     ) -> Exchange:
-        """Send a batch, behind :meth:`ready`; closes of statements that nobody needs any more go along."""
-        if self._garbage:
+        """Send a batch, behind :meth:`ready`; closes of statements that nobody needs any more go along, but not of those that it
+        ``uses``."""
+        names = {plan.name for plan in uses}
+        garbage = [name for name in self._garbage if name not in names]
+        if garbage:
             builder = MessageBuilder()
-            for name in self._garbage:
+            for name in garbage:
                 builder.close_statement(name)
-            script = "3" * len(self._garbage) + script
+            script = "3" * len(garbage) + script
             data = builder.take() + data
-            self._garbage.clear()
         exchange = kind(script, self.loop.create_future(), decode, statement, decoders)
         self.wire.begin(exchange, data)
+        if garbage:
+            self._garbage = [name for name in self._garbage if name in names]
         return exchange
 
     async def wait(self, exchange: Exchange) -> None:
@@ -142,6 +147,8 @@ class Core:
             with suppress(OSError, PgWireError, asyncio.TimeoutError):  # unsent: then the statement runs to its end
                 await send_cancel(self.wired)
             resume(wire)
+            if self.wired.cancelling:  # who knows when it arrives: it must not hit the next statement
+                wire.fail(ConnectionLost("a cancellation was sent, but not taken in time"))
             if not exchange.done:
                 await self.driver.within(exchange.waiter, limit)
         except asyncio.TimeoutError:
@@ -311,12 +318,7 @@ class Core:
     async def send_plan(self, plan: Plan, arguments: Sequence[object], limit: int = 0) -> Exchange:
         """One run of a plan; errors are in what comes back."""
         data = plan.run(arguments, limit)
-        late = plan.name in self._garbage  # kept by nobody: closed behind this run, not in front of it
-        if late:
-            self._garbage.remove(plan.name)
-        exchange = self.begin(plan.script + "Z", data + SYNC, plan.decode, plan.query)
-        if late:
-            self._garbage.append(plan.name)
+        exchange = self.begin(plan.script + "Z", data + SYNC, plan.decode, plan.query, uses=(plan,))
         if not plan.name:
             exchange.on_fields = lambda fields: self._source(plan, fields)
         await self.wait(exchange)

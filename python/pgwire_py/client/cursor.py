@@ -26,13 +26,15 @@ async def stream_rows(core: Core, query: str, args: Sequence[object], rows: int)
         raise ValueError("at least one row at a time")
     await core.ready()
     plan = await core.plan(query)
-    exchange = core.begin(plan.script, plan.run(args, rows) + _FLUSH, plan.decode, query)
+    exchange = core.begin(plan.script, plan.run(args, rows) + _FLUSH, plan.decode, query, uses=(plan,))
     if not plan.name:
         exchange.on_fields = lambda fields: core._source(plan, fields)
     more = execute_message(rows) + _FLUSH
     try:
         while True:
             await core.wait(exchange)
+            if exchange.done:  # before its Sync: the connection is lost
+                raise exchange.error or core.wire.lost()
             found, tag = _last(exchange.error, exchange.results)
             exchange.results.clear()
             if tag or exchange.error is not None or len(found) < rows:
@@ -46,6 +48,8 @@ async def stream_rows(core: Core, query: str, args: Sequence[object], rows: int)
                 return
             for row in found:
                 yield row
+            if exchange.done:
+                raise exchange.error or core.wire.lost()
             exchange.extend("C", core.loop.create_future())
             core.wire.write(more)
     finally:
@@ -114,11 +118,12 @@ class Cursor:
         await core.ready()
         if not self._connection.is_in_transaction():
             raise InterfaceError("a cursor needs a transaction; stream() does not")
-        self._plan = plan or await core.plan(query)
+        self._plan = plan = plan or await core.plan(query)
         core._count += 1
         self._portal = f"__pgwire_portal_{core._count:x}"
-        script = "2Z" if self._plan.name else "12Z"
-        exchange = await core.exchange(script, self._plan.open(args, self._portal) + SYNC, statement=query)
+        script = "2Z" if plan.name else "12Z"
+        exchange = core.begin(script, plan.open(args, self._portal) + SYNC, statement=query, uses=(plan,))
+        await core.wait(exchange)
         if exchange.error is not None:
             raise exchange.error
 

@@ -254,8 +254,14 @@ class Exchange:
         after = self._to_ready()
         if self.refused is not None:
             self.refused.append((self.script.count("Z", 0, after), error))
-        skipped = self.script.count("C", self.position, after)
-        self.results += [error] * max(skipped, 1)
+        if (
+            self.script[self.position] == "Z"
+        ):  # at Sync all of the batch failed: a constraint that is checked at its end
+            begun = self.script.rfind("Z", 0, self.position) + 1
+            whole = self.script.count("C", begun, self.position)
+            self.results[len(self.results) - whole :] = [error] * whole
+        else:
+            self.results += [error] * max(self.script.count("C", self.position, after), 1)
         if self.decoders is not None and len(self.results) < len(self.decoders):
             self.decode = self.decoders[len(self.results)]
         if error.severity in ("FATAL", "PANIC"):

@@ -52,6 +52,7 @@ class Login:
         self._host = host
         self._method = "none"
         self._proved = False
+        self._begun = False
         self._token = ""
         self._token_needed: OAuthTokenNeeded | None = None
         self._token_refused: InterfaceError | None = None
@@ -76,12 +77,14 @@ class Login:
             case m.ErrorResponse() if self._token_needed is not None:
                 raise self._token_needed
             case m.ErrorResponse():
-                raise error_of(event) from self._token_refused
+                late = InterfaceError("the server had asked for proof, or taken it") if self._begun else None
+                raise error_of(event) from self._token_refused or late
             case m.NoticeResponse():
                 self.notices.append(event)
             case m.NegotiateProtocolVersion():
                 self._negotiated(event)
             case m.AuthenticationOk():
+                self._begun = True
                 self._authenticated()
             case m.AuthenticationSASLContinue(data) if self._first is not None:
                 answer, self._final = self._first.challenge(data)
@@ -113,6 +116,7 @@ class Login:
         if method is None:
             raise RemoteProtocolError(f"unexpected message {type(event).__name__} during login", fatal=True)
         self._check(method)
+        self._begun = True
         if isinstance(event, m.AuthenticationSASL) and method == "scram-sha-256":
             self._begin_scram(event)
             return
@@ -215,6 +219,6 @@ def _encoded(password: str) -> bytes:
 def refused_without_tls(error: BaseException) -> bool:
     """Whether another try with the other kind of encryption may fare better: the server has no rule for this one.
 
-    A token that was refused is not sent again in plain text.
+    What was told of a password or a token over TLS is not told again in plain text.
     """
     return isinstance(error, PostgresError) and error.sqlstate == "28000" and error.__cause__ is None

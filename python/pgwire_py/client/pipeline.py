@@ -126,7 +126,7 @@ class Pipeline:
         script = "".join(plan.script + end for _, plan in runs) + ("Z" if self._atomic else "")
         sources = [plan.decode for _, plan in runs]
         data += SYNC if self._atomic else b""
-        exchange = core.begin(script, data, sources[0], None, sources)
+        exchange = core.begin(script, data, sources[0], None, sources, uses=[plan for _, plan in runs])
         nameless = iter([plan for _, plan in runs if not plan.name])
         if any(not plan.name for _, plan in runs):
             exchange.on_fields = lambda fields: core._source(next(nameless), fields)
@@ -171,9 +171,11 @@ class Pipeline:
             if number in refused:
                 plans[query] = refused[number]
             else:
-                plan = await core.described(name, query, next(described))
-                core.keep(plan)
-                plans[query] = plan
+                plans[query] = await core.described(name, query, next(described))
+        for query in new:  # one that makes another fall out of the cache must not do so before that has run
+            made = plans[query]
+            if isinstance(made, Plan):
+                core.keep(made)
         return plans
 
     async def __aenter__(self) -> Pipeline:

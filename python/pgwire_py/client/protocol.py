@@ -79,7 +79,11 @@ class Wire(asyncio.Protocol):
             raise self.lost()
         self.exchange = exchange
         exchange.written = self._send
-        self._send(data)
+        try:
+            self._send(data)
+        except BaseException:  # nothing went out, as from a signal handler of the thread that waits for the socket
+            self.exchange = None
+            raise
 
     def check_loop(self) -> None:
         """Raises InterfaceError where another event loop runs than the connection's, or none, as in another thread."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .cursor import CursorFactory
 from .errors import InterfaceError
 from .exchange import SYNC, Exchange, ManyExchange, Result, outcome
-from .plan import Plan
+from .plan import Plan, execute_message
 
 if TYPE_CHECKING:
     from .._impl import ArrowTable
@@ -114,7 +114,9 @@ class PreparedStatement:
             for data, count in plan.batches(rows):
                 if exchange is None:
                     kind = Exchange if keep or not plan.name else ManyExchange
-                    exchange = core.begin(script * count, data, plan.decode if keep else None, plan.query, kind=kind)
+                    exchange = core.begin(
+                        script * count, data, plan.decode if keep else None, plan.query, kind=kind, uses=(plan,)
+                    )
                     if not plan.name and keep:
                         exchange.on_fields = lambda fields: core._source(plan, fields)
                     continue
@@ -134,6 +136,8 @@ class PreparedStatement:
                 await exchange.waiter
         except BaseException:
             if exchange is not None:
+                if not exchange.done and not exchange.synced:  # an error before the Sync: nothing of the batch stays
+                    core.wire.write(execute_message(0, "__pgwire_none"))
                 core.abandon(exchange)
             raise
         if exchange.error is not None:
@@ -142,7 +146,9 @@ class PreparedStatement:
 
     def cursor(self, *args: object, prefetch: int = 50, timeout: float | None = None) -> CursorFactory:
         """A cursor, see :meth:`Connection.cursor`."""
-        return CursorFactory(self._connection, self._plan.query, args, prefetch, timeout, self._plan)
+        return CursorFactory(
+            self._connection, self._plan.query, args, prefetch, timeout, self._plan if self._own else None
+        )
 
     def get_query(self) -> str:
         """Its text."""

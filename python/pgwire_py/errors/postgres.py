@@ -48,7 +48,7 @@ class PostgresError(PgWireError):
         if unknown:
             raise TypeError(f"unknown error field {sorted(unknown)[0]!r}")
         super().__init__(message)
-        self.message = message
+        self.message = str(message)
         self.sqlstate = sqlstate or self.default_sqlstate
         self.severity = severity
         self.fields: dict[str, str] = {name: str(value) for name, value in fields.items() if value is not None}

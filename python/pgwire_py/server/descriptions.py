@@ -20,8 +20,11 @@ def checked_description(description: Description, declared: tuple[int, ...]) -> 
     types, columns = description.parameter_types, description.columns
     if not isinstance(types, (tuple, list)) or not all(type(oid) is int and 0 <= oid < 2**32 for oid in types):
         raise InternalError(f"describe returned parameter types that are no OIDs: {types!r}")
+    columns = None if columns is None else tuple(columns)
     if columns is not None and not all(map(_is_column, columns)):
         raise InternalError(f"describe returned columns that are no Columns: {columns!r}")
+    types = tuple(types)
+    description = description._replace(parameter_types=types, columns=columns)
     if len(types) < len(declared):
         types = (*types, *(oid or oids.TEXT for oid in declared[len(types) :]))
         return description._replace(parameter_types=types)

@@ -130,12 +130,10 @@ class Runner:
         self.run_without_task(coroutine)
         return True
 
-    def _hand_over(self) -> bool:
-        """What is parked goes on in the task; False where nothing is."""
-        if self.suspended is None or self.suspended[1] is not PARKED:
-            return False
-        self._suspend(self.suspended[0], None)
-        return True
+    def _hand_over(self) -> None:
+        """What is parked goes on in the task."""
+        if self.suspended is not None and self.suspended[1] is PARKED:
+            self._suspend(self.suspended[0], None)
 
     def _suspend(self, coroutine: Coroutine[Any, Any, None], future: Any) -> None:
         if self._task is None:
@@ -155,12 +153,11 @@ class Runner:
 
     def close(self) -> None:
         """End the task; a suspended coroutine sees CancelledError."""
-        if self._hand_over():
+        if self.suspended is not None:
             self.cancel()
-            return
-        if self._task is not None:
-            self._task.cancel()
-        if self.suspended is None:
+        else:
+            if self._task is not None:
+                self._task.cancel()
             self._on_pause = self._on_crash = _nothing
             self._task = None  # its CancelledError refers to its frame, and that to this object
 

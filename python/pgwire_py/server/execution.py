@@ -8,7 +8,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from ..catalog import Catalog
 from ..engines.base import Column, Description, Engine, EngineResult, EngineSession
@@ -42,6 +44,8 @@ _AHEAD = 4 * CHUNK
 """Bytes of rows made on a session's thread before they are handed to the loop: each handing over wakes two threads."""
 _AHEAD_SECONDS = 0.002
 """How long rows that are ready may wait for others behind them."""
+ENDS: Final = frozenset({"commit", "rollback", "rollback_to", "release"})
+"""What ends a transaction or a part of one. The session's is over when that begins: no cancel may keep the engine's open."""
 _CANCEL_AGAIN = 0.05
 """Seconds after which a cancel is repeated while its statement goes on: an engine that has not begun yet overlooks it."""
 
@@ -81,6 +85,7 @@ class Execution:
         self._lock = threading.Lock()
         self._running: EngineSession | None = None
         self._interrupting = False
+        self._again: asyncio.TimerHandle | None = None
         self.cancelled = False
         self.begun: Awaitable[Result] | None = None
         self._closed = False
@@ -139,8 +144,13 @@ class Execution:
             return
         if not self._interrupting:
             self._interrupting = True
-            threading.Thread(target=self._interrupt, name=f"{self._worker.name}-cancel", daemon=True).start()
-        self._loop.call_later(again, self._cancel_again, min(again * 2, 1.0))
+            try:
+                threading.Thread(target=self._interrupt, name=f"{self._worker.name}-cancel", daemon=True).start()
+            except RuntimeError as error:  # the system has no more threads now
+                self._interrupting = False
+                log.error("session %d: the engine's cancel was not called: %s", self._context.process_id, error)
+        if self._again is None:
+            self._again = self._loop.call_later(again, self._cancel_again, min(again * 2, 1.0))
 
     def _interrupt(self) -> None:
         try:
@@ -153,6 +163,7 @@ class Execution:
             self._interrupting = False
 
     def _cancel_again(self, again: float) -> None:
+        self._again = None
         if self.cancelled:
             self.cancel(again)
 
@@ -320,7 +331,18 @@ class EngineExecution(Execution):
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         def work() -> None:
             session = self._engine_session()
-            self.interruptible(session, lambda: getattr(session, action)(*args, **kwargs))
+            act = partial(getattr(session, action), *args, **kwargs)
+            if action == "commit":
+                try:
+                    self.interruptible(session, act)
+                except BaseException:
+                    with suppress(Exception):  # the engine may have ended it itself
+                        session.rollback()
+                    raise
+            elif action in ENDS:
+                act()
+            else:
+                self.interruptible(session, act)
 
         await self._worker.call(work)
 

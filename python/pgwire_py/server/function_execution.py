@@ -16,7 +16,7 @@ from .coding import Coding
 from .copy_streams import CopyOut, CopyOutcome
 from .copying import prepare_copy_out
 from .descriptions import checked_description
-from .execution import Execution, ThreadSource
+from .execution import ENDS, Execution, ThreadSource
 from .handler import ParsedQuery, Query, Result
 from .plans import Plan
 from .results import Source, source_of
@@ -174,8 +174,13 @@ class FunctionExecution(Execution):
         return source if source.shape is None else ThreadSource(self, None, source, [])
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
-        if self._engine.transaction is not None:
+        if self._engine.transaction is None:
+            return
+        left, self.can_be_left = self.can_be_left, self.can_be_left and action not in ENDS
+        try:
             await self._call(self._engine.transaction, self._context, action, *args)
+        finally:
+            self.can_be_left = left
 
     def _copy_on_thread(self, outcome: CopyOutcome, plan: Plan) -> CopyOutcome:
         """A COPY whose rows are read on the thread, where they are not asynchronous."""

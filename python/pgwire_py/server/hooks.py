@@ -6,6 +6,7 @@ costs nothing. docs/how-to/handlers.md has the table of all of them.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import logging
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
@@ -168,10 +169,11 @@ def error_to_tell(hooks: Hooks, session: Session | None, error: PostgresError) -
     elif not isinstance(told, PostgresError):
         log.error("the error hook returned %s, not a PostgresError or None", type(told).__name__)
         told = error
-    if severity in _ENDS and told.severity not in _ENDS:
+    if severity not in _ENDS or told.severity in _ENDS:
+        severity = told.severity if told.severity in ("ERROR", *_ENDS) else "ERROR"
+    if told.severity != severity:
+        told = copy.copy(told)  # the hook may return one and the same again and again
         told.severity = severity
-    elif told.severity not in ("ERROR", *_ENDS):
-        told.severity = "ERROR"
     return told
 
 

@@ -204,7 +204,14 @@ class Session(SessionServices):
             if self._closing is not None and (self._killed or not self.running):
                 self.terminate(self._closing)
             if self._protocol.paused or self._unflushed > FLUSH_EVERY:
-                await self._drain()
+                try:
+                    await self._drain()
+                except asyncio.CancelledError:
+                    if self._protocol.lost or not self.cancel_requested:
+                        raise
+                    uncancel()
+                    if self.running:
+                        await self._failed(self._canceled())
             event = next_event()
             if event is not None:
                 self._unflushed += 1
@@ -367,7 +374,9 @@ class Session(SessionServices):
                     return
             self.report_changes()
         self.connection.send_ready(self.transaction.status, results)
-        self.running = False
+        self.running = self.cancel_requested = self.execution.cancelled = (
+            False  # who comes too late with a cancel hits nothing
+        )
         self.activity.ended()
         self.ending()
         if self.settings.timed or self.timeouts is not None:

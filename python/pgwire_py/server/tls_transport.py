@@ -149,6 +149,7 @@ class TlsTransport(asyncio.Protocol):
         future, self._handshake = self._handshake, None
         if future is not None and not future.done():
             future.set_exception(error)
+            future.exception()  # that nobody waits any more is nothing to be told of
 
     def _broken(self) -> None:
         """What came is not TLS: say so and close."""

@@ -1,0 +1,124 @@
+"""Batches as a whole: what fails at their Sync, what cannot be sent to their end, and which statements they use."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+import pgwire_py as pg
+from pgwire_py import errors
+
+
+async def deferred(conn: pg.Connection, table: str) -> None:
+    await conn.execute(
+        f"create table {table} (n int primary key deferrable initially deferred); insert into {table} values (1)"
+    )
+
+
+async def test_an_error_at_sync_is_its_own_statements(conn: pg.Connection, table: str) -> None:
+    await deferred(conn, table)
+    async with conn.pipeline(return_exceptions=True) as pipeline:
+        found = [
+            pipeline.fetchval("select 'A'"),
+            pipeline.execute(f"insert into {table} values (1)"),
+            pipeline.fetchval("select 2"),
+            pipeline.fetchval("select 'D'"),
+        ]
+    assert (found[0].result(), found[2].result(), found[3].result()) == ("A", 2, "D")
+    with pytest.raises(errors.UniqueViolation):
+        found[1].result()
+
+
+async def test_an_error_at_sync_fails_all_of_an_atomic_pipeline(conn: pg.Connection, table: str) -> None:
+    await deferred(conn, table)
+    with pytest.raises(errors.UniqueViolation):
+        async with conn.pipeline(atomic=True) as pipeline:
+            found = [
+                pipeline.execute(f"insert into {table} values (2)"),
+                pipeline.execute(f"insert into {table} values (1)"),
+                pipeline.fetchval("select 3"),
+            ]
+    for one in found:
+        with pytest.raises(errors.UniqueViolation):
+            one.result()
+    assert await conn.fetchval(f"select count(*) from {table}") == 1
+
+
+@pytest.mark.parametrize("count", [5_000, 60_000])
+async def test_executemany_with_an_argument_that_cannot_be_sent(conn: pg.Connection, table: str, count: int) -> None:
+    await conn.execute(f"create table {table} (n int)")
+    statement = await conn.prepare(f"insert into {table} values ($1)")
+    with pytest.raises((errors.PostgresError, TypeError)):
+        await statement.executemany([*((n,) for n in range(count)), ("x",)])
+    assert await conn.fetchval(f"select count(*) from {table}") == 0
+
+
+async def test_statements_too_long_to_be_kept(options: dict[str, Any], table: str) -> None:
+    conn = await pg.connect(**options, max_cacheable_statement_size=10)
+    await conn.execute(f"create table {table} (n int)")
+    await conn.executemany(f"insert into {table} values ($1)", [(1,), (2,)])
+    assert [row.n async for row in conn.stream(f"select n from {table} order by n", rows=1)] == [1, 2]
+    async with conn.transaction():
+        assert [row.n async for row in conn.cursor(f"select n from {table} order by n", prefetch=1)] == [1, 2]
+    async with conn.pipeline() as pipeline:
+        found = [pipeline.fetchval(f"select n + $1::int from {table} order by n", n) for n in range(3)]
+    assert [one.result() for one in found] == [1, 2, 3]
+    assert await conn.fetchval("select count(*) from pg_prepared_statements") <= 2
+    await conn.close()
+
+
+async def test_more_statements_in_a_pipeline_than_are_kept(options: dict[str, Any]) -> None:
+    conn = await pg.connect(**options, statement_cache_size=2)
+    assert await conn.fetchval("select 0") == 0
+    async with conn.pipeline() as pipeline:
+        found = [pipeline.fetchval(f"select {n}") for n in range(9)]
+    assert [one.result() for one in found] == list(range(9))
+    await conn.close()
+
+
+async def test_a_cursor_of_a_statement_that_fell_out_of_the_cache(options: dict[str, Any]) -> None:
+    conn = await pg.connect(**options, statement_cache_size=2)
+    statement = await conn.prepare("select n from generate_series(1, 3) n")
+    for number in range(5):
+        await conn.fetch(f"select {number}")
+    async with conn.transaction():
+        assert [row.n async for row in statement.cursor(prefetch=2)] == [1, 2, 3]
+    await conn.close()
+
+
+async def test_discard_plans_leaves_statements(conn: pg.Connection) -> None:
+    for _ in range(3):
+        for number in range(4):
+            assert await conn.fetchval(f"select {number} + $1::int", 1) == number + 1
+        await conn.execute("discard plans")
+    assert await conn.fetchval("select count(*) from pg_prepared_statements where statement like '%$1::int'") == 4
+
+
+@pytest.mark.event_loop
+async def test_copy_given_up_before_it_begins(conn: pg.Connection, table: str) -> None:
+    await conn.execute(f"create table {table} (n int)")
+    copying = asyncio.ensure_future(conn.copy_in(f"copy {table} from stdin", b"1\n"))
+    await asyncio.sleep(0)
+    copying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await copying
+    assert await asyncio.wait_for(conn.fetchval(f"select count(*) from {table}"), 60) == 0
+
+
+async def test_a_stream_whose_connection_is_lost(conn: pg.Connection, options: dict[str, Any]) -> None:
+    other = await pg.connect(**options)
+    pid = await conn.fetchval("select pg_backend_pid()")
+    seen = []
+
+    async def read() -> None:
+        async for row in conn.stream("select n from generate_series(1, 100000) n", rows=5):
+            if not seen:
+                assert await other.fetchval("select pg_terminate_backend($1, 30000)", pid)
+            seen.append(row.n)
+
+    with pytest.raises((pg.ConnectionLost, errors.AdminShutdown)):
+        await read()
+    assert seen[0] == 1
+    await other.close()
