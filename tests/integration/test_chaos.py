@@ -124,7 +124,6 @@ def test_memory_does_not_grow(report: dict[str, Any]) -> None:
     """The slope from round to round, the median of all pairs of them: one round that is high or low does not matter."""
     memory = [held.memory for held in report["held"][SETTLED:]]
     slope = statistics.median((memory[b] - memory[a]) / (b - a) for a, b in combinations(range(len(memory)), 2))
-    # DuckDB keeps blocks of its own, more or less of them from round to round.
-    assert (
-        slope * len(memory) < (128 if report["engine"] == "duckdb" else 48) * MEGABYTE + statistics.median(memory) / 4
-    )
+    # DuckDB keeps blocks, up to its memory_limit (watched_server.py), more or less of them from round to round.
+    allowed = (256 if report["engine"] == "duckdb" else 48) * MEGABYTE
+    assert slope * len(memory) < allowed + statistics.median(memory) / 4
