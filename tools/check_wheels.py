@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from email.message import Message
 from email.parser import Parser
@@ -88,7 +89,8 @@ def _values(metadata: Message, name: str) -> list[str]:
         values = [values[0].split(";")[0]]
     elif name == "Requires-Dist":
         written = str.maketrans({'"': "'", " ": "", "(": "", ")": ""})
-        values = [value.translate(written).replace("python_full_version", "python_version") for value in values]
+        values = [re.sub(r"(==')(3\.[0-9]+)\.\*'", r"\1\2'", value.translate(written)) for value in values]
+        values = [value.replace("python_full_version", "python_version") for value in values]
     return sorted(values)
 
 
