@@ -45,6 +45,25 @@ WITHOUT_CHAOS = ["integration/test_chaos.py", "integration/test_crowd.py"] if WH
 collect_ignore = [*WITHOUT_DUCKDB, *WITHOUT_NATIVE, *WITHOUT_DRIVERS, *WITHOUT_CHAOS]
 
 
+class Failures:
+    """Says what failed, and why, as soon as it has: a run that something ends before its report has told it."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._terminal.ensure_newline()
+            self._terminal.write_line(f"{report.nodeid} failed in {report.when} after {report.duration:.0f} s")
+            self._terminal.write_line(report.longreprtext[-600:])
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    terminal = session.config.pluginmanager.getplugin("terminalreporter")
+    if terminal is not None and not hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(Failures(terminal))
+
+
 def pytest_configure() -> None:
     """A run that names a wheel must have it: this implementation, from where packages are installed."""
     package = Path(pgwire_py.__file__).parent

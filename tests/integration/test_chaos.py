@@ -27,6 +27,8 @@ from tests.support.watched_server import Held
 SECONDS = float(os.environ.get("PGWIRE_PY_CHAOS_SECONDS", "120"))
 SEED = int(os.environ.get("PGWIRE_PY_CHAOS_SEED", "1"))
 SESSIONS = 200
+DEADLINE = SECONDS + 480
+pytestmark = pytest.mark.timeout(DEADLINE + 60)
 LOOP = {"sqlite": "asyncio", "duckdb": "uvloop"}
 SETTLED = 2
 """Rounds after which caches are full and pools have their threads."""
@@ -77,7 +79,7 @@ def run(engine: str, folder: Path) -> dict[str, Any]:
         uri = f"postgresql://tester@{server.host}:{server.port}/test"
         options = ["--seconds", str(SECONDS), "--seed", str(SEED), "--sessions", str(SESSIONS)]
         clients = [sys.executable, "-m", "tests.support.chaos", uri, control[1], engine, *options]
-        done = subprocess.run(clients, capture_output=True, text=True, check=False)
+        done = subprocess.run(clients, capture_output=True, text=True, check=False, timeout=DEADLINE)
         assert done.returncode == 0, f"{done.stderr}\n{server.output}"
         assert server.process.poll() is None, server.output
         report: dict[str, Any] = json.loads(done.stdout)

@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.drivers import DRIVERS, WORKLOAD, Answers, LoginServer, login_server, run_driver
+from tests.support.drivers import BUILD_DEADLINE, DRIVERS, RUN_DEADLINE, WORKLOAD, Answers, LoginServer, login_server, run_driver
 from tests.support.postgres import Programs
 from tests.support.targets import OURS, REFEREE
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "clients.md"
+pytestmark = pytest.mark.timeout(2 * BUILD_DEADLINE + RUN_DEADLINE)  # one may wait for what another builds
 STEPS = json.loads(WORKLOAD.read_text(encoding="utf-8"))
 UNSUPPORTED: dict[str, set[str]] = {
     "psql": {"copy_rows", "first"},

@@ -27,7 +27,7 @@ from .targets import REFEREE, make_database
 SOURCES = Path(__file__).resolve().parents[1] / "drivers"
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "drivers"
 WORKLOAD = SOURCES / "workload.json"
-BUILD_DEADLINE = 1200.0  # seconds
+BUILD_DEADLINE = 600.0  # seconds
 RUN_DEADLINE = 300.0  # seconds
 
 Answers = dict[str, dict[str, Any]]
