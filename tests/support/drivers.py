@@ -115,7 +115,7 @@ def _run(directory: Path, needs: str, *command: str | Path, **environment: str) 
     if shutil.which(command[0]) is None:
         raise RuntimeError(f"the drivers' tests need {command[0]}: install {needs}")
     done = subprocess.run(
-        command, cwd=directory, capture_output=True, text=True, check=False, timeout=BUILD_DEADLINE,
+        command, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=BUILD_DEADLINE,
         env={**os.environ, **environment},
     )  # fmt: skip
     if done.returncode:
@@ -147,7 +147,16 @@ def _built(name: str, build: Callable[[Path], None]) -> Callable[[], None]:
 def _c(folder: Path) -> None:
     if not _has_libpq_headers() and os.geteuid() == 0 and shutil.which("apt-get"):
         _run(folder, "apt", "apt-get", "update")
-        _run(folder, "apt", "apt-get", "install", "-y", "--no-install-recommends", "libpq-dev")
+        _run(
+            folder,
+            "apt",
+            "apt-get",
+            "install",
+            "-y",
+            "--no-install-recommends",
+            "libpq-dev",
+            DEBIAN_FRONTEND="noninteractive",
+        )
     if not _has_libpq_headers():
         raise RuntimeError("the drivers' tests need libpq-fe.h, where pg_config says: install libpq's headers")
     places = [f"-I{_pg_config('--includedir')}", f"-L{_pg_config('--libdir')}", f"-Wl,-rpath,{_pg_config('--libdir')}"]
