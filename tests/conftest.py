@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_configure() -> None:
-    """A run that names a wheel must have it: this implementation, from where packages are installed."""
+    """A run that names a wheel must have it: this implementation, from where packages are installed.
+
+    What a shell starts in the background begins with SIGINT ignored, and so do its children: tests send it to both.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     package = Path(pgwire_py.__file__).parent
     if WHEEL and pgwire_py.IMPLEMENTATION != WHEEL:
         raise pytest.UsageError(f"the {WHEEL} wheel runs on the {pgwire_py.IMPLEMENTATION} implementation")

@@ -119,7 +119,10 @@ def test_nothing_is_left(report: dict[str, Any]) -> None:
     )  # asyncio's default one, of which threads come when they are first needed, and passwords'
     assert max(held.threads for held in later) <= max(held.threads for held in settled) + pools
     logins = report["logins"][-1] - report["logins"][SETTLED - 1]
-    assert later[-1].objects - settled[-1].objects < max(logins / 2, 5_000)
+    grown = min(held.objects for held in later[-2:]) - max(
+        held.objects for held in settled
+    )  # caches are fuller or emptier
+    assert grown < max(logins / 2, 5_000)
 
 
 def test_memory_does_not_grow(report: dict[str, Any]) -> None:

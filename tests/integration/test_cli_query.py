@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -150,8 +151,11 @@ def test_ctrl_c_cancels_the_statement(uri: str) -> None:
     with psycopg.connect(uri, autocommit=True) as connection:
 
         def wait_for(count: int) -> None:
+            deadline = time.monotonic() + WAIT
             while connection.execute(running).fetchone() != (count,):
                 assert process.poll() is None or count == 0
+                assert time.monotonic() < deadline, connection.execute("select * from pg_stat_activity").fetchall()
+                time.sleep(0.01)
 
         wait_for(1)
         process.send_signal(signal.SIGINT)
