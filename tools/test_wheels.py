@@ -2,8 +2,8 @@
 
 ``python tools/test_wheels.py [--only native|pure] [ARGS]``; ARGS go to pytest. Everything but ``python/``, where the package's sources
 are, is copied to a temporary directory, and pytest runs there: ``import pgwire_py`` can only find what the wheel has installed.
-``tests/conftest.py`` refuses to run where that is not the wheel asked for. Both wheels are tested at a time; what pytest prints comes when
-it has ended.
+``tests/conftest.py`` refuses to run where that is not the wheel asked for. Both wheels are tested at a time; each line that pytest prints
+begins with the wheel's name.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import venv
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -39,24 +41,22 @@ def main() -> int:
             for name in ([options.only] if options.only else wheels)
         ]
         for run in as_completed(runs):
-            passed, text = run.result()
-            print(text, flush=True)
-            failed = failed or not passed
+            failed = run.result() or failed
     return 1 if failed else 0
 
 
-def _test_in_folder(name: str, wheel: Path, arguments: list[str]) -> tuple[bool, str]:
-    """Whether the tests pass, and what is to be told of them."""
+def _test_in_folder(name: str, wheel: Path, arguments: list[str]) -> bool:
+    """Whether the tests fail; says so."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f"pgwire-py-{name}-") as folder:
         os.chmod(folder, 0o755)  # PostgreSQL's server, which does not run as root, is fetched into it
-        status, output = _test(name, wheel, Path(folder), arguments)
-    verdict = "failed" if status else "passed"
-    return not status, f"{output}{name} wheel: {verdict}, {time.monotonic() - started:.0f} s"
+        status = _test(name, wheel, Path(folder), arguments)
+    print(f"{name} wheel: {'failed' if status else 'passed'}, {time.monotonic() - started:.0f} s", flush=True)
+    return bool(status)
 
 
-def _test(name: str, wheel: Path, folder: Path, arguments: list[str]) -> tuple[int, str]:
-    """Install one wheel in an environment of its own, run pytest with it, return its exit status and what it printed."""
+def _test(name: str, wheel: Path, folder: Path, arguments: list[str]) -> int:
+    """Install one wheel in an environment of its own, run pytest with it, return its exit status."""
     environment = folder / "venv"
     venv.create(environment, with_pip=True)
     python = environment / ("Scripts" if os.name == "nt" else "bin") / "python"
@@ -70,10 +70,20 @@ def _test(name: str, wheel: Path, folder: Path, arguments: list[str]) -> tuple[i
     variables = {key: value for key, value in os.environ.items() if key not in ("PGWIRE_PY_IMPL", "PYTHONPATH")}
     variables["PGWIRE_PY_WHEEL"] = name
     command = [str(python), "-m", "pytest", *arguments]
-    done = subprocess.run(
-        command, check=False, cwd=tree, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    process = subprocess.Popen(
+        command, cwd=tree, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     )
-    return done.returncode, done.stdout
+    assert process.stdout is not None
+    printing = threading.Thread(target=_print, args=(name, process.stdout), daemon=True)
+    printing.start()
+    status = process.wait()
+    printing.join(10)  # what a test has left running may hold the pipe open
+    return status
+
+
+def _print(name: str, lines: Iterable[str]) -> None:
+    for line in lines:
+        print(f"{name}: {line}", end="", flush=True)
 
 
 if __name__ == "__main__":
