@@ -48,6 +48,7 @@ class Runner:
 
     __slots__ = (
         "_cancelled",
+        "_closed",
         "_context",
         "_loop",
         "_on_crash",
@@ -69,6 +70,7 @@ class Runner:
         self._task: asyncio.Task[None] | None = None
         self._started = False
         self._cancelled = False
+        self._closed = False
         self.suspended: tuple[Coroutine[Any, Any, None], Any] | None = None
         self._wakeup: asyncio.Future[None] | None = None
         self.may_park = False
@@ -152,7 +154,8 @@ class Runner:
             self._cancelled = True
 
     def close(self) -> None:
-        """End the task; a suspended coroutine sees CancelledError."""
+        """End the task; a suspended coroutine sees CancelledError, and is the last whatever it makes of it."""
+        self._closed = True
         if self.suspended is not None:
             self.cancel()
         else:
@@ -183,6 +186,8 @@ class Runner:
                 raise
             self.suspended = None
             self._on_pause()
+            if self._closed:
+                return
 
 
 def _nothing() -> None:

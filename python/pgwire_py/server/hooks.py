@@ -57,7 +57,7 @@ class Hooks:
 
         Returns:
             None to have it answered as if there were no hook; otherwise the results, one for each statement that the text has, none for
-            an empty text. Not called in a failed transaction.
+            an empty text. Not called in a failed transaction. Where they raise, the results before that are sent all the same.
         """
         return None
 
@@ -86,7 +86,7 @@ class Hooks:
         return None
 
     def closed(self, session: Session) -> None:
-        """A session that had started is over; nothing can be sent any more."""
+        """A session is over whose :meth:`startup` returned, also where the rest of its start failed; nothing can be sent any more."""
 
 
 class Handler(Hooks):

@@ -380,7 +380,8 @@ class ServerProtocol(asyncio.Protocol):
 
     def cancel_handler(self) -> None:
         """Cancel the handler's coroutine where it waits on the loop."""
-        if self._runner.busy and self.session is not None and self.session.execution.can_be_left:
+        session = self.session
+        if self._runner.busy and session is not None and (session.hooked or session.execution.can_be_left):
             self._runner.cancel()
 
     def close(self) -> None:

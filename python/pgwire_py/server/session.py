@@ -87,6 +87,7 @@ class Session(SessionServices):
         transaction: the transaction it is in.
         running: whether a statement is being answered.
         cancel_requested: whether that statement is to be cancelled.
+        hooked: whether the ``simple_query`` hook answers it: nothing of it runs in the engine, and the hook can always be cancelled.
         offset: code points that stand before the statement in its query string: an error's position is one in the statement.
         statements: prepared statements by name, the unnamed one as ``""``.
         portals: portals by name, SQL cursors among them.
@@ -108,6 +109,7 @@ class Session(SessionServices):
         "connection",
         "database",
         "execution",
+        "hooked",
         "notifications",
         "offset",
         "plans",
@@ -156,6 +158,7 @@ class Session(SessionServices):
         self.offset = 0
         self.cancel_requested = False
         self.running = False
+        self.hooked = False
         self.activity = Activity()
         self.timeouts: SessionTimeouts | None = None
         self._killed = False
@@ -226,7 +229,7 @@ class Session(SessionServices):
             return
         if self.server.hooks_errors:
             error = error_to_tell(self.server.hooks, self, error)
-        self.running = False
+        self.running = self.hooked = False
         self.execution.cancelled = False
         self.execution.begun = None
         self.ending()
@@ -504,6 +507,7 @@ class Session(SessionServices):
         transaction = self.transaction
         self.activity.began(query, self.server.query_size, transaction.status != "I" or transaction.implicit)
         self.running = True
+        self.hooked = False
         self.offset = 0
         self.cancel_requested = False
         self.execution.cancelled = False
@@ -541,7 +545,7 @@ class Session(SessionServices):
         if self._killed and self._closing is not None:
             return self._closing
         reason = "statement timeout" if self._timed_out else "user request"
-        severity = "FATAL" if self.execution.left_for_good else "ERROR"
+        severity = "FATAL" if self.execution.left_for_good and not self.hooked else "ERROR"
         return QueryCanceled(f"canceling statement due to {reason}", severity=severity)
 
     def cancel(self) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import messages as m
 from ..errors import InternalError, PostgresError, UndefinedParameter
+from ..state import Phase
 from . import copying
 from .copy_streams import CopyOutcome
 from .extended import EMPTY_QUERY
@@ -57,27 +59,31 @@ async def _end(session: Session, completion: bytes) -> None:
 
 async def _hooked(session: Session, sql: str) -> bool:
     """Have the hook answer a query string; False where it leaves that to the session."""
-    execution = session.execution
-    left, execution.can_be_left = (
-        execution.can_be_left,
-        True,
-    )  # whatever answers statements: the hook's coroutine can be cancelled
-    try:
-        results: Any = await session.server.hooks.simple_query(session, sql)
-        if results is None:
-            return False
-        if isinstance(results, (Result, CopyOutcome)):
-            results = (results,)
-        elif not hasattr(results, "__iter__") and not hasattr(results, "__aiter__"):
-            raise InternalError(f"the simple_query hook returned {type(results).__name__}, not results")
-        plans = _plans_of(session, sql)
-        completion = b""
-        async for result in _each(results):
+    session.hooked = True
+    results: Any = await session.server.hooks.simple_query(session, sql)
+    if results is None:
+        session.hooked = False
+        return False
+    if isinstance(results, (Result, CopyOutcome)):
+        results = (results,)
+    elif not hasattr(results, "__iter__") and not hasattr(results, "__aiter__"):
+        raise InternalError(f"the simple_query hook returned {type(results).__name__}, not results")
+    plans = _plans_of(session, sql)
+    completion = b""
+    async with aclosing(_each(results)) as each:
+        while True:
+            try:
+                result = await anext(each)
+            except StopAsyncIteration:
+                break
+            except BaseException:  # an error does not take back the results before it
+                if completion and session.connection.phase is not Phase.CLOSED:
+                    session.connection.send_encoded(completion)
+                raise
             session.connection.send_encoded(completion)
             completion = await _send(session, plans.pop(0) if len(plans) > 1 else plans[0], result)
-        await _end(session, completion or EMPTY_QUERY)
-    finally:
-        execution.can_be_left = left
+    session.hooked = False
+    await _end(session, completion or EMPTY_QUERY)
     return True
 
 
@@ -90,13 +96,18 @@ def _plans_of(session: Session, sql: str) -> list[Plan]:
     return list(plans or session.plans("SELECT"))
 
 
-async def _each(results: Any) -> AsyncIterator[Any]:
-    if hasattr(results, "__aiter__"):
-        async for result in results:
-            yield result
-    else:
+async def _each(results: Any) -> AsyncGenerator[Any, None]:
+    """The results one by one; an asynchronous generator of them is closed where they are not wanted to the end."""
+    if not hasattr(results, "__aiter__"):
         for result in results:
             yield result
+        return
+    try:
+        async for result in results:
+            yield result
+    finally:
+        if hasattr(results, "aclose"):
+            await results.aclose()
 
 
 async def _check_syntax(session: Session, plans: tuple[Plan, ...]) -> None:

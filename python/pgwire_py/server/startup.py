@@ -22,6 +22,7 @@ from ..errors import (
 from ..events import DirectTLS
 from ..state import Phase
 from .authentication import ClientLeft, authenticate
+from .hooks import asked
 from .session import Session
 from .settings import Settings
 from .tls import ALPN
@@ -86,27 +87,36 @@ async def start(protocol: ServerProtocol, first: Any = None) -> Session | None:
     server.reserve(protocol)
     values = _start_values(protocol, startup.parameters, user)
     session = _session(protocol, version, user, database, values)
+    started = False
     try:
         await session.execution.connect()
-        statuses = await _ask_hooks(session, startup.parameters) if server.hooks_startup else b""
+        statuses = b""
+        if server.hooks_startup:
+            await _ask_startup(session, startup.parameters)
+            started = True
+            statuses = _ask_parameters(session)
         if protocol.connection.phase is Phase.CLOSED:
             raise ClientLeft("the connection was closed while its session was opened")
         _welcome(session, values, statuses)
     except BaseException:
         server.release_execution(session)
+        if started:
+            asked(server.hooks.closed, session)
         raise
     return session
 
 
-async def _ask_hooks(session: Session, parameters: Mapping[str, str]) -> bytes:
-    """Have the hooks of the start called; the ParameterStatus messages of what is to be told besides."""
+async def _ask_startup(session: Session, parameters: Mapping[str, str]) -> None:
     await asyncio.sleep(0)  # a user's code: it sees a task of its own
     session.connection.send(m.AuthenticationOk())  # notices may follow, an error too
-    hooks = session.server.hooks
-    await hooks.startup(session, MappingProxyType(parameters))
+    await session.server.hooks.startup(session, MappingProxyType(parameters))
+
+
+def _ask_parameters(session: Session) -> bytes:
+    """The ParameterStatus messages of what the hooks have set and want to be told besides."""
     session.follow_coding()
     told = session.settings.take_changes()
-    told.update(hooks.server_parameters(session))
+    told.update(session.server.hooks.server_parameters(session))
     message = session.settings.coding.message
     return b"".join([message(encode_message(m.ParameterStatus(name, value))) for name, value in told.items()])
 
@@ -148,7 +158,7 @@ def _welcome(session: Session, values: StartValues, statuses: bytes = b"") -> No
 
 async def _startup_message(protocol: ServerProtocol, first: Any) -> m.StartupMessage | None:
     connection = protocol.connection
-    asked: set[type] = set()
+    seen: set[type] = set()
     while True:
         event = first or await protocol.next_event()
         first = None
@@ -159,9 +169,9 @@ async def _startup_message(protocol: ServerProtocol, first: Any) -> m.StartupMes
         if isinstance(event, m.CancelRequest):
             protocol.server.cancel(event.process_id, event.secret_key)
             return None
-        if type(event) in asked:
+        if type(event) in seen:
             raise FeatureNotSupported(f"{type(event).__name__} was already answered on this connection")
-        asked.add(type(event))
+        seen.add(type(event))
         if isinstance(event, DirectTLS) and protocol.server.tls is not None:
             tls = await protocol.start_tls(event.data)
             if tls.selected_alpn_protocol() != ALPN:  # Protocol 55.2.10: the client must mean PostgreSQL
