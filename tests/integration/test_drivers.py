@@ -14,7 +14,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.drivers import BUILD_DEADLINE, DRIVERS, RUN_DEADLINE, WORKLOAD, Answers, LoginServer, login_server, run_driver
+from tests.support.drivers import (
+    BUILD_DEADLINE,
+    DRIVERS,
+    RUN_DEADLINE,
+    WORKLOAD,
+    Answers,
+    LoginServer,
+    login_server,
+    run_driver,
+)
 from tests.support.postgres import Programs
 from tests.support.targets import OURS, REFEREE
 
