@@ -9,18 +9,17 @@ import subprocess
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from pgwire_py import IMPLEMENTATION
 from pgwire_py import messages as m
-from tests.support import core_module
+from tests.support import IMPLEMENTATIONS, core_module
 from tests.support.postgres import Cluster, Programs, running_cluster
 from tests.support.psql import run_psql
-from tests.support.servers import ServerProcess, running_server
+from tests.support.servers import ServerProcess, served
 from tests.vectors.recorded import Follower, Session, read_session
 
 WAIT = 60.0
@@ -34,17 +33,12 @@ def cluster(programs: Programs) -> Iterator[Cluster]:
         yield running
 
 
-@contextmanager
 def proxying(
-    upstream: str, *options: str | Path, end: signal.Signals = signal.SIGINT, implementation: str = IMPLEMENTATION
-) -> Iterator[ServerProcess]:
-    """Run ``pgwire-py proxy`` on a port of its own choice; afterwards ends it by a signal and expects status 0 and no traceback."""
+    upstream: str, *options: str | Path, end: signal.Signals = signal.SIGINT
+) -> AbstractContextManager[ServerProcess]:
+    """Run ``pgwire-py proxy`` on a port of its own choice, and end it by a signal."""
     command = [str(COMMAND), "proxy", "--upstream", upstream, "--listen", "127.0.0.1:0", *map(str, options)]
-    with running_server(command, implementation=implementation) as proxy:
-        yield proxy
-        proxy.process.send_signal(end)
-        assert proxy.process.wait(WAIT) == 0, proxy.output
-    assert "Traceback" not in proxy.output
+    return served(command, end=end)
 
 
 def refused(*arguments: str | Path, status: int = 2) -> str:
@@ -74,7 +68,7 @@ def eventually(condition: Callable[[], bool], proxy: ServerProcess) -> None:
 
 def spoken(session: Session) -> list[object]:
     """The messages of both directions of a recorded session, in their order."""
-    follower = Follower(core_module(IMPLEMENTATION))
+    follower = Follower(core_module(IMPLEMENTATIONS[0]))
     return [message for direction, data in session.pieces for message in follower.feed(direction, data)]
 
 

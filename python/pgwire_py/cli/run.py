@@ -76,6 +76,10 @@ def _open_engine(plan: Plan) -> Engine:
             from ..engines.polars import PolarsEngine
 
             return PolarsEngine.from_files(source.paths, read_only=plan.read_only)
+        if source.engine == "gluesql":
+            from ..engines.gluesql import GlueSQLEngine
+
+            return GlueSQLEngine.from_folder(source.paths[0], read_only=plan.read_only)
         from ..engines.duckdb import DuckDBEngine
 
         if source.kind == "duckdb":

@@ -10,9 +10,13 @@ GlueSQL holds Python's lock (GIL) while it works: nothing else in the process go
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 import threading
 from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from .. import oids
@@ -35,7 +39,7 @@ class GlueSQLEngine(Engine):
 
     Args:
         source: a ``gluesql.Glue``, or one of its storages (``SharedMemoryStorage()``, ``JsonStorage("folder")``,
-            ``SledStorage.try_from("folder")``); None for a new database in memory.
+            ``SledStorage("folder")``); None for a new database in memory.
         read_only: refuse what changes data or tables.
 
     Raises:
@@ -53,6 +57,18 @@ class GlueSQLEngine(Engine):
         if source is None:
             source = gluesql.SharedMemoryStorage()
         self._glue = source if isinstance(source, gluesql.Glue) else gluesql.Glue(source)
+
+    @classmethod
+    def from_folder(cls, folder: str | PathLike[str], *, read_only: bool = False) -> GlueSQLEngine:
+        """An engine with one table per JSON file (``.json``, ``.jsonl``) of a folder; what changes a table changes its file.
+
+        Raises:
+            NotADirectoryError: there is no such folder.
+            ImportError: gluesql is missing.
+        """
+        if not Path(folder).is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+        return cls(_require().JsonStorage(str(folder)), read_only=read_only)
 
     def connect(self, context: SessionContext) -> GlueSQLSession:
         return GlueSQLSession(self, context)
