@@ -22,7 +22,18 @@ from typing import Any
 from .. import oids
 from ..errors import FeatureNotSupported, ReadOnlySQLTransaction, UndefinedParameter, changed_result_type
 from ..sql import Statement
-from .base import Capabilities, Column, Description, Engine, EngineResult, Relation, RelationColumn, SessionContext
+from .base import (
+    Capabilities,
+    Column,
+    CopySink,
+    Description,
+    Engine,
+    EngineResult,
+    Relation,
+    RelationColumn,
+    SessionContext,
+)
+from .copy_columns import chosen_columns, find_table
 from .gluesql_errors import postgres_error_of
 from .gluesql_types import LITERALS, converter, guessed, oid_of
 from .literals import sample, with_literals
@@ -136,6 +147,24 @@ class GlueSQLSession(UntransactedSession):
 
     def relations(self) -> Sequence[Relation]:
         return self._engine.relations()
+
+    def copy_in(self, table: Sequence[str], columns: Sequence[str] | None) -> CopySink:
+        from .gluesql_copy import GlueSQLCopySink
+
+        if self._engine.read_only:
+            raise ReadOnlySQLTransaction("cannot execute COPY FROM in a read-only transaction")
+        relation = find_table(self._engine.relations(), table)
+        if not relation.columns:
+            raise FeatureNotSupported(
+                f'cannot copy to table "{relation.name}" without columns',
+                hint="CREATE TABLE with columns, and copy there.",
+            )
+
+        def store(insert: str) -> None:
+            self._engine.query(insert, changes=True)
+            self.wrote()
+
+        return GlueSQLCopySink(relation.name, chosen_columns(relation.name, relation.columns, columns), store)
 
     def close(self) -> None:
         """Nothing is held."""
