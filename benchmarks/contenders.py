@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from tests.support.pgbouncer import running_pgbouncer
 
 from .certificate import write_certificate
 from .clients import free_port
@@ -257,27 +258,41 @@ def postgres(setup: Setup, name: str = "postgres", *, secure: bool = False) -> C
 
 @dataclass
 class Proxied(Contender):
-    """A proxy in front of a PostgreSQL of its own; the processor time is the proxy's."""
+    """Something in front of a PostgreSQL of its own; the processor time is that of what is in front.
 
-    upstream: Contender | None = None
+    Attributes:
+        rest: what ends after it.
+    """
+
+    rest: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def stop(self) -> None:
         super().stop()
-        if self.upstream is not None:
-            self.upstream.stop()
+        self.rest.close()
 
 
 def proxy(setup: Setup, name: str, loop: str) -> Contender:
     """pgwire_py's proxy, native, which looks at nothing."""
-    upstream = postgres(setup, f"{name}-upstream")
-    command: list[str | Path] = [sys.executable, "-m", "benchmarks.servers.proxy_server", str(upstream.port)]
-    try:
+    with contextlib.ExitStack() as stack:
+        upstream = postgres(setup, f"{name}-upstream")
+        stack.callback(upstream.stop)
+        command: list[str | Path] = [sys.executable, "-m", "benchmarks.servers.proxy_server", str(upstream.port)]
         it = spawn_and_read_port(name, "", [*command, "--loop", loop], setup, {"PGWIRE_PY_IMPL": "native"})
-    except BaseException:
-        upstream.stop()
-        raise
-    version = f"this tree, native, {loop}, before {upstream.version}"
-    return Proxied(name, version, it.port, it.process, it.log, upstream=upstream)
+        version = f"this tree, native, {loop}, before {upstream.version}"
+        return Proxied(name, version, it.port, it.process, it.log, rest=stack.pop_all())
+
+
+def pgbouncer(setup: Setup, name: str) -> Contender:
+    """PgBouncer in session mode, with its defaults."""
+    with contextlib.ExitStack() as stack:
+        upstream = postgres(setup, f"{name}-upstream")
+        stack.callback(upstream.stop)
+        try:
+            it = stack.enter_context(running_pgbouncer("127.0.0.1", upstream.port, "session", user="bench"))
+        except (RuntimeError, subprocess.SubprocessError) as error:
+            raise BenchmarkError(f"{name}: {error}") from error
+        version = f"{it.version}, session mode, before {upstream.version}"
+        return Proxied(name, version, it.port, it.process, it.log, rest=stack.pop_all())
 
 
 # Peers
@@ -340,6 +355,7 @@ STARTERS: dict[str, Starter] = {
     "bound-uvloop": lambda setup: constant_bytes(setup, "bound-uvloop", "uvloop"),
     "proxy-uvloop": lambda setup: proxy(setup, "proxy-uvloop", "uvloop"),
     "proxy-asyncio": lambda setup: proxy(setup, "proxy-asyncio", "asyncio"),
+    "pgbouncer": lambda setup: pgbouncer(setup, "pgbouncer"),
 }
 
 

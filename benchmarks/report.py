@@ -26,6 +26,7 @@ from .workloads import WORKLOADS, Outcome, Plan
 
 PEER_COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("postgres", ("postgres",)),
+    ("pgbouncer", ("pgbouncer",)),
     ("rust-1", ("pgwire-rust-1",)),
     ("rust-2", ("pgwire-rust-2",)),
     ("buenavista", ("buenavista", "buenavista-duckdb")),
@@ -235,6 +236,9 @@ TARGETS: tuple[Target, ...] = (
     ratio_target("SELECT 1, TLS / plain, 16 clients", 0.6, "tls", "secure-uvloop TLS", "secure-uvloop plain"),
     ratio_target("SELECT 1, TLS, 16 clients / PostgreSQL", 1, "tls", "secure-uvloop TLS", "secure-postgres TLS"),
     ratio_target("SELECT 1, prepared, 16 clients, proxy / PostgreSQL", 0.5, "proxy", "proxy-uvloop", "postgres"),
+    ratio_target(
+        "SELECT 1, prepared, 16 clients, proxy / PgBouncer, session mode", 1, "proxy", "proxy-uvloop", "pgbouncer"
+    ),
     Target("idle connection", 12, lambda results: results.value("idle", OURS), "kB", at_most=True),
     Target("stream to a slow reader, Python", 32, lambda results: results.value("stream", OURS), "MB", at_most=True),
     Target(

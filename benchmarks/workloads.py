@@ -263,8 +263,8 @@ WORKLOADS: tuple[Workload, ...] = (
     tls(16),
     Workload(
         "proxy",
-        "SELECT 1, prepared, 16 clients, PostgreSQL direct and behind the proxy",
-        entries(("proxy-uvloop", "proxy-asyncio", "postgres")),
+        "SELECT 1, prepared, 16 clients, PostgreSQL direct and behind the proxy or PgBouncer",
+        entries(("proxy-uvloop", "proxy-asyncio", "pgbouncer", "postgres")),
         pgbench_runner("prepared", 16),
     ),
     Workload("scram-logins", "Logins, SCRAM-SHA-256, 4 at a time", entries((*SECURE, "secure-rust-1")), scram_runner),

@@ -1,4 +1,4 @@
-"""PgBouncer before a cluster: an installed one, or else Debian's package, unpacked into ``.cache`` without being installed.
+"""PgBouncer before PostgreSQL: an installed one, or else Debian's package, unpacked into ``.cache`` without being installed.
 
 What cannot be had raises: nothing is skipped for want of it.
 """
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .postgres import CACHE, Cluster, _unprivileged_owner, fetching, free_port
+from .postgres import CACHE, _unprivileged_owner, fetching, free_port
 
 USUAL_PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin")
 LIBRARIES = re.compile(r"Depends: (libc-?ares\S*|libevent\S*)")
@@ -28,11 +28,13 @@ DEADLINE = 30.0
 
 @dataclass(frozen=True)
 class Pooler:
-    """Where a PgBouncer listens, and its output so far."""
+    """Where a PgBouncer listens, its output so far, and what it is."""
 
     host: str
     port: int
     log: Path
+    process: subprocess.Popen[bytes]
+    version: str
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,14 @@ def _apt(directory: str, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def running_pgbouncer(cluster: Cluster, mode: str, **settings: object) -> Iterator[Pooler]:
-    """PgBouncer before a cluster.
+def running_pgbouncer(
+    host: str, port: int, mode: str, *, user: str = "postgres", **settings: object
+) -> Iterator[Pooler]:
+    """PgBouncer before the PostgreSQL at this address.
 
     Args:
         mode: ``session``, ``transaction`` or ``statement``.
+        user: the superuser that everybody is towards PostgreSQL, in its database ``postgres``.
         **settings: more lines of its section ``[pgbouncer]``.
     """
     program = find_pgbouncer()
@@ -104,17 +109,17 @@ def running_pgbouncer(cluster: Cluster, mode: str, **settings: object) -> Iterat
     identity = {} if owner is None else {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
     directory = Path(tempfile.mkdtemp(prefix="pgwire-pgbouncer-", dir="/tmp"))
     try:
-        port = free_port()
+        own_port = free_port()
         every = {
             "listen_addr": "127.0.0.1",
-            "listen_port": port,
+            "listen_port": own_port,
             "unix_socket_dir": "",
             "auth_type": "any",
             "pool_mode": mode,
-            "admin_users": "postgres",
+            "admin_users": user,
             **settings,
         }
-        target = f"* = host={cluster.host} port={cluster.port} user=postgres dbname=postgres"
+        target = f"* = host={host} port={port} user={user} dbname=postgres"
         lines = "\n".join(f"{name} = {value}" for name, value in every.items())
         (directory / "pgbouncer.ini").write_text(f"[databases]\n{target}\n[pgbouncer]\n{lines}\n")
         if owner is not None:
@@ -128,12 +133,18 @@ def running_pgbouncer(cluster: Cluster, mode: str, **settings: object) -> Iterat
             )  # fmt: skip
         try:
             _wait(process, log)
-            yield Pooler("127.0.0.1", port, log)
+            yield Pooler("127.0.0.1", own_port, log, process, _version(program))
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(DEADLINE)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _version(program: Program) -> str:
+    command = [program.path, "--version"]
+    text = subprocess.run(command, env=program.environment, capture_output=True, text=True, check=True).stdout
+    return text.partition("\n")[0]
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path) -> None:

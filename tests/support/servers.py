@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 from . import IMPLEMENTATIONS
 
 START_DEADLINE = 60.0  # seconds; only a server that never starts waits that long
+END_DEADLINE = 60.0
 FUNCTION_SERVER = Path(__file__).with_name("function_server.py")
 
 
@@ -71,6 +73,18 @@ def running_server(command: Sequence[str], *, implementation: str = IMPLEMENTATI
         reader.join()
         if process.stdout is not None:
             process.stdout.close()
+
+
+@contextmanager
+def served(
+    command: Sequence[str], *, end: signal.Signals = signal.SIGINT, implementation: str = IMPLEMENTATIONS[0]
+) -> Iterator[ServerProcess]:
+    """As :func:`running_server`, ended by a signal: with status 0 and without a traceback."""
+    with running_server(command, implementation=implementation) as server:
+        yield server
+        server.process.send_signal(end)
+        assert server.process.wait(END_DEADLINE) == 0, server.output
+    assert "Traceback" not in server.output
 
 
 def _read(process: subprocess.Popen[str], lines: list[str], uris: queue.Queue[str | None]) -> None:

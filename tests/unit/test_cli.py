@@ -181,9 +181,37 @@ class TestSources:
             (tmp_path / name).write_text("x\n")
         assert "would both be the view" in refused("serve", tmp_path)
 
-    def test_duckdb_missing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_gluesql_cannot_serve(self, sqlite_file: Path, tmp_path: Path) -> None:
+        folder = tmp_path / "exports"
+        folder.mkdir()
+        for name in ("a.json", "b.csv", "c.jsonl"):
+            (folder / name).touch()
+        wanted = "serves a folder of JSON files (.json, .jsonl)"
+        for sources in ([folder / "a.json"], [folder, tmp_path], [folder / "b.csv"]):
+            line = refused("serve", "--engine", "gluesql", *sources)
+            assert f"--engine gluesql {wanted}, not {' '.join(map(str, sources))}" in line
+        assert f"{folder / 'b.csv'}: --engine gluesql {wanted} alone" in refused("serve", "--engine", "gluesql", folder)
+        (folder / "b.csv").rename(folder / "a.jsonl")
+        assert 'two files would both be the table "a"' in refused("serve", "--engine", "gluesql", folder)
+        for source in ([], [sqlite_file]):
+            assert "give a folder of JSON files" in refused("serve", "--engine", "gluesql", *source)
+
+    @pytest.mark.parametrize(
+        ("engine", "install"),
+        [
+            (None, "install DuckDB: pip install 'pgwire-py[duckdb]' (Python 3.11 or later)"),
+            ("datafusion", "install DataFusion: pip install 'pgwire-py[datafusion]'"),
+            ("polars", "install polars: pip install 'pgwire-py[polars]'"),
+            ("gluesql", "install GlueSQL: pip install 'pgwire-py[gluesql]' (Python 3.11 or 3.12)"),
+        ],
+    )
+    def test_an_engine_that_is_not_installed(
+        self, engine: str | None, install: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "a.json").write_text('{"x": 1}\n')
         monkeypatch.setattr("pgwire_py.cli.source.find_spec", lambda name: None)
-        assert "pip install 'pgwire-py[duckdb]'" in refused("serve", status=1)
+        chosen = ("--engine", engine) if engine else ()
+        assert refused("serve", *chosen, tmp_path, status=1).rstrip().endswith(install)
 
     def test_what_is_found(self, sqlite_file: Path, duckdb_file: Path, tmp_path: Path) -> None:
         assert find_source((), None).kind == "demo"

@@ -40,10 +40,11 @@ class Session:
 @cache
 def sessions() -> tuple[Session, ...]:
     """Every recorded session, by name."""
-    return tuple(_read(path) for path in sorted(DIRECTORY.glob("*.json")))
+    return tuple(read_session(path) for path in sorted(DIRECTORY.glob("*.json")))
 
 
-def _read(path: Path) -> Session:
+def read_session(path: Path) -> Session:
+    """A recorded session, also of ``pgwire-py proxy --record``."""
     raw = json.loads(path.read_text(encoding="utf-8"))
     pieces = tuple((direction, bytes.fromhex(data)) for direction, data in raw["pieces"])
     return Session(path.stem, raw["client"], raw["server"], pieces)

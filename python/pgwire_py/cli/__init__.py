@@ -71,7 +71,7 @@ def cli(context: click.Context) -> None:
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--engine",
-    type=click.Choice(["sqlite", "duckdb", "datafusion", "polars"]),
+    type=click.Choice(["sqlite", "duckdb", "datafusion", "polars", "gluesql"]),
     help="Which engine; otherwise the source decides.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -149,6 +149,7 @@ def serve(
 
     SOURCE is a SQLite file (.sqlite, .sqlite3, .db), a DuckDB file (.duckdb, .ddb, .db), or any number of Parquet, CSV
     and JSON files and of folders of them, each file a view or table of its name. Without a SOURCE a demo data set is served.
+    --engine gluesql takes a folder of JSON files (.json, .jsonl), and writes changes into them.
 
     The PostgreSQL address to connect to is printed. Ctrl-C or SIGTERM ends the server; SIGHUP reads certificates, rules and maps
     again.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .run import on_signals, run_loop
+from .run import listen_problem, on_signals, run_loop
 
 if TYPE_CHECKING:
     from ..proxy import Upstream, Watcher
@@ -82,7 +82,7 @@ def run_proxy(
         try:
             await proxy.start()
         except OSError as error:
-            raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+            raise click.ClickException(listen_problem(error, host, port, "--listen HOST:PORT")) from error
         shown = f"[{host}]" if ":" in host else host or "127.0.0.1"
         click.echo(f"Forwarding postgresql://{shown}:{proxy.port} to {upstream}.\nCtrl-C ends the proxy.")
         await stop.wait()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..server.tls import ServerTls
     from .access import Access
 
-__all__ = ["Plan", "on_signals", "run", "run_loop"]
+__all__ = ["Plan", "listen_problem", "on_signals", "run", "run_loop"]
 
 log = logging.getLogger("pgwire_py.cli")
 
@@ -76,6 +76,10 @@ def _open_engine(plan: Plan) -> Engine:
             from ..engines.polars import PolarsEngine
 
             return PolarsEngine.from_files(source.paths, read_only=plan.read_only)
+        if source.engine == "gluesql":
+            from ..engines.gluesql import GlueSQLEngine
+
+            return GlueSQLEngine.from_folder(source.paths[0], read_only=plan.read_only)
         from ..engines.duckdb import DuckDBEngine
 
         if source.kind == "duckdb":
@@ -152,7 +156,7 @@ async def _serve(plan: Plan, engine: Engine) -> None:
     try:
         await server.start()
     except (OSError, ValueError) as error:
-        raise click.ClickException(_listen_problem(error, plan)) from error
+        raise click.ClickException(listen_problem(error, plan.host, plan.port, "--port")) from error
     _on_hangup(lambda: _reload(plan, server))
     click.echo(_banner(plan, server.port))
     serving = asyncio.ensure_future(server.serve_forever())
@@ -209,17 +213,18 @@ def _reload(plan: Plan, server: Server) -> None:
         log.warning("certificates, rules and maps were read again")
 
 
-def _listen_problem(error: OSError | ValueError, plan: Plan) -> str:
-    where = f"{plan.host}:{plan.port}"
+def listen_problem(error: OSError | ValueError, host: str, port: int, option: str) -> str:
+    """What is said where an address cannot be listened on; ``option`` is the one that chooses the port."""
+    where = f"{host}:{port}"
     code = error.errno if isinstance(error, OSError) else None
     if code == errno.EADDRINUSE:
-        return f"{where} is in use; choose another --port (0 picks a free one)"
+        return f"{where} is in use; choose another {option} (0 picks a free one)"
     if code in (errno.EACCES, errno.EPERM):
-        if 0 < plan.port < 1024:
+        if 0 < port < 1024:
             return f"no permission to listen on {where}; ports below 1024 are for privileged users"
         return f"no permission to listen on {where}"
     if code == errno.EADDRNOTAVAIL:
-        return f"cannot listen on {where}: {plan.host} is not an address of this machine"
+        return f"cannot listen on {where}: {host} is not an address of this machine"
     return f"cannot listen on {where}: {getattr(error, 'strerror', None) or error}"
 
 

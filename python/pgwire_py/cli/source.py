@@ -29,9 +29,9 @@ class Source:
 
     Attributes:
         kind: ``demo``; one ``sqlite`` or ``duckdb`` database; or ``files``, each a view or table.
-        paths: the database file, or the data files in the order in which they were named.
+        paths: the database file, or the data files in the order in which they were named; for ``gluesql`` their folder.
         database: the name to connect to.
-        engine: which engine serves files: ``duckdb``, ``datafusion`` or ``polars``.
+        engine: which engine serves files: ``duckdb``, ``datafusion``, ``polars`` or ``gluesql``.
     """
 
     kind: Kind
@@ -65,7 +65,8 @@ def find_source(sources: tuple[Path, ...], engine: str | None) -> Source:
         databases = [path for path in sources if path.is_file() and path.suffix.lower() in _DATABASE_SUFFIXES]
         if databases and len(sources) > 1:
             raise click.UsageError(f"{databases[0]} is a database and is served alone, without other sources")
-        source = _database(databases[0], engine) if databases else _files(sources)
+        find = _json_folder if engine == "gluesql" else _files
+        source = _database(databases[0], engine) if databases else find(sources)
     if engine == "sqlite" and source.kind != "sqlite":
         raise click.UsageError(
             f"--engine sqlite cannot serve {source.description}; give a SQLite file or leave --engine out"
@@ -75,13 +76,13 @@ def find_source(sources: tuple[Path, ...], engine: str | None) -> Source:
     if engine in _OF_FILES:
         if source.kind != "files":
             raise click.UsageError(
-                f"--engine {engine} cannot serve {source.description}; give Parquet, CSV or JSON files, or leave --engine out"
+                f"--engine {engine} cannot serve {source.description}; give {_OF_FILES[engine]}, or leave --engine out"
             )
         source = replace(source, engine=engine)
     needed = source.engine if source.kind != "sqlite" else None
     if needed is not None and find_spec(needed) is None:
         raise click.ClickException(
-            f"to serve {source.description}, install {_TITLES[needed]}: pip install 'pgwire-py[{needed}]'"
+            f"to serve {source.description}, install {_TITLES[needed]}: pip install 'pgwire-py[{needed}]'{_VERSIONS.get(needed, '')}"
         )
     return source
 
@@ -116,8 +117,15 @@ def _database(path: Path, engine: str | None) -> Source:
     return Source(found, (path,), path.stem)
 
 
-_TITLES = {"sqlite": "SQLite", "duckdb": "DuckDB", "datafusion": "DataFusion", "polars": "polars"}
-_OF_FILES = ("datafusion", "polars")
+_TITLES = {"sqlite": "SQLite", "duckdb": "DuckDB", "datafusion": "DataFusion", "polars": "polars", "gluesql": "GlueSQL"}
+_VERSIONS = {"duckdb": " (Python 3.11 or later)", "gluesql": " (Python 3.11 or 3.12)"}
+_JSON_FOLDER = "a folder of JSON files (.json, .jsonl)"
+_OF_FILES = {
+    "datafusion": "Parquet, CSV or JSON files",
+    "polars": "Parquet, CSV or JSON files",
+    "gluesql": _JSON_FOLDER,
+}
+"""What engines without databases of their own can be given."""
 
 
 def _files(sources: tuple[Path, ...]) -> Source:
@@ -129,3 +137,20 @@ def _files(sources: tuple[Path, ...]) -> Source:
         raise click.UsageError(str(error)) from None
     first = sources[0].resolve()
     return Source("files", files, first.name if first.is_dir() else view_name(first))
+
+
+def _json_folder(sources: tuple[Path, ...]) -> Source:
+    """What GlueSQL can serve: its storage of JSON files. Whatever it would leave out is refused."""
+    from ..engines.files import SUFFIXES, suffix
+
+    folder = sources[0]
+    if len(sources) > 1 or not folder.is_dir():
+        raise click.UsageError(f"--engine gluesql serves {_JSON_FOLDER}, not {' '.join(map(str, sources))}")
+    files = sorted(path for path in folder.iterdir() if path.is_file() and suffix(path) in SUFFIXES)
+    for path in files:
+        if path.suffix not in (".json", ".jsonl"):
+            raise click.UsageError(f"{path}: --engine gluesql serves {_JSON_FOLDER} alone")
+    names = [path.stem for path in files]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise click.UsageError(f'{folder}: two files would both be the table "{twice[0]}"; rename one of them')
+    return Source("files", (folder,), folder.resolve().name, "gluesql")

@@ -1,13 +1,13 @@
-"""Which columns a COPY FROM STDIN fills: what both SQL engines check alike."""
+"""Which table and columns a COPY FROM STDIN fills: what the SQL engines check alike."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ..errors import DuplicateColumn, FeatureNotSupported, UndefinedColumn, UndefinedTable, WrongObjectType
-from .base import RelationColumn
+from .base import Relation, RelationColumn
 
-__all__ = ["chosen_columns", "table_name", "undefined_table", "view_refused"]
+__all__ = ["chosen_columns", "find_table", "table_name", "undefined_table", "view_refused"]
 
 
 def table_name(parts: Sequence[str]) -> tuple[str, str]:
@@ -21,6 +21,24 @@ def table_name(parts: Sequence[str]) -> tuple[str, str]:
     return (parts[0], parts[1]) if len(parts) == 2 else ("", parts[0])
 
 
+def find_table(relations: Sequence[Relation], parts: Sequence[str]) -> Relation:
+    """The table of this name, in upper and lower case as it is written, else in any.
+
+    Raises:
+        PostgresError: 42P01 where there is none, 42809 for a view, 0A000 for more parts than two.
+    """
+    schema, name = table_name(parts)
+    wanted = (schema or "public", name)
+    found = next((one for one in relations if (one.schema, one.name) == wanted), None) or next(
+        (one for one in relations if (one.schema.lower(), one.name.lower()) == (wanted[0].lower(), name.lower())), None
+    )
+    if found is None:
+        raise undefined_table(parts)
+    if found.kind == "v":
+        raise view_refused(found.name)
+    return found
+
+
 def undefined_table(parts: Sequence[str]) -> UndefinedTable:
     """42P01."""
     return UndefinedTable(f'relation "{".".join(parts)}" does not exist')
@@ -32,17 +50,17 @@ def view_refused(name: str) -> WrongObjectType:
 
 
 def chosen_columns(table: str, found: Sequence[RelationColumn], wanted: Sequence[str] | None) -> list[RelationColumn]:
-    """The columns that are wanted, None for all; names are compared as these engines do, in any case.
+    """The columns that are wanted, None for all; names are compared as they are written, else in any case.
 
     Raises:
         PostgresError: 42703 for a column that does not exist, 42701 for one named twice.
     """
     if wanted is None:
         return list(found)
-    by_name = {column.name.lower(): column for column in found}
+    by_name = {column.name.lower(): column for column in found} | {column.name: column for column in found}
     chosen: list[RelationColumn] = []
     for name in wanted:
-        column = by_name.get(name.lower())
+        column = by_name.get(name) or by_name.get(name.lower())
         if column is None:
             raise UndefinedColumn(f'column "{name}" of relation "{table}" does not exist')
         if column in chosen:

@@ -22,8 +22,9 @@ from ..errors import (
     changed_result_type,
 )
 from ..sql import Statement
-from .base import Capabilities, Column, Description, Engine, EngineResult, Relation, SessionContext
+from .base import Capabilities, Column, CopySink, Description, Engine, EngineResult, Relation, SessionContext
 from .batches import BatchResult, columns_of
+from .copy_columns import chosen_columns, find_table
 from .datafusion_errors import postgres_error_of
 from .datafusion_tables import new_context, partitions, read_relations, register, register_files
 from .datafusion_types import LITERALS, scalar, type_modifiers
@@ -147,6 +148,16 @@ class DataFusionSession(UntransactedSession):
 
     def relations(self) -> Sequence[Relation]:
         return read_relations(self._engine.context)
+
+    def copy_in(self, table: Sequence[str], columns: Sequence[str] | None) -> CopySink:
+        from .datafusion_copy import open_sink
+
+        if self._engine.read_only:
+            raise ReadOnlySQLTransaction("cannot execute COPY FROM in a read-only transaction")
+        relation = find_table(self.relations(), table)
+        chosen = chosen_columns(relation.name, relation.columns, columns)
+        target = self._engine.context.catalog().schema(relation.schema).table(relation.name)
+        return open_sink(self._engine.module, target, relation, chosen, self._calls.call, self.wrote)
 
     def cancel(self) -> None:
         self._calls.cancel()

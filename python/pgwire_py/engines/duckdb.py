@@ -34,7 +34,7 @@ from .base import (
     SessionContext,
     declared_types,
 )
-from .copy_columns import chosen_columns, table_name, undefined_table, view_refused
+from .copy_columns import chosen_columns, find_table
 from .duckdb_errors import postgres_error_of, postgres_error_of_text
 from .duckdb_types import described, export_cast, numeric_modifier, parameter_value
 from .parsing import replace_parameters, sql_type_name
@@ -194,14 +194,7 @@ class DuckDBSession(EngineSession):
 
         if self._engine.read_only:
             raise ReadOnlySQLTransaction("cannot execute COPY FROM in a read-only transaction")
-        schema, name = table_name(table)
-        for relation in self.relations():
-            if relation.name.lower() == name.lower() and (schema or "public").lower() == relation.schema.lower():
-                break
-        else:
-            raise undefined_table(table)
-        if relation.kind == "v":
-            raise view_refused(relation.name)
+        relation = find_table(self.relations(), table)
         chosen = chosen_columns(relation.name, relation.columns, columns)
         target = ".".join(
             '"' + part.replace('"', '""') + '"'

@@ -10,15 +10,30 @@ GlueSQL holds Python's lock (GIL) while it works: nothing else in the process go
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 import threading
 from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from .. import oids
 from ..errors import FeatureNotSupported, ReadOnlySQLTransaction, UndefinedParameter, changed_result_type
 from ..sql import Statement
-from .base import Capabilities, Column, Description, Engine, EngineResult, Relation, RelationColumn, SessionContext
+from .base import (
+    Capabilities,
+    Column,
+    CopySink,
+    Description,
+    Engine,
+    EngineResult,
+    Relation,
+    RelationColumn,
+    SessionContext,
+)
+from .copy_columns import chosen_columns, find_table
 from .gluesql_errors import postgres_error_of
 from .gluesql_types import LITERALS, converter, guessed, oid_of
 from .literals import sample, with_literals
@@ -35,7 +50,7 @@ class GlueSQLEngine(Engine):
 
     Args:
         source: a ``gluesql.Glue``, or one of its storages (``SharedMemoryStorage()``, ``JsonStorage("folder")``,
-            ``SledStorage.try_from("folder")``); None for a new database in memory.
+            ``SledStorage("folder")``); None for a new database in memory.
         read_only: refuse what changes data or tables.
 
     Raises:
@@ -53,6 +68,18 @@ class GlueSQLEngine(Engine):
         if source is None:
             source = gluesql.SharedMemoryStorage()
         self._glue = source if isinstance(source, gluesql.Glue) else gluesql.Glue(source)
+
+    @classmethod
+    def from_folder(cls, folder: str | PathLike[str], *, read_only: bool = False) -> GlueSQLEngine:
+        """An engine with one table per JSON file (``.json``, ``.jsonl``) of a folder; what changes a table changes its file.
+
+        Raises:
+            NotADirectoryError: there is no such folder.
+            ImportError: gluesql is missing.
+        """
+        if not Path(folder).is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+        return cls(_require().JsonStorage(str(folder)), read_only=read_only)
 
     def connect(self, context: SessionContext) -> GlueSQLSession:
         return GlueSQLSession(self, context)
@@ -120,6 +147,24 @@ class GlueSQLSession(UntransactedSession):
 
     def relations(self) -> Sequence[Relation]:
         return self._engine.relations()
+
+    def copy_in(self, table: Sequence[str], columns: Sequence[str] | None) -> CopySink:
+        from .gluesql_copy import GlueSQLCopySink
+
+        if self._engine.read_only:
+            raise ReadOnlySQLTransaction("cannot execute COPY FROM in a read-only transaction")
+        relation = find_table(self._engine.relations(), table)
+        if not relation.columns:
+            raise FeatureNotSupported(
+                f'cannot copy to table "{relation.name}" without columns',
+                hint="CREATE TABLE with columns, and copy there.",
+            )
+
+        def store(insert: str) -> None:
+            self._engine.query(insert, changes=True)
+            self.wrote()
+
+        return GlueSQLCopySink(relation.name, chosen_columns(relation.name, relation.columns, columns), store)
 
     def close(self) -> None:
         """Nothing is held."""

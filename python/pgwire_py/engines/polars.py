@@ -23,8 +23,9 @@ from ..errors import (
     changed_result_type,
 )
 from ..sql import Statement
-from .base import Capabilities, Column, Description, Engine, EngineResult, Relation, SessionContext
+from .base import Capabilities, Column, CopySink, Description, Engine, EngineResult, Relation, SessionContext
 from .batches import BatchResult, columns_of
+from .copy_columns import chosen_columns, find_table
 from .interruptible import Interruptible, LeftBehind
 from .literals import sample, with_literals
 from .polars_errors import postgres_error_of
@@ -38,6 +39,9 @@ _CHANGES = frozenset({"CREATE", "DROP", "TRUNCATE"})
 _READERS = re.compile(
     r"(?:read|scan)_(?:csv|parquet|json|ndjson|ipc|avro|delta|iceberg|excel|ods|lines)", re.IGNORECASE
 )
+
+_MOST_CHUNKS = 256
+"""Pieces of memory in which a table lies at most when COPY has added to it."""
 
 T = TypeVar("T")
 
@@ -75,12 +79,17 @@ class PolarsEngine(Engine):
         self.left_behind = LeftBehind()
         self._lock = threading.Lock()
         self._relations: tuple[tuple[str, ...], tuple[Relation, ...]] | None = None
+        self._changes = 0
+        self._appending = threading.Lock()
+        self._of_files: set[str] = set()
         if isinstance(source, self.module.SQLContext):
             self._context = source
             return
         self._context = self.module.SQLContext()
         for name, table in (source or {}).items():
             self._context.register(name, frame_of(self.module, name, table))
+            if isinstance(table, (str, PathLike)):
+                self._of_files.add(name)
         self._check_readable()
 
     @classmethod
@@ -91,7 +100,10 @@ class PolarsEngine(Engine):
             ValueError: nothing to serve, a file of another kind, or two files that would have the same name.
             PostgresError: a file cannot be read.
         """
-        return cls(frames_of_files(_require(), paths), read_only=read_only)
+        frames = frames_of_files(_require(), paths)
+        engine = cls(frames, read_only=read_only)
+        engine._of_files.update(frames)
+        return engine
 
     def connect(self, context: SessionContext) -> PolarsSession:
         return PolarsSession(self, context)
@@ -108,8 +120,7 @@ class PolarsEngine(Engine):
             if self._relations is None or self._relations[0] != names:
                 found = []
                 for name in names:
-                    quoted = name.replace('"', '""')
-                    found.append(relation_of(self.module, name, self._context.execute(f'SELECT * FROM "{quoted}"')))
+                    found.append(relation_of(self.module, name, self._whole(name)))
                 self._relations = names, tuple(found)
             return self._relations[1]
 
@@ -117,6 +128,36 @@ class PolarsEngine(Engine):
         """A statement may have changed the tables."""
         with self._lock:
             self._relations = None
+            self._changes += 1
+            self._of_files.intersection_update(self._context.tables())
+
+    def is_of_file(self, name: str) -> bool:
+        """Whether a table is what the engine was given a path for."""
+        with self._lock:
+            return name in self._of_files
+
+    def schema(self, name: str) -> Any:
+        """The types of a table's columns, by name. Raises what polars raises."""
+        with self._lock:
+            return self._whole(name).collect_schema()
+
+    def append(self, name: str, rows: Any) -> None:
+        """Add a frame to a table, which is held in memory from then on. Raises what polars raises."""
+        with self._appending:
+            while True:
+                with self._lock:
+                    seen, table = self._changes, self._whole(name)
+                grown = table.collect().vstack(rows)
+                if grown.n_chunks() > _MOST_CHUNKS:
+                    grown = grown.rechunk()
+                with self._lock:
+                    if seen == self._changes:
+                        self._context.register(name, grown)
+                        return
+
+    def _whole(self, name: str) -> Any:
+        quoted = name.replace('"', '""')
+        return self._context.execute(f'SELECT * FROM "{quoted}"', eager=False)
 
     def _check_readable(self) -> None:
         try:
@@ -165,6 +206,26 @@ class PolarsSession(UntransactedSession):
 
     def relations(self) -> Sequence[Relation]:
         return self._engine.relations()
+
+    def copy_in(self, table: Sequence[str], columns: Sequence[str] | None) -> CopySink:
+        from .polars_copy import open_sink
+
+        engine = self._engine
+        if engine.read_only:
+            raise ReadOnlySQLTransaction("cannot execute COPY FROM in a read-only transaction")
+        relation = find_table(engine.relations(), table)
+        if engine.is_of_file(relation.name):
+            raise FeatureNotSupported(f'cannot insert into foreign table "{relation.name}"')
+        chosen = chosen_columns(relation.name, relation.columns, columns)
+        try:
+            schema = engine.schema(relation.name)
+        except engine.module.exceptions.PolarsError as error:
+            raise postgres_error_of(error) from error
+
+        def append(rows: Any) -> None:
+            self._calls.call(lambda: engine.append(relation.name, rows))
+
+        return open_sink(engine.module, relation.name, schema, chosen, append, self.wrote)
 
     def cancel(self) -> None:
         self._calls.cancel()

@@ -64,11 +64,13 @@ class Upstream:
             raise ValueError("users, passwords and databases are those of the clients: give postgresql://host:port")
         options = dict(parse_qsl(parts.query))
         host = options.pop("host", None) or unquote(parts.hostname or "") or "127.0.0.1"
-        port = int(options.pop("port", 0)) or parts.port or 5432
+        port = options.pop("port", None) or str(parts.port or 5432)
         mode, root = options.pop("sslmode", "prefer"), options.pop("sslrootcert", None)
         if options:
             raise ValueError(f"unknown in an upstream: {', '.join(sorted(options))}")
-        return cls(host, port, mode, root)
+        if not port.isdecimal():
+            raise ValueError(f"{port} is no port")
+        return cls(host, int(port), mode, root)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

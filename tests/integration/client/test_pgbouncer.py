@@ -25,7 +25,9 @@ def poolers() -> Iterator[Callable[[Cluster, str], Pooler]]:
             key = cluster.port, mode
             if key not in running:
                 size = 2 if mode == "transaction" else 20
-                running[key] = stack.enter_context(running_pgbouncer(cluster, mode, default_pool_size=size))
+                running[key] = stack.enter_context(
+                    running_pgbouncer(cluster.host, cluster.port, mode, default_pool_size=size)
+                )
             return running[key]
 
         yield get
@@ -154,7 +156,7 @@ async def test_what_needs_a_session(pooled: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("mode", ["transaction"])
 async def test_a_pooler_that_goes_away(cluster: Cluster, mode: str) -> None:
-    with running_pgbouncer(cluster, mode) as pooler:
+    with running_pgbouncer(cluster.host, cluster.port, mode) as pooler:
         conn = await pg.connect(host=pooler.host, port=pooler.port, user="postgres", statement_cache_size=0)
         assert await conn.fetchval("select 1") == 1
     with pytest.raises(pg.ConnectionLost):

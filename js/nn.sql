@@ -1,0 +1,1 @@
+CREATE TABLE "nn" ("id" INT NULL, "s" TEXT NULL);

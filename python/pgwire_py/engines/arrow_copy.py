@@ -1,0 +1,79 @@
+"""COPY FROM STDIN into engines whose tables are Arrow and that have no transactions: rows are gathered, and stored when all have come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .._impl import ArrowDecoder, RowEncoder
+from ..errors import PostgresError
+from .base import Column, CopySink, RelationColumn
+
+__all__ = ["ArrowCopySink"]
+
+_AT_ONCE = 1 << 20
+"""Bytes of rows that are encoded in one step."""
+
+
+class ArrowCopySink(CopySink):
+    """See :class:`~pgwire_py.engines.base.CopySink`. Nothing is stored before :meth:`finish`.
+
+    Args:
+        table: its name, for the context of errors.
+        columns: those that rows have.
+        fit: makes a batch (an object with ``__arrow_c_stream__``) one of the engine's own, of the table's types; may raise PostgresError.
+        store: takes them all; may raise PostgresError.
+    """
+
+    takes_arrow = True
+
+    def __init__(
+        self,
+        table: str,
+        columns: Sequence[RelationColumn],
+        fit: Callable[[Any], Any],
+        store: Callable[[list[Any]], None],
+    ) -> None:
+        self.columns = tuple(Column(column.name, column.type, column.type_modifier) for column in columns)
+        self.without_default = tuple(column.name for column in columns)
+        self._not_null = [index for index, column in enumerate(columns) if column.not_null]
+        self._table = table
+        self._fit = fit
+        self._store = store
+        self._gathered: list[Any] = []
+
+    def write(self, rows: list[tuple[Any, ...]], omitted: tuple[int, ...] = ()) -> None:
+        types = [column.type for column in self.columns]
+        encoder = RowEncoder(types)
+        decoder = ArrowDecoder(
+            types,
+            [column.name for column in self.columns],
+            type_modifiers=[column.type_modifier for column in self.columns],
+        )
+        position = 0
+        while position < len(rows):
+            data, position = encoder.encode(rows, position, _AT_ONCE)
+            for batch in (*decoder.feed(data), decoder.finish()):
+                self.write_arrow(batch)
+
+    def write_arrow(self, batch: Any) -> None:
+        if batch.num_rows:
+            self._gathered.append(self._fit(batch))
+
+    def find(self, error: PostgresError, rows: list[tuple[Any, ...]]) -> int | None:
+        if error.sqlstate != "23502":
+            return None
+        return next((n for n, row in enumerate(rows) if any(row[i] is None for i in self._not_null)), None)
+
+    def finish(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if not gathered:
+            return
+        try:
+            self._store(gathered)
+        except PostgresError as error:
+            error.fields.setdefault("where", f"COPY {self._table}")  # no row is at fault that could be told
+            raise
+
+    def abort(self) -> None:
+        self._gathered = []
