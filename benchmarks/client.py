@@ -1,4 +1,4 @@
-"""The client part: queries, COPY and batches of the asyncio client beside other clients, against PostgreSQL 18.
+"""The client part: queries, COPY and batches of our clients, asyncio and blocking, beside other clients, against PostgreSQL 18.
 
 Everything runs in this process, in turns: rate, and processor time of this process per query, which a busy machine spoils least.
 A client is compared only where it can run a workload.
@@ -19,7 +19,7 @@ from tests.support.postgres18 import find_postgres18
 from .client_peers import ASYNC, BATCH, BLOCKING, CLEAN, COPY, OURS, QUERIES, SETUP, WORKLOADS, Session, versions
 from .errors import BenchmarkError
 
-__all__ = ["CONNECTIONS", "LOOPS", "ClientOutcome", "measure_client", "versions"]
+__all__ = ["BLOCKED", "CONNECTIONS", "LOOPS", "ClientOutcome", "measure_client", "versions"]
 
 CONNECTIONS = (1, 10)
 LOOPS = ("uvloop", "asyncio")

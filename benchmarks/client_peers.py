@@ -40,7 +40,7 @@ CLEAN = ("truncate bench_copy", "truncate bench_batch")
 BATCH_VALUES = [(i, f"text {i}") for i in range(BATCH_ROWS)]
 COPY_VALUES = make_mixed_rows(MIXED_ROWS)
 COPY_TYPES = ("int4", "int8", "float8", "text", "timestamptz", "bool", "numeric")
-OURS, ASYNCPG, PSYCOPG, PSQLPY = "pgwire_py", "asyncpg", "psycopg", "psqlpy"
+OURS, PIPELINE, ASYNCPG, PSYCOPG, PSQLPY = "pgwire_py", "pgwire_py pipeline", "asyncpg", "psycopg", "psqlpy"
 PSYCOPG_SYNC, PG8000, ADBC, CONNECTORX = "psycopg sync", "pg8000", "ADBC", "connectorx"
 
 Call = Callable[[], Any]
@@ -74,6 +74,22 @@ async def ours(uri: str) -> Session:
         await conn.executemany(INSERT.format("$1", "$2"), BATCH_VALUES)
 
     return Session({**_queries(conn.fetch), COPY: copy, BATCH: batch}, conn.close)
+
+
+async def ours_pipeline(uri: str) -> Session:
+    """pgwire_py's ``pipeline()``: the batch once more, with a result of each statement."""
+    from pgwire_py import connect
+
+    conn = await connect(uri)
+    insert = INSERT.format("$1", "$2")
+
+    async def batch() -> None:
+        async with conn.pipeline(atomic=True) as pipeline:
+            pending = [pipeline.execute(insert, *values) for values in BATCH_VALUES]
+        if any(one.result() != "INSERT 0 1" for one in pending):
+            raise BenchmarkError("a statement of the pipeline has another result")
+
+    return Session({BATCH: batch}, conn.close)
 
 
 async def asyncpg(uri: str) -> Session:
@@ -136,6 +152,21 @@ async def psqlpy(uri: str) -> Session:
     return Session({**_queries(fetch), BATCH: batch}, close)
 
 
+def ours_blocking(uri: str) -> Session:
+    """pgwire_py, blocking."""
+    from pgwire_py.blocking import connect
+
+    conn = connect(uri)
+
+    def copy() -> None:
+        conn.copy_records_to_table("bench_copy", records=COPY_VALUES)
+
+    def batch() -> None:
+        conn.executemany(INSERT.format("$1", "$2"), BATCH_VALUES)
+
+    return Session({**_queries(conn.fetch), COPY: copy, BATCH: batch}, conn.close)
+
+
 def psycopg_sync(uri: str) -> Session:
     """psycopg 3 with its C module, blocking."""
     import psycopg
@@ -196,11 +227,13 @@ def connectorx(uri: str) -> Session:
 
 ASYNC: dict[str, Callable[[str], Awaitable[Session]]] = {
     OURS: ours,
+    PIPELINE: ours_pipeline,
     ASYNCPG: asyncpg,
     PSYCOPG: psycopg,
     PSQLPY: psqlpy,
 }
 BLOCKING: dict[str, Callable[[str], Session]] = {
+    OURS: ours_blocking,
     PSYCOPG_SYNC: psycopg_sync,
     PG8000: pg8000,
     ADBC: adbc,

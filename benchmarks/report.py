@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 
 from .arrow import ADBC, CONNECTORX, ArrowOutcome
-from .client import ClientOutcome, versions
-from .client_peers import ARRAYS, ASYNCPG, BATCH, BYTEA, MIXED, ONE, PG_TYPE, QUERIES, SERIES
+from .client import BLOCKED, ClientOutcome, versions
+from .client_peers import ARRAYS, ASYNCPG, BATCH, BYTEA, MIXED, ONE, PG_TYPE, PIPELINE, PSYCOPG_SYNC, QUERIES, SERIES
+from .client_peers import OURS as OUR_CLIENT
 from .codec import FIVE, ROWS, CodecOutcome
 from .codec_types import TypeOutcome
 from .contenders import Contender
@@ -185,13 +186,15 @@ def arrow_share(peer: str) -> Callable[[Results], float | None]:
     return lambda results: next((arrow.ratio(peer) for arrow in results.arrows), None)
 
 
-def client_figure(workload: str, figure: str, peer: str = ASYNCPG) -> Callable[[Results], float | None]:
-    """Our client's ``cpu`` or ``rate`` ÷ a peer's on a workload, 10 connections on uvloop."""
+def client_figure(
+    workload: str, figure: str, peer: str = ASYNCPG, client: str = OUR_CLIENT, way: tuple[str, int] = ("uvloop", 10)
+) -> Callable[[Results], float | None]:
+    """A client's ``cpu`` or ``rate`` ÷ a peer's on a workload; the ``way`` is the event loop or ``blocking``, and the connections."""
 
     def find(results: Results) -> float | None:
         for outcome in results.clients:
-            if (outcome.workload, outcome.loop, outcome.connections) == (workload, "uvloop", 10):
-                return outcome.cpu_ratio(peer) if figure == "cpu" else outcome.rate_ratio(peer)
+            if (outcome.workload, outcome.loop, outcome.connections) == (workload, *way):
+                return outcome.cpu_ratio(peer, client) if figure == "cpu" else outcome.rate_ratio(peer, client)
         return None
 
     return find
@@ -273,7 +276,18 @@ TARGETS: tuple[Target, ...] = (
         for name, wanted in CLIENT_CPU.items()
     ),
     Target("client, six queries, rate / asyncpg, geometric mean", 1.4, client_mean),
+    Target(
+        "client, blocking, 1+1, CPU per query / psycopg sync",
+        0.4,
+        client_figure(ONE, "cpu", PSYCOPG_SYNC, way=(BLOCKED, 1)),
+        at_most=True,
+    ),
     Target("client, 1,000 inserts, rate / asyncpg", 1, client_figure(BATCH, "rate")),
+    Target(
+        "client, 1,000 inserts by pipeline() with results, rate / asyncpg's executemany",
+        1,
+        client_figure(BATCH, "rate", client=PIPELINE),
+    ),
 )
 
 

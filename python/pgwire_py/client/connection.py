@@ -150,7 +150,7 @@ class Connection:
             core.abandon(exchange)
             raise
         if exchange.error is None and exchange.plan.fields is not None:
-            return exchange.result[0]
+            return exchange.answer[0]
         return (await core.finished(exchange, args, limit))[0]
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:

@@ -269,7 +269,7 @@ class Core:
         """Send a statement that is known by name; None where there is more to do than that.
 
         Whoever calls this waits for the exchange's ``waiter``, gives it to :meth:`abandon` where that fails, and else to
-        :meth:`finished` or, without an error, takes its ``result``.
+        :meth:`finished` or, without an error, takes its ``answer``.
         """
         plan = self.known(query)
         if plan is None:
@@ -291,8 +291,8 @@ class Core:
         plan, error = exchange.plan, exchange.error
         if error is None:
             if plan.fields is None:
-                self.noticed(exchange.result[1])
-            return exchange.result
+                self.noticed(exchange.answer[1])
+            return exchange.answer[:2]
         self._check_again(plan, error)
         return await self.run_plan(await self.plan(plan.query), arguments, limit, again=False)
 

@@ -19,7 +19,7 @@ from .errors import InterfaceError
 if TYPE_CHECKING:
     from .plan import Plan
 
-__all__ = ["END", "SYNC", "Exchange", "Frame", "ManyExchange", "Result", "RowSource", "RunExchange"]
+__all__ = ["END", "SYNC", "Exchange", "Frame", "ManyExchange", "Result", "RowSource", "RunExchange", "UnkeptExchange"]
 
 Frame = tuple[str, Any]
 """Tag and body of a message, as FrameDecoder cuts them."""
@@ -164,6 +164,10 @@ class Exchange:
         self.results.append((self._rows, tag[:-1]) if self._unread is None else self._unread)
         self._rows = []
         self._unread = None
+        self._next_source()
+
+    def _next_source(self) -> None:
+        """What makes the rows of the statement behind those that are answered."""
         if self.decoders is not None and len(self.results) < len(self.decoders):
             self.decode = self.decoders[len(self.results)]
 
@@ -262,8 +266,7 @@ class Exchange:
             self.results[len(self.results) - whole :] = [error] * whole
         else:
             self.results += [error] * max(self.script.count("C", self.position, after), 1)
-        if self.decoders is not None and len(self.results) < len(self.decoders):
-            self.decode = self.decoders[len(self.results)]
+        self._next_source()
         if error.severity in ("FATAL", "PANIC"):
             raise error
         return after
@@ -292,11 +295,11 @@ class RunExchange(Exchange):
 
     Attributes:
         plan: the statement's.
-        result: rows and command tag, once it is done without an error.
+        answer: rows, command tag and transaction status, once it is done without an error.
     """
 
     script = "2CZ."
-    result: Result
+    answer: tuple[list[Any], bytes, str]
     _opened = False
 
     def __init__(self, waiter: Future[None], plan: Plan) -> None:
@@ -313,29 +316,56 @@ class RunExchange(Exchange):
             self._bodies = []
         super().take(frames, other)
         if self.error is None and self.results:
-            self.result = self.results[-1]  # type: ignore[assignment]
+            rows, tag = self.results[-1]  # type: ignore[misc]
+            self.answer = rows, tag, self.status
 
 
 class ManyExchange(Exchange):
-    """Runs of one named statement whose results nobody wants. Answers that are all alike are taken in one step."""
+    """Runs of named statements. Answers without rows that are all alike, one behind the other, are taken in one step.
+
+    Attributes:
+        keep: whether each result is wanted; those of answers taken in one step are one and the same.
+    """
+
+    keep = True
 
     def take(self, frames: Sequence[Frame], other: Callable[[str, Any], None]) -> None:
-        count = len(frames) // 2
-        if count > 1 and self.error is None and frames[0][0] == "2":
-            # The last ones may be others: ReadyForQuery, or half of a pair.
-            pairs = list(frames[:2]) * (count - 1)
-            size = len(pairs)
-            position = self.position
-            if frames[1][0] == "C" and frames[:size] == pairs and self.script.startswith("2C" * (count - 1), position):
-                if frames[1][1][-1:] != b"\0":
-                    raise RemoteProtocolError("CommandComplete without a terminated tag", fatal=True)
-                self.position = position + size
-                frames = frames[size:]
-        elif count > 1 and self.error is None and frames[0][0] == "C":
-            super().take(frames[:1], other)
-            frames = frames[1:]
-            return self.take(frames, other)
-        return super().take(frames, other)
+        # A buffer may begin within an answer.
+        at = next((at for at, (tag, _) in enumerate(frames[:3]) if tag == "2"), 0)
+        if at:
+            super().take(frames[:at], other)
+        while count := self._alike(frames, at):
+            at += count
+        super().take(frames[at:], other)
+
+    def _alike(self, frames: Sequence[Frame], at: int) -> int:
+        """Take answers like the first, if there are several; the number of frames."""
+        position = self.position
+        letters = "2CZ" if self.script.startswith("2CZ", position) else "2C"
+        size = len(letters)
+        count = (len(frames) - at) // size
+        answer = frames[at : at + size]
+        if count < 2 or "".join([tag for tag, _ in answer]) != letters:
+            return 0
+        # The last ones may be others: half as many, until they are the same.
+        while frames[at : at + size * count] != answer * count or not self.script.startswith(letters * count, position):  # type: ignore[operator]
+            count //= 2
+            if count < 2:
+                return 0
+        self._complete(answer[1][1])
+        if size == 3:
+            self._ready(answer[2][1])
+        if self.keep:
+            self.results += self.results[-1:] * (count - 1)
+            self._next_source()
+        self.position = position + size * count
+        return size * count
+
+
+class UnkeptExchange(ManyExchange):
+    """Runs of a named statement whose results nobody wants."""
+
+    keep = False
 
 
 def outcome(exchange: Exchange) -> Result:

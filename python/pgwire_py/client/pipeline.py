@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from .._impl import MessageBuilder
 from ..errors import PostgresError
 from .core import Core
 from .errors import InterfaceError
-from .exchange import SYNC, Result
+from .exchange import SYNC, ManyExchange, Result
 from .plan import Plan
 
 __all__ = ["Pending", "Pipeline"]
@@ -21,7 +23,7 @@ T = TypeVar("T")
 class Pending(Generic[T]):
     """A statement of a pipeline: :meth:`result`, or ``await``, when the pipeline has run."""
 
-    __slots__ = ("_args", "_error", "_found", "_limit", "_make", "_pipeline", "_query")
+    __slots__ = ("_args", "_found", "_limit", "_make", "_pipeline", "_query")
 
     def __init__(
         self, pipeline: Pipeline, query: str, args: Sequence[object], limit: int, make: Callable[[Result], T]
@@ -31,8 +33,8 @@ class Pending(Generic[T]):
         self._args = args
         self._limit = limit
         self._make = make
-        self._found: Result | None = None
-        self._error: BaseException | None = None
+        self._found: Result | BaseException | None = None
+        pipeline._waiting.append(self)
 
     def result(self) -> T:
         """What it gave.
@@ -41,20 +43,39 @@ class Pending(Generic[T]):
             PostgresError: its error.
             InterfaceError: the pipeline has not run yet.
         """
-        if self._error is not None:
-            raise self._error
-        if self._found is None:
+        found = self._found
+        if found is None:
             raise InterfaceError("the pipeline has not run yet: leave its block, or await its flush()")
-        return self._make(self._found)
+        if isinstance(found, BaseException):
+            raise found
+        return self._make(found)
 
     def exception(self) -> BaseException | None:
         """Its error, None if there is none."""
-        return self._error
+        return self._found if isinstance(self._found, BaseException) else None
 
     def __await__(self) -> Generator[Any, None, T]:
-        if self._found is None and self._error is None:
+        if self._found is None:
             yield from self._pipeline.flush().__await__()
         return self.result()
+
+
+Runs = tuple[Plan, list[Pending[Any]], bytes]
+"""A plan, the statements that run it one behind the other, and what is sent for them."""
+
+_ALIKE: Final = attrgetter("_query", "_limit")
+
+
+def _rows(found: Result) -> list[Any]:
+    return found[0] or []  # an empty one may be several statements'
+
+
+def _row(found: Result) -> Any:
+    return found[0][0] if found[0] else None
+
+
+def _tag(found: Result) -> str:
+    return found[1].decode("utf-8", "replace")
 
 
 class Pipeline:
@@ -71,79 +92,85 @@ class Pipeline:
 
     def fetch(self, query: str, *args: object) -> Pending[list[Any]]:
         """All rows."""
-        return self._add(query, args, 0, lambda found: found[0])
+        return Pending(self, query, args, 0, _rows)
 
     def fetchrow(self, query: str, *args: object) -> Pending[Any]:
         """The first row, or None."""
-        return self._add(query, args, 1, lambda found: found[0][0] if found[0] else None)
+        return Pending(self, query, args, 1, _row)
 
     def fetchval(self, query: str, *args: object, column: int | str = 0) -> Pending[Any]:
         """One value of the first row, or None."""
-        return self._add(query, args, 1, lambda found: found[0][0][column] if found[0] else None)
+        return Pending(self, query, args, 1, lambda found: found[0][0][column] if found[0] else None)
 
     def execute(self, query: str, *args: object) -> Pending[str]:
         """The command tag of one statement."""
-        return self._add(query, args, 0, lambda found: found[1].decode("utf-8", "replace"))
-
-    def _add(self, query: str, args: Sequence[object], limit: int, make: Callable[[Result], T]) -> Pending[T]:
-        pending = Pending(self, query, args, limit, make)
-        self._waiting.append(pending)
-        return pending
+        return Pending(self, query, args, 0, _tag)
 
     async def flush(self) -> None:
         """Run what was gathered so far."""
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        core = self._core
-        await core.ready()
-        plans = await self._plans([pending._query for pending in waiting])
-        runs: list[tuple[Pending[Any], Plan]] = []
-        data: list[bytes] = []
-        for pending in waiting:
-            plan = plans[pending._query]
-            if isinstance(plan, PostgresError):
-                pending._error = plan
-            else:
-                try:
-                    data.append(plan.run(pending._args, pending._limit))
-                except (PostgresError, InterfaceError) as error:
-                    pending._error = error
-                else:
-                    runs.append((pending, plan))
-                    if not self._atomic:
-                        data.append(SYNC)
-        if self._atomic and len(runs) < len(waiting):
+        await self._core.ready()
+        plans = await self._plans(dict.fromkeys(pending._query for pending in waiting))
+        runs: list[Runs] = []
+        for (query, limit), group in groupby(waiting, _ALIKE):
+            runs += self._written(plans[query], list(group), limit)
+        if self._atomic and any(pending._found is not None for pending in waiting):
             for pending in waiting:
-                pending._error = pending._error or InterfaceError("another statement of the pipeline cannot be sent")
+                pending._found = pending._found or InterfaceError("another statement of the pipeline cannot be sent")
             return
         if runs:
-            await self._run(runs, b"".join(data))
+            await self._run(runs)
 
-    async def _run(self, runs: list[tuple[Pending[Any], Plan]], data: bytes) -> None:
+    def _written(self, plan: Plan | PostgresError, group: list[Pending[Any]], limit: int) -> Iterator[Runs]:
+        """What runs a plan for each of a group; a statement that cannot be sent gets its error."""
+        if isinstance(plan, PostgresError):
+            for pending in group:
+                pending._found = plan
+            return
+        rows = [pending._args for pending in group]
+        try:
+            data = b"".join([data for data, _ in plan.batches(rows, limit, b"" if self._atomic else SYNC)])
+        except (PostgresError, InterfaceError) as error:
+            if len(group) == 1:
+                group[0]._found = error
+                return
+        else:
+            yield plan, group, data
+            return
+        for pending in group:
+            yield from self._written(plan, [pending], limit)
+
+    async def _run(self, runs: list[Runs]) -> None:
         core = self._core
-        end = "" if self._atomic else "Z"
-        script = "".join(plan.script + end for _, plan in runs) + ("Z" if self._atomic else "")
-        sources = [plan.decode for _, plan in runs]
-        data += SYNC if self._atomic else b""
-        exchange = core.begin(script, data, sources[0], None, sources, uses=[plan for _, plan in runs])
-        nameless = iter([plan for _, plan in runs if not plan.name])
-        if any(not plan.name for _, plan in runs):
+        script = "".join((plan.script + ("" if self._atomic else "Z")) * len(group) for plan, group, _ in runs)
+        data = b"".join([data for _, _, data in runs])
+        if self._atomic:
+            script += "Z"
+            data += SYNC
+        sources = [plan.decode for plan, group, _ in runs for _ in group]
+        uses = [plan for plan, _, _ in runs]
+        exchange = core.begin(script, data, sources[0], None, sources, ManyExchange, uses)
+        if any(not plan.name for plan in uses):
+            nameless = (plan for plan, group, _ in runs for _ in group if not plan.name)
             exchange.on_fields = lambda fields: core._source(next(nameless), fields)
         await core.wait(exchange)
-        results = exchange.results
-        for number, (pending, plan) in enumerate(runs):
-            found = results[number] if number < len(results) else exchange.error
-            if isinstance(found, tuple):
-                pending._found = found
-                if plan.fields is None:
-                    core.noticed(found[1])
-            else:
-                pending._error = found or exchange.error
+        results = [*exchange.results, *[exchange.error] * (len(sources) - len(exchange.results))]
+        tags, start = set(), 0
+        for plan, group, _ in runs:
+            found = results[start : start + len(group)]
+            start += len(group)
+            for pending, outcome in zip(group, found, strict=True):
+                pending._found = outcome
+            if plan.fields is None:
+                tags.update([outcome[1] for outcome in found if isinstance(outcome, tuple)])
+        for tag in tags:
+            core.noticed(tag)
         if exchange.error is not None and not isinstance(exchange.error, PostgresError):
             raise exchange.error
 
-    async def _plans(self, queries: Sequence[str]) -> dict[str, Plan | PostgresError]:
+    async def _plans(self, queries: Iterable[str]) -> dict[str, Plan | PostgresError]:
         """A plan for every statement; those not known are prepared in one round trip."""
         core = self._core
         plans: dict[str, Plan | PostgresError] = {}
@@ -190,5 +217,5 @@ class Pipeline:
         await self.flush()
         if not self._return_exceptions:
             for pending in waiting:
-                if pending._error is not None:
-                    raise pending._error
+                if isinstance(pending._found, BaseException):
+                    raise pending._found

@@ -158,12 +158,17 @@ class Plan:
         wanted = len(self.types)
         return InterfaceError(f"the statement takes {wanted} argument{'' if wanted == 1 else 's'}, {count} given")
 
-    def batches(self, rows: Sequence[Sequence[object]]) -> Any:
-        """Bytes and number of statements that run the plan for each row, in pieces of about 64 kB."""
+    def batches(self, rows: Sequence[Sequence[object]], limit: int = 0, end: bytes = b"") -> Any:
+        """Bytes and number of statements that run the plan for each row, in pieces of about 64 kB; ``end`` stands behind each.
+
+        Raises:
+            InterfaceError, PostgresError: as :meth:`run`, for the first row that it refuses.
+        """
         if not self.types or not self.name:
-            pieces = [self.run(row) for row in rows]
+            pieces = [self.run(row, limit) + end for row in rows]
             yield b"".join(pieces), len(pieces)
             return
+        behind = self._tail("", limit) + end
         for row in rows:
             if len(row) != len(self.types):
                 raise self.wrong_count(len(row))
@@ -176,7 +181,7 @@ class Plan:
                 for row in rows[start:]:
                     self._row(row)  # raises by the parameter's number
                 raise
-            binds = MessageBuilder().bind_rows(bytes(data), b"\0" + self._before, self._after, _EXECUTE_ALL)
+            binds = MessageBuilder().bind_rows(bytes(data), b"\0" + self._before, self._after, behind)
             yield binds.buffer, after - start
             start = after
 

@@ -78,7 +78,6 @@ class Wire(asyncio.Protocol):
         if self.failure is not None:
             raise self.lost()
         self.exchange = exchange
-        exchange.written = self._send
         try:
             self._send(data)
         except BaseException:  # nothing went out, as from a signal handler of the thread that waits for the socket
@@ -121,23 +120,19 @@ class Wire(asyncio.Protocol):
             if exchange.__class__ is RunExchange and exchange.position == 0:  # the usual way, short
                 found = self._feed_answer(data, exchange.plan.decoder)
                 if found.__class__ is tuple:
-                    rows, tag, self.status = found
-                    exchange.result = rows, tag
+                    exchange.answer = found
                     exchange.done = True
+                    self.status = found[2]
                     self.exchange = None
                     if not exchange.waiter.done():
                         exchange.waiter.set_result(None)
                     return
-                exchange.take(found, self._other)
+                self.take(found)
             elif exchange is not None:
                 # What decodes rows natively is given along; codecs in Python get the bodies.
-                exchange.take(self._feed(data, getattr(exchange.decode, "__self__", None)), self._other)
+                self.take(self._feed(data, getattr(exchange.decode, "__self__", None)))
             else:
                 self.take(self._feed(data))
-                return
-            if exchange.done:
-                self.status = exchange.status or self.status
-                self.exchange = None
         except FrameError as error:
             self.broken(error)
         except PgWireError as error:
@@ -156,6 +151,7 @@ class Wire(asyncio.Protocol):
                 for tag, body in frames:
                     self._other(tag, body)
                 return
+            exchange.written = self._send
             exchange.take(frames, self._other)
             if exchange.done:
                 self.status = exchange.status or self.status

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .cursor import CursorFactory
 from .errors import InterfaceError
-from .exchange import SYNC, Exchange, ManyExchange, Result, outcome
+from .exchange import SYNC, Exchange, Result, UnkeptExchange, outcome
 from .plan import Plan, execute_message
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class PreparedStatement:
         try:
             for data, count in plan.batches(rows):
                 if exchange is None:
-                    kind = Exchange if keep or not plan.name else ManyExchange
+                    kind = Exchange if keep or not plan.name else UnkeptExchange
                     exchange = core.begin(
                         script * count, data, plan.decode if keep else None, plan.query, kind=kind, uses=(plan,)
                     )
