@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from pgwire_py.auth import UsersFile, load_mock_secret
 from pgwire_py.cli import cli
 from pgwire_py.cli.access import load_access, load_tls
 from pgwire_py.cli.options import check_address
+from pgwire_py.cli.run import on_signals, run_loop
 from pgwire_py.cli.source import find_source
 
 
@@ -429,3 +431,20 @@ class TestHashPassword:
         result = invoke("hash-password", "ada", stdin="pencil\n")
         assert result.exit_code == 130
         assert "interrupted" in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_are_handled_afterwards_as_before(number: signal.Signals) -> None:
+    def handler(number: int, frame: object) -> None:
+        pass
+
+    async def main() -> None:
+        on_signals(lambda: None)
+        assert signal.getsignal(signal.SIGINT) is not handler
+
+    before = signal.signal(number, handler)
+    try:
+        run_loop(main())
+        assert signal.getsignal(number) is handler
+    finally:
+        signal.signal(number, before)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "listen_problem", "on_signals", "run", "run_loop"]
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (*_ENDING, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+
 log = logging.getLogger("pgwire_py.cli")
 
 CLOSE_TIMEOUT = 10.0
@@ -97,11 +100,11 @@ def _open_engine(plan: Plan) -> Engine:
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
-    """As asyncio.run, on uvloop where that is installed."""
+    """As asyncio.run, on uvloop where that is installed; signals are handled afterwards as they were before."""
     loop = _new_event_loop()
     try:
         asyncio.set_event_loop(loop)
-        loop.run_until_complete(main)
+        loop.run_until_complete(_restoring_signals(main))
     finally:
         try:
             loop.run_until_complete(loop.shutdown_asyncgens())
@@ -109,6 +112,18 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
         finally:
             asyncio.set_event_loop(None)
             loop.close()
+
+
+async def _restoring_signals(main: Coroutine[Any, Any, None]) -> None:
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        await main
+    finally:
+        loop = asyncio.get_running_loop()  # uvloop forgets no handler unless it runs
+        for number, handler in handlers.items():
+            with suppress(NotImplementedError):  # Windows
+                loop.remove_signal_handler(number)
+            signal.signal(number, handler)
 
 
 def _new_event_loop() -> asyncio.AbstractEventLoop:
@@ -186,7 +201,7 @@ async def _close(server: Server, hurry: asyncio.Event) -> None:
 def on_signals(callback: Callable[[], None]) -> None:
     """Call it at each SIGINT and SIGTERM."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ENDING:
         try:
             loop.add_signal_handler(number, callback)
         except NotImplementedError:  # Windows

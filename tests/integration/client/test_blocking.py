@@ -53,11 +53,15 @@ def _interrupted(db: blocking.Connection, watcher: blocking.Connection) -> Itera
         _runs(db, watcher)
         os.kill(os.getpid(), signal.SIGINT)
 
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        yield
-    thread.join()
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            yield
+        thread.join()
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def test_everything_in_plain_words(db: blocking.Connection) -> None:
