@@ -445,7 +445,7 @@ class Connection:
         self._driver.run(self._inner.close(timeout=timeout))
 
     def terminate(self) -> None:
-        """Close the socket at once."""
+        """Close the socket at once; what waits for an answer gets :class:`ConnectionLost`."""
         self._inner.terminate()
 
     def __enter__(self) -> Connection:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar, cast
+from weakref import WeakSet
 
 from .._impl import SocketIO
 from ..client.core import Core
 from ..client.driver import Address, Driver, Task
 from ..client.errors import ConnectionLost, InterfaceError
-from ..client.exchange import Exchange, RunExchange
+from ..client.exchange import Exchange, RunExchange, one_at_a_time
 from ..client.plan import Plan
 from ..client.protocol import Wire
 from .tls import TLSIO
@@ -55,9 +57,16 @@ class BlockingDriver(Waits):
         self._transport: Transport | None = None
 
     def run(self, work: Awaitable[T]) -> T:
-        """A coroutine to its end, when no other thread has one; then what was to be called soon."""
+        """A coroutine to its end, when no other thread has one; then what was to be called soon.
+
+        Raises:
+            InterfaceError: a signal handler calls, which interrupted this thread's wait for the same connection.
+        """
         with self.lock:
             coroutine: Any = work
+            if self._transport is not None and self._transport.waiting:
+                coroutine.close()
+                raise one_at_a_time()
             try:
                 coroutine.send(None)
             except StopIteration as end:
@@ -82,8 +91,10 @@ class BlockingDriver(Waits):
             return None
         with self.lock:
             wire, transport = core.wire, self._transport
+            if transport is None or transport.waiting or bounded():
+                return None
             plan = core.known(query)
-            if plan is None or transport is None or wire.exchange is not None or wire.failure is not None or bounded():
+            if plan is None or wire.exchange is not None or wire.failure is not None:
                 return None
             data = plan.batch(args, limit)
             try:
@@ -96,8 +107,8 @@ class BlockingDriver(Waits):
                         core.noticed(tag)
                     return rows  # type: ignore[no-any-return]
                 return self.run(self._long(core, plan, found, args, limit))
-            except BaseException as error:
-                if wire.exchange is _ASKING and transport.io.asking and not isinstance(error, Exception):
+            except BaseException:
+                if wire.exchange is _ASKING and transport.io.asking:
                     wire.exchange = exchange = RunExchange(self.create_future(), plan)
                     core.abandon(exchange)
                 elif wire.exchange is _ASKING:
@@ -107,6 +118,8 @@ class BlockingDriver(Waits):
     async def _long(self, core: Core, plan: Plan, found: Any, args: Sequence[object], limit: int) -> list[Any]:
         """What :meth:`short` has begun, where the answer is not the usual one."""
         wire, transport = core.wire, self._transport
+        if wire.failure is not None:
+            raise wire.lost()
         wire.exchange = exchange = RunExchange(self.create_future(), plan)
         assert transport is not None
         exchange.written = transport.write
@@ -122,6 +135,34 @@ class BlockingDriver(Waits):
             if wire.exchange is _ASKING:
                 wire.exchange = None
             wire.fail(ConnectionLost("a signal interrupted the client between two steps"))
+
+    def dropped(self, inner: Any) -> None:
+        """Close an async generator that nobody has any more: now, or behind what is done with the connection at the moment."""
+        if not self.lock.acquire(blocking=False):
+            self.call_soon(self._close, inner)
+            return
+        try:
+            if self._transport is not None and self._transport.waiting:
+                self.call_soon(self._close, inner)
+            else:
+                self._close(inner)
+        finally:
+            self.lock.release()
+
+    def _close(self, inner: Any) -> None:
+        self.run(inner.aclose())
+
+    def forked(self) -> None:
+        """In a child process: the connection is the parent's, of whose threads only this one is here."""
+        self.lock = threading.RLock()
+        self._soon.clear()
+        transport = self._transport
+        if transport is not None:
+            error = ConnectionLost("the connection was opened in another process: each process connects by itself")
+            wire = transport.get_protocol()
+            if isinstance(wire, Wire) and wire.failure is None:
+                wire.failure = error
+            transport.disown(self.lock, error)
 
     def call_soon(self, callback: Callable[..., object], /, *args: Any) -> None:
         """Call it when the operation at hand has ended."""
@@ -149,9 +190,11 @@ class BlockingDriver(Waits):
         return Future(self._pump)
 
     def _pump(self) -> None:
-        if self._transport is None:
-            raise RuntimeError("there is no connection to wait for")
-        self._transport.pump()
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            wire = transport and transport.get_protocol()
+            raise wire.lost() if isinstance(wire, Wire) else ConnectionLost("the connection is closed")
+        transport.pump()
 
     async def addresses(self, host: str, port: int) -> list[Any]:
         try:
@@ -195,6 +238,7 @@ class BlockingDriver(Waits):
             left()  # ours, or the system's
             raise
         self._transport = Transport(endpoint, SocketIO(endpoint), protocol, self.lock, {})
+        _drivers.add(self)
         protocol.connection_made(self._transport)
 
     async def start_tls(
@@ -258,11 +302,17 @@ class ThreadsDriver(Waits):
         super().__init__()
         self._lock = threading.Lock()
         self._workers = threading.local()
+        _drivers.add(self)
 
     def run(self, work: Awaitable[T]) -> T:
         """A coroutine to its end."""
         with self._lock:
             return run(work)
+
+    def forked(self) -> None:
+        """In a child process: whoever had the pool to himself is not here."""
+        if self._lock.locked():
+            self._lock.release()
 
     def call(self, function: Callable[[], T]) -> T:
         """A function of the pool's, while no coroutine runs."""
@@ -318,3 +368,15 @@ class ThreadsDriver(Waits):
 
         threading.Thread(target=main, daemon=True, name="pgwire_py pool").start()
         return worker
+
+
+_drivers: WeakSet[BlockingDriver | ThreadsDriver] = WeakSet()
+
+
+def _forked() -> None:
+    for driver in tuple(_drivers):
+        driver.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

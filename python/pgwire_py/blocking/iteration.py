@@ -45,7 +45,7 @@ class Iteration(Generic[T]):
         self.close()
 
     def __del__(self) -> None:
-        self.close()
+        self._driver.dropped(self._inner)
 
 
 async def awaited(work: Awaitable[T]) -> T:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from contextlib import suppress
 from typing import Any, Protocol
 
 from .._impl import FrameDecoder, RowDecoder
+from ..client.errors import ConnectionLost
 from ..errors import FrameError
 from .waiting import Expired, left
 
@@ -43,6 +45,9 @@ class Transport(asyncio.Transport):
         protocol: gets what comes.
         lock: is held by the thread that uses the connection.
         extra: for :meth:`get_extra_info`.
+
+    Attributes:
+        waiting: whether that thread is in ``io``, where signal handlers run too: nothing else may be done with the connection then.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class Transport(asyncio.Transport):
         self.endpoint = endpoint
         self._protocol: Any = protocol
         self._lock = lock
+        self.waiting = False
         self._paused = False
         self._closed = False
         self._taken = 0  # bytes that the protocol has dealt with
@@ -91,11 +97,13 @@ class Transport(asyncio.Transport):
         """Send what is left, and close."""
         if not self._closed:
             with suppress(OSError):
-                self.io.pump(CLOSING, False)
+                self._wait(CLOSING, False)
         self.abort()
 
     def abort(self) -> None:
         """Close at once; where another thread is waiting for the socket, that one closes it."""
+        if self._closed:
+            return
         if not self._lock.acquire(blocking=False):
             with suppress(OSError):
                 self.endpoint.shutdown(socket.SHUT_RDWR)
@@ -112,14 +120,15 @@ class Transport(asyncio.Transport):
 
         Raises:
             Expired: the thread's deadline has passed.
+            ConnectionLost: the connection is closed.
         """
-        if self._closed:
-            raise RuntimeError("nothing comes from a closed connection")
         io = self.io
         try:
             try:
-                data = io.pump(left(), not self._paused)
+                data = self._wait(left(), not self._paused)
             except OSError as error:
+                if _by_handler(error):
+                    raise
                 self._lost(error)
                 return
             if data is not None:
@@ -137,9 +146,18 @@ class Transport(asyncio.Transport):
     def ask(self, data: bytes, decoder: FrameDecoder, rows: RowDecoder | None) -> Any:
         """Send, and wait: what :meth:`SocketIO.ask` gives, or an exception for :meth:`take`."""
         try:
+            self.waiting = True
+            if self._closed:
+                return ConnectionLost("the connection is closed")
             return self.io.ask(data, decoder, rows)
         except (OSError, FrameError) as error:
+            if _by_handler(error):
+                raise
             return error
+        finally:
+            self.waiting = False
+            if self._closed:
+                self.endpoint.close()
 
     def take(self, found: Any) -> None:
         """Hand over what :meth:`ask` gave."""
@@ -152,6 +170,17 @@ class Transport(asyncio.Transport):
         else:
             self._lost(found)
 
+    def _wait(self, timeout: float | None, answer: bool) -> bytes | None:
+        try:
+            self.waiting = True
+            if self._closed:
+                raise ConnectionLost("the connection is closed")
+            return self.io.pump(timeout, answer)
+        finally:
+            self.waiting = False
+            if self._closed:
+                self.endpoint.close()
+
     def _received(self, data: bytes) -> None:
         if data:
             self._protocol.data_received(data)
@@ -163,5 +192,30 @@ class Transport(asyncio.Transport):
     def _lost(self, error: Exception | None) -> None:
         if not self._closed:
             self._closed = True
-            self.endpoint.close()
+            if self.waiting:  # a signal handler closes: the descriptor must not become another socket's under the wait
+                with suppress(OSError):
+                    self.endpoint.shutdown(socket.SHUT_RDWR)
+            else:
+                self.endpoint.close()
             self._protocol.connection_lost(error)
+
+    def disown(self, lock: Any, error: Exception) -> None:
+        """In a child process: the connection is the parent's, which sees nothing of its being closed here."""
+        self._lock = lock
+        if self._closed:
+            return
+        self._closed = True
+        if self.waiting:  # perhaps by this thread, in whose signal handler it was forked: it finds the end of a stream
+            self.waiting = False
+            end, other = socket.socketpair()
+            other.close()
+            os.dup2(end.fileno(), self.endpoint.fileno(), inheritable=False)
+            end.close()
+        else:
+            self.endpoint.close()
+        self._protocol.connection_lost(error)
+
+
+def _by_handler(error: Exception) -> bool:
+    """Whether a signal handler raised it, as a TimeoutError of its own: those of the system have a number."""
+    return isinstance(error, OSError) and error.errno is None

@@ -18,7 +18,7 @@ from .copying import CopyIn, CopyOut, copy_source
 from .core import Core
 from .cursor import CursorFactory, stream_rows
 from .driver import AsyncioDriver, Driver, TLSUpgrade
-from .errors import InterfaceError
+from .errors import ConnectionLost, InterfaceError
 from .exchange import outcome
 from .notifications import Listeners, Notifications
 from .oauth import OAuthToken
@@ -469,10 +469,10 @@ class Connection:
         await self._core.within(self._core.driver.shield(self._wire.closed), timeout)
 
     def terminate(self) -> None:
-        """Close the socket at once."""
+        """Close the socket at once; what waits for an answer gets :class:`ConnectionLost`."""
         if self._wire.failure is None:
             self._wire.check_loop()
-        self._wire.fail(InterfaceError("the connection was terminated"))
+        self._wire.fail(ConnectionLost("the connection was terminated"))
 
     async def __aenter__(self) -> Connection:
         return self

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import messages as m
-from .errors import ConnectionLost, InterfaceError
+from .errors import InterfaceError
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -154,7 +154,7 @@ class Notifications:
             if self._overrun:
                 raise InterfaceError(f"more than {self._maximum} notifications waited: some are lost")
             if self._ended:
-                raise ConnectionLost("the connection is closed")
+                raise self._connection._core.wire.lost()
             self._waiter = self._connection._core.loop.create_future()
             await self._waiter
 

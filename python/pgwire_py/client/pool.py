@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -123,6 +124,7 @@ class Pool:
         self._state = "new"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._keeper: Task | None = None
+        self._process: int | None = None
 
     @cached_property
     def _driver(self) -> PoolDriver:
@@ -136,6 +138,7 @@ class Pool:
         if self._state != "new":
             raise PoolError(f"the pool is {self._state}")
         self._state = "open"
+        self._process = os.getpid()
         if isinstance(self._driver, AsyncioDriver):
             self._loop = asyncio.get_running_loop()
         try:
@@ -153,7 +156,7 @@ class Pool:
 
     async def close(self, *, timeout: float | None = None) -> None:
         """Wait until every connection is back, and close them; those that wait for one are turned away."""
-        if self._state == "closed":
+        if self._state == "closed" or self._inherited:
             return
         self._check_loop()
         self._state = "closing"
@@ -171,6 +174,8 @@ class Pool:
 
     def terminate(self) -> None:
         """Close every connection at once."""
+        if self._inherited:
+            return
         self._check_loop()
         self._state = "closed"
         self._stop_keeper()
@@ -185,6 +190,11 @@ class Pool:
         """A pool of asyncio's and its connections are used on the event loop that it was opened on."""
         if self._loop is not None and asyncio._get_running_loop() is not self._loop:
             raise PoolError("the pool belongs to another event loop: each loop has pools of its own")
+
+    @property
+    def _inherited(self) -> bool:
+        """Whether this is a child of the process that opened the pool: its connections are not for this one."""
+        return self._process is not None and self._process != os.getpid()
 
     def _stop_keeper(self) -> None:
         if self._keeper is not None:
@@ -215,6 +225,8 @@ class Pool:
         return Lease(self, timeout)
 
     async def _acquire(self) -> Connection:
+        if self._inherited:
+            raise PoolError("the pool was opened in another process: each process has pools of its own")
         self._check_loop()
         if self._state != "open":
             raise PoolError(f"the pool is {self._state}")
@@ -310,6 +322,8 @@ class Pool:
 
     async def release(self, connection: Connection, *, timeout: float | None = None) -> None:
         """Give a connection back; it is reset, or closed where that fails. Cancelling this does not stop it."""
+        if self._inherited:
+            return
         self._check_loop()
         holder = self._used.pop(connection, None)
         if holder is None:

@@ -3,7 +3,7 @@ use std::ffi::{c_int, c_void};
 use std::io::{Error, ErrorKind};
 use std::time::{Duration, Instant};
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -149,10 +149,17 @@ impl SocketIO {
                 Step::Failed(error) if error.kind() == ErrorKind::Interrupted => {
                     py.check_signals()?
                 }
-                Step::Failed(error) => return Err(error.into()),
+                Step::Failed(error) => return Err(os_error(&error)),
             }
         }
     }
+}
+
+/// The OSError with its number, which one that a signal handler raises does not have.
+fn os_error(error: &Error) -> PyErr {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    PyOSError::new_err((error.raw_os_error(), text.to_owned()))
 }
 
 impl SocketIO {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import time
 from typing import TYPE_CHECKING, Any
@@ -66,14 +67,17 @@ class SocketIO:
 
     def _send(self) -> None:
         if self._unsure:
-            raise ConnectionAbortedError("a signal came between a system call and what follows it: bytes may be lost")
+            message = "a signal came between a system call and what follows it: bytes may be lost"
+            raise ConnectionAbortedError(errno.ECONNABORTED, message)
         if self._queue:
             self._unsure = True
             try:
                 sent = self._socket.send(self._queue)
             except BlockingIOError:
                 sent = 0
-            except OSError:
+            except OSError as error:
+                if error.errno is None:  # a signal handler's own
+                    raise
                 # The other end takes no more; why it does not may be among what it has sent.
                 sent = len(self._queue)
             del self._queue[:sent]
