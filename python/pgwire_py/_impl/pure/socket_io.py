@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import select
 import time
 from typing import TYPE_CHECKING, Any
@@ -27,18 +26,23 @@ class SocketIO:
         if socket.fileno() < 0:
             raise ValueError("the socket is closed")
         self._socket = socket
-        self._queue = bytearray()
-        self._unsure = False  # whether a system call may have done more than is noted here
+        self._out: tuple[bytearray, list[int]] = (
+            bytearray(),
+            [],
+        )  # what is to be sent, and how many bytes of it have gone
+        self._came: list[bytes] = []  # what has come and was not given yet
         self.received = 0
         self.asking = False
 
     @property
     def pending(self) -> int:
-        return len(self._queue)
+        queue, sent = self._out
+        return len(queue) - sum(sent)
 
     def write(self, data: bytes | bytearray | memoryview, /) -> int:
-        self._queue += data
-        return len(self._queue)
+        queue, _ = self._out
+        queue += data
+        return self.pending
 
     def ask(self, data: bytes, decoder: FrameDecoder, rows: RowDecoder | None, /) -> Any:
         self.asking = True
@@ -54,8 +58,10 @@ class SocketIO:
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             self._send()
-            if not self._queue and not answer:
+            if not self.pending and not answer:
                 return None
+            if self._came:
+                return self._receive()
             left = None if deadline is None else min(max(deadline - time.monotonic(), 0.0), _LONG)
             readable, writable = self._ready(left)
             if readable:
@@ -65,41 +71,46 @@ class SocketIO:
             elif not writable and left is not None and left < _LONG:
                 return None
 
+    # What a system call did must be known though a signal handler raises before the next line: extend() notes it before Python looks
+    # for signals again.
+
     def _send(self) -> None:
-        if self._unsure:
-            message = "a signal came between a system call and what follows it: bytes may be lost"
-            raise ConnectionAbortedError(errno.ECONNABORTED, message)
-        if self._queue:
-            self._unsure = True
+        queue, sent = self._out
+        if queue:
+            gone = sum(sent)
             try:
-                sent = self._socket.send(self._queue)
-            except BlockingIOError:
-                sent = 0
+                sent.extend(map(self._socket.send, (queue[gone : gone + _BUFFER],)))
             except OSError as error:
                 if error.errno is None:  # a signal handler's own
                     raise
-                # The other end takes no more; why it does not may be among what it has sent.
-                sent = len(self._queue)
-            del self._queue[:sent]
-            self._unsure = False
+                if not isinstance(error, BlockingIOError):
+                    # The other end takes no more; why it does not may be among what it has sent.
+                    sent.append(len(queue) - gone)
+            gone = sum(sent)
+            if gone * 2 >= len(queue):
+                self._out = queue[gone:], []
+            elif len(sent) > 64:
+                self._out = queue, [gone]
 
     def _receive(self) -> bytes | None:
-        self._unsure = True
-        try:
-            data = self._socket.recv(_BUFFER)
-        except BlockingIOError:
-            self._unsure = False
-            return None
+        if not self._came:
+            try:
+                self._came.extend(map(self._socket.recv, (_BUFFER,)))
+            except BlockingIOError as error:
+                if error.errno is None:
+                    raise
+                return None
+        data = self._came[0]
         self.received += len(data)
-        self._unsure = False
+        self._came.clear()
         return data
 
     def _ready(self, timeout: float | None) -> tuple[bool, bool]:
         """Whether something can be received, and sent if something waits; neither when the time is over."""
         if not hasattr(select, "poll"):
-            readable, writable, _ = select.select([self._socket], [self._socket] if self._queue else [], [], timeout)
+            readable, writable, _ = select.select([self._socket], [self._socket] if self.pending else [], [], timeout)
             return bool(readable), bool(writable)
         poll = select.poll()
-        poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._queue else 0))
+        poll.register(self._socket, select.POLLIN | (select.POLLOUT if self.pending else 0))
         events = sum(event for _, event in poll.poll(None if timeout is None else timeout * 1000))
         return bool(events & ~select.POLLOUT), bool(events & select.POLLOUT)
