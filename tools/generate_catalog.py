@@ -98,7 +98,13 @@ def main() -> None:
                  'count', 'array_in', 'array_recv', 'pg_is_in_recovery') group by 1 order by 1"""
         )
         out.extend(f'    "{name}": {oid},\n' for name, oid in procedures)
-        out.append('}\n"""Name → OID of functions that rows refer to."""\n')
+        out.append('}\n"""Name → OID of functions that rows refer to."""\n\n')
+        out.append("KEYWORDS: Final[tuple[tuple[str, bool, str], ...]] = (\n")
+        keywords = connection.execute(
+            "select catcode, barelabel, string_agg(word, ' ' order by word) from pg_get_keywords() group by 1, 2 order by 1, 2"
+        )
+        out.extend(f"    {tuple(row)!r},\n" for row in keywords)
+        out.append(')\n"""Category as in pg_get_keywords, whether it can be a bare label, the words."""\n')
         TARGET.write_text("".join(out))
 
 

@@ -15,6 +15,7 @@ import asyncpg
 import datafusion
 import polars as pl
 import psycopg
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
@@ -238,6 +239,20 @@ def test_values_by_the_sessions_settings(kind: str) -> None:
         connection.execute("reset all")
         shown = connection.execute("select day::text, at::text, zoned = timestamptz '2020-12-31 09:00:00Z' from copied")
         assert [str(value)[:10] for value in shown.fetchall()[0]] == ["2020-12-31", "2020-12-31", "True"]
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+@pytest.mark.parametrize("datestyle", ["ISO", "German"])
+def test_a_value_that_does_not_fit_is_told_with_its_line(kind: str, datestyle: str) -> None:
+    """Whether the rows come as Arrow or, with a setting that matters to their types, as Python values."""
+    schema = pa.schema([("n", pa.int8()), ("day", pa.date32())])
+    with frames(kind, {"small": schema.empty_table()}) as connection:
+        connection.execute(f"set datestyle = {datestyle}")
+        data = "".join(f"{n % 100}\t\\N\n" for n in range(2_000)) + "128\t\\N\n" + "1\t\\N\n" * 50
+        with pytest.raises(psycopg.errors.NumericValueOutOfRange) as caught:
+            copy_in(connection, "copy small from stdin", data)
+        assert caught.value.diag.context == "COPY small, line 2001"
+        assert connection.execute("select count(*) from small").fetchone() == (0,)
 
 
 @pytest.mark.parametrize("kind", FRAMES)

@@ -4,10 +4,14 @@ values."""
 from __future__ import annotations
 
 import json
+import re
+from functools import cache
 
 from ..errors import postgres_error
 from . import arrays, series
+from ._data import KEYWORDS
 from .names import Names
+from .syntax import RESERVED
 from .typenames import format_type
 
 
@@ -50,151 +54,32 @@ def quote_ident(_: Names, text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-RESERVED = frozenset(
-    [
-        "all",
-        "analyse",
-        "analyze",
-        "and",
-        "any",
-        "array",
-        "as",
-        "asc",
-        "asymmetric",
-        "authorization",
-        "between",
-        "bigint",
-        "binary",
-        "bit",
-        "boolean",
-        "both",
-        "case",
-        "cast",
-        "char",
-        "character",
-        "check",
-        "coalesce",
-        "collate",
-        "collation",
-        "column",
-        "concurrently",
-        "constraint",
-        "create",
-        "cross",
-        "current_catalog",
-        "current_date",
-        "current_role",
-        "current_schema",
-        "current_time",
-        "current_timestamp",
-        "current_user",
-        "dec",
-        "decimal",
-        "default",
-        "deferrable",
-        "desc",
-        "distinct",
-        "do",
-        "else",
-        "end",
-        "except",
-        "exists",
-        "extract",
-        "false",
-        "fetch",
-        "float",
-        "for",
-        "foreign",
-        "freeze",
-        "from",
-        "full",
-        "grant",
-        "greatest",
-        "group",
-        "grouping",
-        "having",
-        "ilike",
-        "in",
-        "initially",
-        "inner",
-        "inout",
-        "int",
-        "integer",
-        "intersect",
-        "interval",
-        "into",
-        "is",
-        "isnull",
-        "join",
-        "lateral",
-        "leading",
-        "least",
-        "left",
-        "like",
-        "limit",
-        "localtime",
-        "localtimestamp",
-        "national",
-        "natural",
-        "nchar",
-        "none",
-        "normalize",
-        "not",
-        "notnull",
-        "null",
-        "nullif",
-        "numeric",
-        "offset",
-        "on",
-        "only",
-        "or",
-        "order",
-        "out",
-        "outer",
-        "overlaps",
-        "overlay",
-        "placing",
-        "position",
-        "precision",
-        "primary",
-        "real",
-        "references",
-        "returning",
-        "right",
-        "row",
-        "select",
-        "session_user",
-        "setof",
-        "similar",
-        "smallint",
-        "some",
-        "substring",
-        "symmetric",
-        "table",
-        "tablesample",
-        "then",
-        "time",
-        "timestamp",
-        "to",
-        "trailing",
-        "treat",
-        "trim",
-        "true",
-        "union",
-        "unique",
-        "user",
-        "using",
-        "values",
-        "varchar",
-        "variadic",
-        "verbose",
-        "when",
-        "where",
-        "window",
-        "with",
-        "xmltable",
-    ]
-)
+_CATEGORIES = {
+    "C": "unreserved (cannot be function or type name)",
+    "R": "reserved",
+    "T": "reserved (can be function or type name)",
+    "U": "unreserved",
+}
+
+
+@cache
+def _keywords() -> str:
+    rows = {
+        word: {
+            "word": word,
+            "catcode": category,
+            "barelabel": bare,
+            "catdesc": _CATEGORIES[category],
+            "baredesc": "can be bare label" if bare else "requires AS",
+        }
+        for category, bare, words in KEYWORDS
+        for word in words.split()
+    }
+    return json.dumps([rows[word] for word in sorted(rows)])
+
+
+def keywords(_: Names) -> str:
+    return _keywords()
 
 
 def quote_literal(_: Names, value: object) -> str:
@@ -245,6 +130,44 @@ def json_build_object(_: Names, *items: object) -> str:
 
 def concat(_: Names, *items: object) -> str:
     return "".join(str(item) for item in items if item is not None)
+
+
+def format_text(names: Names, text: str | None, *items: object) -> str | None:
+    """``format(text, …)``: ``%s``, ``%I``, ``%L``, ``%2$s``, ``%-10s``, ``%%``."""
+    if text is None:
+        return None
+    following = 0
+
+    def write(found: re.Match[str]) -> str:
+        nonlocal following
+        position, left, width, kind = found.groups()
+        if kind == "%":
+            return "%"
+        if kind not in ("s", "I", "L"):
+            problem = (
+                f'unrecognized format() type specifier "{kind}"' if kind else "unterminated format() type specifier"
+            )
+            raise postgres_error("22023", problem, hint='For a single "%" use "%%".')
+        following = int(position) if position else following + 1
+        if not 0 < following <= len(items):
+            raise postgres_error("22023", "too few arguments for format()")
+        item = items[following - 1]
+        if item is None and kind == "I":
+            raise postgres_error("22004", "null values cannot be formatted as an SQL identifier")
+        if kind == "I":
+            shown = quote_ident(names, str(item))
+        elif kind == "L":
+            shown = "NULL" if item is None else quote_literal(names, item)
+        else:
+            shown = "" if item is None else str(item)
+        size = min(int(width or 0), _WIDEST)
+        return shown.ljust(size) if left else shown.rjust(size)
+
+    return _FORMAT.sub(write, text)
+
+
+_FORMAT = re.compile(r"%(?:(\d{1,9})\$)?(-)?(\d{1,9})?(.?)", re.DOTALL)
+_WIDEST = 10_000
 
 
 def type_text(names: Names, oid: int | None, modifier: int | None) -> str | None:

@@ -28,7 +28,7 @@ from ..oids import (
     VOID,
 )
 from . import arrays, builtin, series
-from .scope import EXPANDED
+from .scope import EXPANDED, KEYWORD
 from .typenames import ELEMENTS
 
 __all__ = ["AGGREGATES", "FUNCTIONS", "INDEPENDENT", "INTERNAL", "SETS", "SQLITE", "WINDOW", "Function"]
@@ -207,6 +207,7 @@ FUNCTIONS: Final[dict[str, Function]] = {
     ),
     "json_build_object": _f(JSON, builtin.json_build_object, claims=False, takes_null=True),
     "concat": _f(TEXT, builtin.concat, TEXT, claims=False, takes_null=True),
+    "format": _f(TEXT, builtin.format_text, TEXT, claims=False, takes_null=True),
     "left": _f(TEXT, lambda n, t, k: t[:k], TEXT, INT4, claims=False),
     "right": _f(TEXT, lambda n, t, k: t[-k:] if k else "", TEXT, INT4, claims=False),
     "split_part": _f(
@@ -283,7 +284,7 @@ SETS: Final[dict[str, Function]] = {
     "_pg_expandarray": _f(EXPANDED, series.expand_array, INT2_ARRAY, claims=False),
     "regexp_split_to_table": _f(TEXT, series.split_to_table, TEXT, TEXT, claims=False),
     "pg_listening_channels": _f(TEXT, lambda names: json.dumps(names.context.listening_channels())),
-    "pg_get_keywords": _f(TEXT, lambda names: json.dumps(sorted(builtin.RESERVED))),
+    "pg_get_keywords": _f(KEYWORD, builtin.keywords),
 }
 """Set-returning functions: they return their rows as a JSON array."""
 

@@ -13,7 +13,7 @@ from .casts import common_type
 from .expressions import Expressions
 from .functions import INDEPENDENT, SETS
 from .schema import find_relation
-from .scope import EXPANDED, Output, Scope, Source, Value, folded, quote, unsupported
+from .scope import RECORDS, Output, Scope, Source, Value, folded, quote, unsupported
 from .syntax import name_of_function
 from .typenames import REGISTERED
 
@@ -367,11 +367,10 @@ class _Queries(Expressions):
         called = alias or name
         inner = quote(called)
         columns = [Output(names[0] if names else called, kind, f"{inner}.value")]
-        if kind == EXPANDED:
-            parts = [("x", 21), ("n", 23)]
+        if kind in RECORDS:
             columns = [
                 Output(names[i] if i < len(names) else field, type_, f"json_extract({inner}.value, '$.{field}')")
-                for i, (field, type_) in enumerate(parts)
+                for i, (field, type_) in enumerate(RECORDS[kind])
             ]
         if ordinality:
             given = (

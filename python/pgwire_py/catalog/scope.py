@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ..errors import PostgresError, postgres_error
-from ..oids import TEXT, UNKNOWN
+from ..oids import BOOL, CHAR, INT2, INT4, TEXT, UNKNOWN
 
-__all__ = ["EXPANDED", "Output", "Scope", "Source", "Value", "folded", "quote", "unsupported"]
+__all__ = ["EXPANDED", "KEYWORD", "RECORDS", "Output", "Scope", "Source", "Value", "folded", "quote", "unsupported"]
 
 EXPANDED = -1
 """Type of what information_schema._pg_expandarray returns: a record with fields x and n, kept as JSON."""
+KEYWORD = -4
+"""Type of what pg_get_keywords returns, the same."""
+RECORDS: Final[dict[int, tuple[tuple[str, int], ...]]] = {
+    EXPANDED: (("x", INT2), ("n", INT4)),
+    KEYWORD: (("word", TEXT), ("catcode", CHAR), ("barelabel", BOOL), ("catdesc", TEXT), ("baredesc", TEXT)),
+}
+"""Fields of these records and their types."""
 
 
 def quote(name: str) -> str:

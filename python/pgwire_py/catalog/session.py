@@ -15,7 +15,7 @@ from ..sql import Statement
 from .arrays import format_array, parse_array
 from .database import Database
 from .names import Names
-from .scope import EXPANDED
+from .scope import RECORDS
 from .typenames import ARRAYS, ELEMENTS, INTEGERS, REGISTERED
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ __all__ = ["CatalogSession"]
 
 _BATCH = 1_000
 _SEEN_AS = (
-    {22: INT2_ARRAY, 30: OID_ARRAY, EXPANDED: TEXT}
+    {22: INT2_ARRAY, 30: OID_ARRAY, **dict.fromkeys(RECORDS, TEXT)}
     | dict.fromkeys(REGISTERED, TEXT)
     | {ARRAYS[kind]: TEXT_ARRAY for kind in REGISTERED}
 )

@@ -8,18 +8,24 @@ function call stays a name and its arguments, and a type stays the name that was
 from __future__ import annotations
 
 import logging
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from sqlglot import TokenType, exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import ErrorLevel, SqlglotError
 
+from .._impl import tokenize
 from ..errors import PostgresError, postgres_error
+from ._data import KEYWORDS
 
-__all__ = ["MAX_LENGTH", "name_of_function", "parse"]
+__all__ = ["MAX_LENGTH", "RESERVED", "name_of_function", "parse"]
 
 MAX_LENGTH = 200_000
 """Longest catalogue query that is parsed, in characters."""
+
+RESERVED = frozenset(word for category, _, words in KEYWORDS if category != "U" for word in words.split())
+"""Words that are no names without quotes."""
 
 logging.getLogger("sqlglot").addFilter(lambda record: "unsupported syntax" not in record.getMessage())
 
@@ -53,7 +59,13 @@ def parse(sql: str) -> exp.Expr:
     if len(sql) > MAX_LENGTH:
         raise postgres_error("54000", f"catalogue query is longer than {MAX_LENGTH} characters")
     try:
-        trees = _DIALECT.parse(sql, error_level=ErrorLevel.RAISE)
+        try:
+            trees = _DIALECT.parse(sql, error_level=ErrorLevel.RAISE)
+        except SqlglotError:
+            quoted = _with_quoted_fields(sql)
+            if quoted == sql:
+                raise
+            trees = _DIALECT.parse(quoted, error_level=ErrorLevel.RAISE)
     except SqlglotError as error:
         raise _syntax_error(error) from error
     except RecursionError as error:
@@ -63,6 +75,18 @@ def parse(sql: str) -> exp.Expr:
     if len(trees) != 1 or trees[0] is None:
         raise postgres_error("42601", "one statement expected")
     return trees[0]
+
+
+def _with_quoted_fields(sql: str) -> str:
+    """The text with keywords behind a dot in quotes, which sqlglot does not take for names: ``t.select``."""
+    tokens = tokenize(sql)
+    pieces: list[str] = []
+    position = 0
+    for before, token in pairwise(tokens):
+        if before.value == "." and token.kind == "word" and token.value in RESERVED:
+            pieces += [sql[position : token.start], f'"{token.value}"']
+            position = token.start + len(token.value)
+    return "".join(pieces) + sql[position:]
 
 
 def name_of_function(node: exp.Expr) -> str | None:

@@ -36,13 +36,27 @@ class ArrowCopySink(CopySink):
     ) -> None:
         self.columns = tuple(Column(column.name, column.type, column.type_modifier) for column in columns)
         self.without_default = tuple(column.name for column in columns)
-        self._not_null = [index for index, column in enumerate(columns) if column.not_null]
         self._table = table
         self._fit = fit
         self._store = store
         self._gathered: list[Any] = []
 
     def write(self, rows: list[tuple[Any, ...]], omitted: tuple[int, ...] = ()) -> None:
+        try:
+            self._gathered += self._fitting(rows)
+        except PostgresError:
+            self.stored = self._first_wrong(rows)
+            raise
+
+    def write_arrow(self, batch: Any) -> None:
+        if batch.num_rows:
+            self._gathered.append(self._fit(batch))
+
+    def find(self, error: PostgresError, rows: list[tuple[Any, ...]]) -> int | None:
+        return self._first_wrong(rows)
+
+    def _fitting(self, rows: list[tuple[Any, ...]]) -> list[Any]:
+        """The rows as batches of the engine's own."""
         types = [column.type for column in self.columns]
         encoder = RowEncoder(types)
         decoder = ArrowDecoder(
@@ -50,20 +64,26 @@ class ArrowCopySink(CopySink):
             [column.name for column in self.columns],
             type_modifiers=[column.type_modifier for column in self.columns],
         )
+        batches: list[Any] = []
         position = 0
         while position < len(rows):
             data, position = encoder.encode(rows, position, _AT_ONCE)
-            for batch in (*decoder.feed(data), decoder.finish()):
-                self.write_arrow(batch)
+            batches += decoder.feed(data)
+        batches.append(decoder.finish())
+        return [self._fit(batch) for batch in batches if batch.num_rows]
 
-    def write_arrow(self, batch: Any) -> None:
-        if batch.num_rows:
-            self._gathered.append(self._fit(batch))
-
-    def find(self, error: PostgresError, rows: list[tuple[Any, ...]]) -> int | None:
-        if error.sqlstate != "23502":
-            return None
-        return next((n for n, row in enumerate(rows) if any(row[i] is None for i in self._not_null)), None)
+    def _first_wrong(self, rows: list[tuple[Any, ...]]) -> int:
+        """Which of rows that do not all fit is the first that does not."""
+        fits, wrong = 0, len(rows)
+        while wrong - fits > 1:
+            middle = (fits + wrong) // 2
+            try:
+                self._fitting(rows[fits:middle])
+            except PostgresError:
+                wrong = middle
+            else:
+                fits = middle
+        return fits
 
     def finish(self) -> None:
         gathered, self._gathered = self._gathered, []

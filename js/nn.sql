@@ -1,1 +1,0 @@
-CREATE TABLE "nn" ("id" INT NULL, "s" TEXT NULL);
