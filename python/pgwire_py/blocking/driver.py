@@ -98,7 +98,7 @@ class BlockingDriver(Waits):
                 return self.run(self._long(core, plan, found, args, limit))
             except BaseException as error:
                 if wire.exchange is _ASKING and transport.io.asking and not isinstance(error, Exception):
-                    wire.exchange = exchange = RunExchange(self.create_future(), plan)
+                    wire.exchange = exchange = RunExchange(plan, self.create_future())
                     core.abandon(exchange)
                 elif wire.exchange is _ASKING:
                     self._interrupted()
@@ -107,7 +107,7 @@ class BlockingDriver(Waits):
     async def _long(self, core: Core, plan: Plan, found: Any, args: Sequence[object], limit: int) -> list[Any]:
         """What :meth:`short` has begun, where the answer is not the usual one."""
         wire, transport = core.wire, self._transport
-        wire.exchange = exchange = RunExchange(self.create_future(), plan)
+        wire.exchange = exchange = RunExchange(plan, self.create_future())
         assert transport is not None
         exchange.written = transport.write
         transport.take(found)
