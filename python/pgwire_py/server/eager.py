@@ -16,9 +16,12 @@ from asyncio.tasks import (
 )  # documented for third-party event loops and tasks ("Extending asyncio")
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 __all__ = ["PARKED", "Runner"]
+
+
+T = TypeVar("T")
 
 
 class _Park:
@@ -107,6 +110,10 @@ class Runner:
         if self._task is None:
             self._task = self._loop.create_task(self._main())
         return self._context, self._loop, self._task
+
+    def call(self, function: Callable[[T], None], argument: T) -> None:
+        """Call a function in the session's context."""
+        self._context.run(function, argument)
 
     def run_without_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """As :meth:`run` for work that calls no user code before it first suspends: a task is made only if it does, and is not parked."""

@@ -86,6 +86,8 @@ class Server:
 
     Attributes:
         sessions: the logged-in sessions by process ID.
+        trusts_all: whether every client may log in, wherever it comes from.
+        opens_at_once: whether nothing is waited for where a session is opened.
     """
 
     def __init__(
@@ -138,9 +140,8 @@ class Server:
         self.tls = tls
         self.authentication = Authentication(auth, users, ident, oauth, mock_secret, tls)
         self.require_ssl = require_ssl
-        unlimited = max_connections_per_user is None and max_connections_per_address is None
-        plain = unlimited and not require_ssl and not self.hooks_startup
-        self.at_once = self.authentication.trusts_all and plain and isinstance(self.engine, PythonEngine)
+        self.trusts_all = self.authentication.trusts_all and not require_ssl and max_connections_per_address is None
+        self.opens_at_once = isinstance(self.engine, PythonEngine) and not self.hooks_startup
         self.max_connections = max_connections
         self.max_connections_per_user = max_connections_per_user
         self.max_connections_per_address = max_connections_per_address
