@@ -75,7 +75,7 @@ class ScramVerifier:
             iterations: those of the real users, so that the answer looks like theirs.
         """
         name = user.encode("utf-8", "surrogatepass")
-        salt = hmac.digest(secret, b"salt" + name, "sha256")[:_SALT_LENGTH]
+        salt = _impl.scram_mock_salt(secret, name)
         return cls(iterations, salt, _NO_KEY, _NO_KEY, doomed=True)
 
     @classmethod

@@ -80,7 +80,7 @@ class Execution:
         self._settings = context.settings
         self._catalog = catalog
         self._loop = loop
-        self._worker = Worker(loop, f"pgwire-session-{context.process_id}")
+        self._worker = Worker(loop, context.process_id)
         self._catalogue: EngineSession | None = None
         self._lock = threading.Lock()
         self._running: EngineSession | None = None

@@ -148,7 +148,7 @@ class ServerProtocol(asyncio.Protocol):
             login = self._login
             if login is None:  # it is open, or has failed
                 break
-            if login.waits:
+            if login.stage is startup.WAITS:
                 self._login = None
                 runner.run_without_task(self._work(login))
                 return
@@ -170,7 +170,7 @@ class ServerProtocol(asyncio.Protocol):
                 login = self._login = startup.Login(self, event)
             else:
                 login.take(event)
-            if not (login.asks_client or login.waits):
+            if login.stage is startup.OPENS:
                 self.session = login.open()
                 self._login = None
         except Exception as error:
@@ -194,9 +194,11 @@ class ServerProtocol(asyncio.Protocol):
         self.connection.close()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
-        self.wake()
+        busy = self._runner.suspended is not None
+        if busy or self._more is not None:
+            self.wake()
+            busy = self._runner.suspended is not None
         self.server.closed(self)
-        busy = self._runner.busy
         self._runner.close()
         if not busy:
             self._forget()
@@ -431,10 +433,13 @@ class ServerProtocol(asyncio.Protocol):
 
     def close(self) -> None:
         """Write what is queued, then close."""
-        self.connection.close()
-        if self._transport is not None and not self._transport.is_closing():
-            self._write_out()
-            self._transport.close()
+        connection = self.connection
+        connection.close()
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            if connection.outgoing:
+                self._write_out()
+            transport.close()
 
     def abort(self) -> None:
         """Close without waiting for the client to read."""

@@ -188,6 +188,7 @@ class Server:
         self.hooks_startup = overrides(hooks, Hooks, "startup") or overrides(hooks, Hooks, "server_parameters")
         self.hooks_queries = overrides(hooks, Hooks, "simple_query")
         self.hooks_errors = overrides(hooks, Hooks, "error")
+        self.hooks_closed = overrides(hooks, Hooks, "closed")
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -380,6 +381,13 @@ class Server:
         self._shares.setdefault(protocol, []).append(share)
         return True
 
+    def _return_shares(self, protocol: ServerProtocol) -> None:
+        """Count the connection among nobody's any more."""
+        for share in self._shares.pop(protocol, ()):
+            self._counts[share] -= 1
+            if not self._counts[share]:
+                del self._counts[share]
+
     def next_process_id(self) -> int:
         """A process ID that no session has."""
         while True:
@@ -424,22 +432,22 @@ class Server:
         self._protocols.discard(protocol)
         self._starting.pop(protocol, None)
         self._reserved.discard(protocol)
-        for share in self._shares.pop(protocol, ()):
-            self._counts[share] -= 1
-            if not self._counts[share]:
-                del self._counts[share]
+        if self._shares:
+            self._return_shares(protocol)
         session = protocol.session
         if session is not None:
             self._sessions.pop(session.process_id, None)
             self.release_execution(session)
-            asked(self.hooks.closed, session)
+            if self.hooks_closed:
+                asked(self.hooks.closed, session)
         if not self._protocols and self._empty is not None:
             self._empty.set()
 
     def release_execution(self, session: Session) -> None:
         """Interrupt and free what a session that is gone has in the engine."""
         session.stop_timers()
-        session.close_portals(-1)
+        if session.portals:
+            session.close_portals(-1)
         if session.notifications is not None:
             session.notifications.forget()
         session.execution.cancel()

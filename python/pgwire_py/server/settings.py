@@ -85,7 +85,7 @@ class Defaults:
         codings: what the sessions encode and decode by.
 
     Attributes:
-        timeouts: in seconds, as of :class:`Settings`.
+        timeouts: in seconds, as of :class:`Settings`; so is ``timed``.
         is_user: whether there is a user of that name, besides a session's own.
     """
 
@@ -113,6 +113,7 @@ class Defaults:
             key = _key(name)
             self.values[key] = _shown(key, value, self.values.get(key, ""), self.values.get(key, ""))
         self.timeouts = tuple([_seconds(self.values[key]) for key in _TIMEOUTS])
+        self.timed = any(self.timeouts)
 
 
 class Settings:
@@ -154,7 +155,7 @@ class Settings:
         self.queried = False
         if startup.keys().isdisjoint(_TIMEOUTS):
             self.timeouts = defaults.timeouts
-            self.timed = any(self.timeouts)
+            self.timed = defaults.timed
         else:
             self._read_timeouts()
         self.coding: Coding = coding or self._coding()

@@ -32,9 +32,16 @@ if TYPE_CHECKING:
     from .protocol import ServerProtocol
     from .server import Server
 
-__all__ = ["ClientLeft", "Login", "start"]
+__all__ = ["ASKS", "OPENS", "WAITS", "ClientLeft", "Login", "start"]
 
 PROTOCOL_3_2: Final = 0x0003_0002
+
+ASKS: Final = "asks"
+"""The client's next message is for :meth:`Login.take`."""
+OPENS: Final = "opens"
+"""It has proved who it is, and :meth:`Login.open` is next."""
+WAITS: Final = "waits"
+"""Something else than the client must be waited for: :meth:`Login.finish` does."""
 
 MAX_START_VALUES: Final = 256
 """Start-up packets whose parameters are remembered."""
@@ -71,10 +78,10 @@ class Login:
     likes, by :meth:`finish`. All of it raises PostgresError and RemoteProtocolError, to be sent with severity FATAL, and ClientLeft.
 
     Attributes:
-        proof: what the client still has to show.
+        stage: what comes next: :data:`ASKS`, :data:`WAITS` or :data:`OPENS`.
     """
 
-    __slots__ = ("_database", "_parameters", "_protocol", "_user", "_version", "proof")
+    __slots__ = ("_database", "_parameters", "_proof", "_protocol", "_user", "_version", "stage")
 
     def __init__(self, protocol: ServerProtocol, startup: m.StartupMessage) -> None:
         parameters = startup.parameters
@@ -90,36 +97,31 @@ class Login:
         self._database = parameters.get("database") or user
         if not server.has_room():
             raise TooManyConnections("sorry, too many clients already")
-        self.proof: Proof = None
+        self._proof: Proof = None
         if server.trusts_all:
+            self.stage = OPENS if server.opens_at_once else WAITS
             return
         address = protocol.address
         limit = server.max_connections_per_address
         if address is not None and not server.take_share(protocol, "address", address, limit):
             raise TooManyConnections(f'too many connections from address "{address}"')
-        self.proof = begin_to_authenticate(protocol, user, self._database, address)
-
-    @property
-    def asks_client(self) -> bool:
-        """Whether the client's next message is for :meth:`take`."""
-        return self.proof.__class__ is ScramLogin
+        proof = self._proof = begin_to_authenticate(protocol, user, self._database, address)
+        self.stage = (
+            ASKS if isinstance(proof, ScramLogin) else WAITS if proof is not None or not server.opens_at_once else OPENS
+        )
 
     def take(self, event: Any) -> None:
         """Take the client's next message."""
-        assert isinstance(self.proof, ScramLogin)
-        if self.proof.answer(event):
-            self.proof = None
-
-    @property
-    def waits(self) -> bool:
-        """Whether something other than the client's messages must be waited for: :meth:`finish` does."""
-        return (self.proof is not None or not self._protocol.server.opens_at_once) and not self.asks_client
+        assert isinstance(self._proof, ScramLogin)
+        if self._proof.answer(event):
+            self._proof = None
+            self.stage = OPENS if self._protocol.server.opens_at_once else WAITS
 
     async def finish(self) -> Session:
         """Wait for everything; the session, which has sent its first ReadyForQuery."""
         protocol = self._protocol
         server = protocol.server
-        await proven(protocol, self.proof)
+        await proven(protocol, self._proof)
         if protocol.lost:
             raise ClientLeft("the client left during authentication")
         session, values = self._session()
