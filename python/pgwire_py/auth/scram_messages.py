@@ -6,6 +6,7 @@ nothing secret.
 
 from __future__ import annotations
 
+import binascii
 import os
 import re
 from dataclasses import dataclass, field
@@ -111,7 +112,7 @@ def check_nonce(nonce: bytes) -> bytes:
 
 def new_nonce() -> bytes:
     """A fresh nonce for either end: 18 random bytes in base64, as PostgreSQL makes them."""
-    return encode_base64(os.urandom(_NONCE_LENGTH))
+    return binascii.b2a_base64(os.urandom(_NONCE_LENGTH), newline=False)
 
 
 new_server_nonce = new_nonce

@@ -103,10 +103,6 @@ class BackendConnection:
         self.phase = Phase.STARTUP
         self._row = _STARTUP_ROW
 
-    def _enter(self, phase: Phase) -> None:
-        self.phase = phase
-        self._row = _ROWS[phase]
-
     @property
     def decoder(self) -> FrontendDecoder:
         """What cuts the stream into messages, for an owner that reads statements on its own."""
@@ -287,7 +283,8 @@ class BackendConnection:
         self.outgoing.append(data)
         if phase is before:
             return
-        self._enter(phase)
+        self.phase = phase
+        self._row = _ROWS[phase]
         if phase in PASSWORD_KINDS:
             self._decoder.password_kind = PASSWORD_KINDS[phase]
         elif phase is Phase.STARTING:
@@ -302,7 +299,8 @@ class BackendConnection:
         rule = f"received unencrypted data after {name}"
         self._inbox = [RemoteProtocolError(rule, fatal=True, message_name=name, offset=8)]
         self._position = 0
-        self._enter(_CLOSED)
+        self.phase = _CLOSED
+        self._row = _CLOSED_ROW
 
     def send_encoded(self, data: bytes | memoryview) -> None:
         """Queue bytes of complete backend messages that do not change the phase: rows, descriptions, CommandComplete and the like.

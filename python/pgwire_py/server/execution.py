@@ -187,7 +187,9 @@ class Execution:
     def close(self) -> asyncio.Future[None] | None:
         """Free everything, on the session's thread where there is one; the future ends with it."""
         self._closed = True
-        future = self._worker.call(self._close) if self._worker.started else None
+        if not self._worker.started:
+            return None
+        future = self._worker.call(self._close)
         self._worker.close()
         return future
 

@@ -144,7 +144,7 @@ class ServerProtocol(asyncio.Protocol):
             if self._login is None and event.__class__ is not StartupMessage:
                 runner.run_without_task(self._work(event))
                 return
-            runner.call(self._take, event)
+            runner.context.run(self._take, event)
             login = self._login
             if login is None:  # it is open, or has failed
                 break
@@ -373,8 +373,8 @@ class ServerProtocol(asyncio.Protocol):
     @property
     def address(self) -> str | None:
         """The client's IP address; None for a Unix-domain socket, and for a client who was gone before he was accepted."""
-        peer = self.peer
-        return None if peer is None else peer[0]
+        peer = None if self._transport is None else self._transport.get_extra_info("peername")
+        return str(peer[0]) if isinstance(peer, tuple) else None
 
     @property
     def peer(self) -> tuple[str, int] | None:

@@ -18,6 +18,7 @@ from ..catalog import Catalog
 from ..connection import MAX_MESSAGE_LENGTH
 from ..engines.base import Engine
 from ..engines.python import PythonEngine
+from ..errors import TooManyConnections
 from ..types import TypeRegistry
 from . import unix_socket
 from .authentication import Authentication
@@ -362,12 +363,19 @@ class Server:
     def _is_user(self, name: str) -> bool:
         return any(session.user == name for session in list(self._sessions.values()))
 
-    def has_room(self) -> bool:
-        """Whether another session may log in."""
-        return len(self._reserved) < self.max_connections
+    def check_room(self) -> None:
+        """Raise TooManyConnections where no other session may log in."""
+        if len(self._reserved) >= self.max_connections:
+            raise TooManyConnections("sorry, too many clients already")
 
-    def reserve(self, protocol: ServerProtocol) -> None:
-        """Count a connection whose client has proved who it is."""
+    def admit(self, protocol: ServerProtocol, user: str) -> None:
+        """Count a connection whose client has proved to be ``user``; raises TooManyConnections.
+
+        Others may have come in since it was asked: who has not logged in yet takes nobody's place.
+        """
+        self.check_room()
+        if not self.take_share(protocol, "user", user, self.max_connections_per_user):
+            raise TooManyConnections(f'too many connections for role "{user}"')
         self._reserved.add(protocol)
 
     def take_share(self, protocol: ServerProtocol, kind: str, name: str, limit: int | None) -> bool:

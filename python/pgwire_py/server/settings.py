@@ -151,7 +151,7 @@ class Settings:
         self._saved: list[tuple[dict[str, str], dict[str, str]]] = []
         self.changes: dict[str, str] | None = None
         self._told: dict[str, str] = {}
-        self._custom: set[str] = set()
+        self._custom: frozenset[str] = frozenset()
         self.queried = False
         if startup.keys().isdisjoint(_TIMEOUTS):
             self.timeouts = defaults.timeouts
@@ -260,7 +260,7 @@ class Settings:
         if key not in self._custom:
             if len(self._custom) >= MAX_CUSTOM:
                 raise InvalidParameterValue(f"a session can have at most {MAX_CUSTOM} parameters of its own")
-            self._custom.add(key)
+            self._custom |= {key}
 
     def _check_user(self, key: str, value: str) -> None:
         """A session is its user, and nobody else."""

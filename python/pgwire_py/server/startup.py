@@ -95,8 +95,7 @@ class Login:
         if "replication" in parameters and parameters["replication"].lower() not in _NO:
             raise FeatureNotSupported("replication connections are not supported")
         self._database = parameters.get("database") or user
-        if not server.has_room():
-            raise TooManyConnections("sorry, too many clients already")
+        server.check_room()
         self._proof: Proof = None
         if server.trusts_all:
             self.stage = OPENS if server.opens_at_once else WAITS
@@ -152,12 +151,10 @@ class Login:
     def _session(self) -> tuple[Session, StartValues]:
         protocol, user, version = self._protocol, self._user, self._version
         server = protocol.server
-        if not server.has_room():  # others came in meanwhile: who has not logged in yet takes nobody's place
-            raise TooManyConnections("sorry, too many clients already")
-        if not server.take_share(protocol, "user", user, server.max_connections_per_user):
-            raise TooManyConnections(f'too many connections for role "{user}"')
-        server.reserve(protocol)
-        values = _start_values(server, self._parameters, user)
+        server.admit(protocol, user)
+        values = server.start_values.get(tuple(self._parameters.items())) or _start_values(
+            server, self._parameters, user
+        )
         key = os.urandom(32 if version >= PROTOCOL_3_2 else 4)
         settings = Settings(server.defaults, values.values, values.coding)
         session = Session(server, protocol, server.next_process_id(), key, user, self._database, settings)
@@ -238,10 +235,13 @@ def _negotiate(protocol: ServerProtocol, version: int, parameters: Mapping[str, 
         raise FeatureNotSupported(
             f"unsupported frontend protocol {version >> 16}.{version & 0xFFFF}: server supports 3.0 to 3.2"
         )
-    unknown = tuple([name for name in parameters if name.startswith("_pq_.")])
+    unknown = []
+    for name in parameters:
+        if name.startswith("_pq_."):
+            unknown.append(name)
     if version > PROTOCOL_3_2 or unknown:
         version = min(version, PROTOCOL_3_2)
-        protocol.connection.send(m.NegotiateProtocolVersion(version, unknown))
+        protocol.connection.send(m.NegotiateProtocolVersion(version, tuple(unknown)))
     return version
 
 
@@ -250,10 +250,6 @@ def _start_values(server: Server, parameters: Mapping[str, str], user: str) -> S
 
     Clients of one kind send the same packet again and again: what came of it is kept.
     """
-    key = tuple(parameters.items())
-    known = server.start_values.get(key)
-    if known is not None:
-        return known
     settings = Settings(server.defaults, {"session_authorization": user})
     for name, value in _options(parameters.get("options", "")):
         settings.set(name, value, starting=True)
@@ -269,7 +265,7 @@ def _start_values(server: Server, parameters: Mapping[str, str], user: str) -> S
         return known
     if len(server.start_values) >= MAX_START_VALUES:
         server.start_values.clear()
-    server.start_values[key] = known
+    server.start_values[tuple(parameters.items())] = known
     return known
 
 
