@@ -41,7 +41,6 @@ class ScramServer(Step):
         channel_binding: bytes | None = None,
         user: str | None = None,
     ) -> None:
-        super().__init__()
         if mechanism not in (SCRAM_SHA_256, SCRAM_SHA_256_PLUS):
             raise ValueError(f"no SCRAM mechanism of this server: {mechanism!r}")
         if mechanism == SCRAM_SHA_256_PLUS and not channel_binding:
@@ -88,7 +87,6 @@ class ScramServerFinal(Step):
     def __init__(
         self, verifier: ScramVerifier, repeated: bytes, bound: bool, nonce: bytes, signed: bytes, user: str | None
     ) -> None:
-        super().__init__()
         self._verifier = verifier
         self._repeated = repeated
         self._bound = bound

@@ -42,7 +42,8 @@ class ScramVerifier:
     doomed: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
-        _check_iterations(self.iterations)
+        if not 1 <= self.iterations <= MAX_ITERATIONS:
+            _check_iterations(self.iterations)
         if not self.salt:
             raise ValueError("a SCRAM salt must not be empty")
         if len(self.stored_key) != KEY_LENGTH or len(self.server_key) != KEY_LENGTH:

@@ -152,7 +152,7 @@ class ServerProtocol(asyncio.Protocol):
                 self._login = None
                 runner.run_without_task(self._work(login))
                 return
-            self.flush()
+            self._write_out()
             event = self.connection.next_event()
         session = self.session
         if session is not None:
