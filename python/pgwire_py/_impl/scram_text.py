@@ -43,7 +43,8 @@ MAX_MESSAGE_LENGTH = 1024
 KEY_LENGTH = 32
 """Bytes of a key, a signature and a proof."""
 
-_NONCE: Final = re.compile(rb"[\x21-\x2b\x2d-\x7e]+")  # printable, without the comma
+is_nonce: Final = re.compile(rb"[\x21-\x2b\x2d-\x7e]+").fullmatch
+"""Whether it is a nonce: printable ASCII without comma."""
 
 
 def malformed(name: str, rule: str) -> NoReturn:
@@ -73,11 +74,6 @@ def attributes_of(message: bytes, name: str) -> list[tuple[bytes, bytes]]:
             malformed(name, "attribute expected")
         attributes.append((part[:1], part[2:]))
     return attributes
-
-
-def is_nonce(text: bytes) -> bool:
-    """Whether it is printable ASCII without comma."""
-    return _NONCE.fullmatch(text) is not None
 
 
 def encode_base64(data: bytes) -> bytes:

@@ -157,7 +157,7 @@ class ServerProtocol(asyncio.Protocol):
         session = self.session
         if session is not None:
             self.server.logged_in(self)
-            self.flush()
+            self._write_out()
             event = self.connection.next_event()
             if event is not None:
                 runner.run(session.run(event))

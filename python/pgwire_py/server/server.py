@@ -374,14 +374,13 @@ class Server:
         Others may have come in since it was asked: who has not logged in yet takes nobody's place.
         """
         self.check_room()
-        if not self.take_share(protocol, "user", user, self.max_connections_per_user):
+        limit = self.max_connections_per_user
+        if limit and not self.take_share(protocol, "user", user, limit):
             raise TooManyConnections(f'too many connections for role "{user}"')
         self._reserved.add(protocol)
 
-    def take_share(self, protocol: ServerProtocol, kind: str, name: str, limit: int | None) -> bool:
+    def take_share(self, protocol: ServerProtocol, kind: str, name: str, limit: int) -> bool:
         """Count the connection among those of one user or address; False where there are ``limit`` already."""
-        if limit is None:
-            return True
         share = (kind, name)
         if self._counts[share] >= limit:
             return False

@@ -102,7 +102,7 @@ class Login:
             return
         address = protocol.address
         limit = server.max_connections_per_address
-        if address is not None and not server.take_share(protocol, "address", address, limit):
+        if limit and address is not None and not server.take_share(protocol, "address", address, limit):
             raise TooManyConnections(f'too many connections from address "{address}"')
         proof = self._proof = begin_to_authenticate(protocol, user, self._database, address)
         self.stage = (
