@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import stringprep
 import sys
+from base64 import b64encode
+from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import pgwire_py._native as native
 from pgwire_py._impl import pure
+from pgwire_py.errors import RemoteProtocolError
 
 KEYS = st.binary(min_size=32, max_size=32)
 # Letters of both directions, signs, spaces, marks, and what is mapped, prohibited or unassigned.
@@ -67,3 +71,69 @@ def test_md5(password: bytes, user: bytes, salt: bytes) -> None:
     stored = native.md5_password(password, user)
     assert stored == pure.md5_password(password, user)
     assert native.md5_response(stored, salt) == pure.md5_response(stored, salt)
+
+
+Outcome = tuple[object, ...]
+
+
+def _outcome(function: Callable[..., object], *args: object) -> Outcome:
+    try:
+        return ("returned", function(*args))
+    except RemoteProtocolError as error:
+        return ("refused", str(error), vars(error))
+    except ValueError as error:
+        return ("raised", str(error))
+
+
+# Pieces of messages, right ones and wrong ones.
+_GIVEN = (
+    b"n y p=tls-server-end-point p=tls-unique p= p a=me n= n=user r=abc r= m=x x=1 c=biws c=bixz r=abcS3rver r 1=2 p=x"
+)
+PIECES = st.sampled_from([*_GIVEN.split(), b"", b"r=a b", b"\0", b"p=\xff", b"\xc3\xa4=1"])
+MESSAGES = st.lists(PIECES | st.binary(max_size=5), max_size=6).map(b",".join) | st.binary(max_size=20)
+
+
+@given(MESSAGES, st.booleans(), st.none() | st.binary(max_size=40), st.binary(max_size=20), st.integers(-1, 2**33))
+@example(b"n,,n=,r=" + b"a" * 1016, False, None, b"salt", 4096)
+@example(b"n,,n=,r=" + b"a" * 1017, False, None, b"salt", 4096)
+@example(b"p=tls-server-end-point,,n=,r=abc", True, b"\x01" * 32, b"salt", 4096)
+@example(b"y,,n=,r=abc,x=1", False, b"", b"salt", 4096)
+def test_first_messages_of_a_client(
+    message: bytes, plus: bool, binding: bytes | None, salt: bytes, iterations: int
+) -> None:
+    args = (message, plus, binding, salt, iterations, b"S3rver")
+    assert _outcome(native.scram_server_first, *args) == _outcome(pure.scram_server_first, *args)
+
+
+@given(MESSAGES, st.booleans(), KEYS, st.binary(max_size=44) | KEYS.map(b64encode))
+@example(b"c=biws,r=abcS3rver", False, bytes(32), b"A" * 44)
+@example(b"c=biws,r=abcS3rver", False, bytes(32), b"A" * 42 + b"==")
+@example(b"c=biws,r=abcS3rver", False, bytes(32), b"A" * 42 + b"B=")
+@example(b"c=biws,r=abcS3rver", False, bytes(32), b"=" + b"A" * 43)
+@example(b"c=biws,r=abcS3rver,p=1", False, bytes(32), b"A" * 43 + b"=")
+@example(b"c=biws,r=abcS3rveR", False, bytes(32), b"A" * 43 + b"=")
+@example(b"c=bixz,r=abcS3rver", True, bytes(32), b"A" * 43 + b"=")
+def test_last_messages_of_a_client(message: bytes, bound: bool, key: bytes, proof: bytes) -> None:
+    args = (message + b",p=" + proof, b"biws", bound, b"abcS3rver", b"signed,", key, key)
+    assert _outcome(native.scram_server_final, *args) == _outcome(pure.scram_server_final, *args)
+
+
+@given(KEYS, st.binary(max_size=100), st.sampled_from([b"", b",x=1"]))
+def test_right_and_wrong_proofs(key: bytes, signed: bytes, more: bytes) -> None:
+    client_key, stored_key, server_key = pure.scram_keys(key)
+    without_proof = b"c=biws,r=abcS3rver" + more
+    proof = b64encode(pure.scram_client_proof(client_key, signed + without_proof))
+    signature = b"v=" + b64encode(pure.scram_server_signature(server_key, signed + without_proof))
+    for core in (native, pure):
+        args = (b"biws", False, b"abcS3rver", signed)
+        assert core.scram_server_final(without_proof + b",p=" + proof, *args, stored_key, server_key) == signature
+        assert core.scram_server_final(without_proof + b",p=" + proof, *args, server_key, server_key) is None
+        for keys in ((key[:-1], key), (key, key + b"1")):
+            assert _outcome(core.scram_server_final, b"", *args, *keys)[0] == "raised"
+
+
+@given(st.binary(max_size=150), st.binary(max_size=100))
+def test_salts_of_nobody(secret: bytes, user: bytes) -> None:
+    salt = native.scram_mock_salt(secret, user)
+    assert salt == pure.scram_mock_salt(secret, user)
+    assert salt == hmac.digest(secret, b"salt" + user, "sha256")[:16]

@@ -73,7 +73,6 @@ class OAuthServer(Step):
     __slots__ = ("_issuer", "_scope")
 
     def __init__(self, issuer: str, scope: str) -> None:
-        super().__init__()
         self._issuer = issuer
         self._scope = scope
 

@@ -209,11 +209,17 @@ class HostRule:
 
     def fits(self, client: ClientInfo, groups: Mapping[str, Iterable[str]]) -> bool:
         """Whether the rule is about this connection."""
-        return (
-            self._fits_channel(client)
-            and any(_is_database(token, client, groups) for token in cast("tuple[Token, ...]", self.databases))
-            and any(_is_user(token, client.user, groups) for token in cast("tuple[Token, ...]", self.users))
-        )
+        if not self._fits_channel(client):
+            return False
+        for token in cast("tuple[Token, ...]", self.databases):  # no any(): it is asked at every login
+            if _is_database(token, client, groups):
+                break
+        else:
+            return False
+        for token in cast("tuple[Token, ...]", self.users):  # noqa: SIM110
+            if _is_user(token, client.user, groups):
+                return True
+        return False
 
     def _fits_channel(self, client: ClientInfo) -> bool:
         if client.address is None or self.type == "local":

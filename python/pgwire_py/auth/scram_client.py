@@ -87,7 +87,6 @@ class ScramClient(Step):
         min_iterations: int = 1,
         max_iterations: int = DEFAULT_MAX_ITERATIONS,
     ) -> None:
-        super().__init__()
         if mechanism not in (SCRAM_SHA_256, SCRAM_SHA_256_PLUS):
             raise ValueError(f"no SCRAM mechanism of this client: {mechanism!r}")
         if mechanism == SCRAM_SHA_256_PLUS and not channel_binding:
@@ -129,7 +128,6 @@ class ScramClientFirst(Step):
     __slots__ = ("_bare", "_bound", "_bounds", "_nonce", "_password")
 
     def __init__(self, password: bytes, nonce: bytes, bare: bytes, bound: bytes, bounds: tuple[int, int]) -> None:
-        super().__init__()
         self._password = password
         self._nonce = nonce
         self._bare = bare
@@ -176,7 +174,6 @@ class ScramClientFinal(Step):
     __slots__ = ("_expected",)
 
     def __init__(self, expected: bytes) -> None:
-        super().__init__()
         self._expected = expected
 
     def verify(self, server_final: bytes) -> None:

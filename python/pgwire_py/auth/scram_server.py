@@ -6,21 +6,9 @@ With a stored verifier neither costs a PBKDF2.
 
 from __future__ import annotations
 
-import hmac
-
 from .. import _impl
-from ..errors import InvalidPassword, RemoteProtocolError
-from .scram_messages import (
-    SCRAM_SHA_256,
-    SCRAM_SHA_256_PLUS,
-    TLS_SERVER_END_POINT,
-    ClientFirst,
-    check_nonce,
-    encode_base64,
-    malformed,
-    read_client_final,
-    read_client_first,
-)
+from ..errors import InvalidPassword
+from .scram_messages import SCRAM_SHA_256, SCRAM_SHA_256_PLUS, check_nonce
 from .step import Step
 from .verifier import ScramVerifier
 
@@ -53,7 +41,6 @@ class ScramServer(Step):
         channel_binding: bytes | None = None,
         user: str | None = None,
     ) -> None:
-        super().__init__()
         if mechanism not in (SCRAM_SHA_256, SCRAM_SHA_256_PLUS):
             raise ValueError(f"no SCRAM mechanism of this server: {mechanism!r}")
         if mechanism == SCRAM_SHA_256_PLUS and not channel_binding:
@@ -81,33 +68,12 @@ class ScramServer(Step):
             LocalProtocolError: the step was taken before.
         """
         self._take()
-        message = read_client_first(client_first)
-        self._check_flag(message)
-        nonce = message.nonce + self._nonce
-        salt = encode_base64(self._verifier.salt)
-        server_first = b"r=%s,s=%s,i=%d" % (nonce, salt, self._verifier.iterations)
-        channel = (self._binding or b"") if message.flag == "p" else b""
-        signed = message.bare + b"," + server_first + b","
-        return server_first, ScramServerFinal(self._verifier, message.gs2_header, channel, nonce, signed, self._user)
-
-    def _check_flag(self, message: ClientFirst) -> None:
-        """Flag and mechanism belong together (RFC 5802 §6)."""
-        name = "client-first-message"
-        if self._mechanism == SCRAM_SHA_256_PLUS:
-            if message.flag != "p":
-                malformed(name, f"{SCRAM_SHA_256_PLUS} was selected, but there is no channel-binding data")
-            if message.binding_type != TLS_SERVER_END_POINT:
-                shown = message.binding_type.decode("ascii")
-                raise RemoteProtocolError(f'unsupported SCRAM channel-binding type "{shown}"', fatal=True)
-        elif message.flag == "p":
-            malformed(name, f"{SCRAM_SHA_256} was selected, but there is channel-binding data")
-        elif message.flag == "y" and self._binding:
-            raise RemoteProtocolError(
-                "SCRAM channel binding negotiation error: the client supports channel binding and thinks that the server"
-                " does not, but it does",
-                "28000",
-                fatal=True,
-            )
+        verifier = self._verifier
+        bound = self._mechanism == SCRAM_SHA_256_PLUS
+        server_first, repeated, nonce, signed = _impl.scram_server_first(
+            client_first, bound, self._binding, verifier.salt, verifier.iterations, self._nonce
+        )
+        return server_first, ScramServerFinal(verifier, repeated, bound, nonce, signed, self._user)
 
     def __repr__(self) -> str:
         return f"ScramServer(mechanism={self._mechanism!r})"
@@ -116,15 +82,14 @@ class ScramServer(Step):
 class ScramServerFinal(Step):
     """The second and last step; made by :meth:`ScramServer.first` only."""
 
-    __slots__ = ("_channel", "_header", "_nonce", "_signed", "_user", "_verifier")
+    __slots__ = ("_bound", "_nonce", "_repeated", "_signed", "_user", "_verifier")
 
     def __init__(
-        self, verifier: ScramVerifier, header: bytes, channel: bytes, nonce: bytes, signed: bytes, user: str | None
+        self, verifier: ScramVerifier, repeated: bytes, bound: bool, nonce: bytes, signed: bytes, user: str | None
     ) -> None:
-        super().__init__()
         self._verifier = verifier
-        self._header = header
-        self._channel = channel
+        self._repeated = repeated
+        self._bound = bound
         self._nonce = nonce
         self._signed = signed
         self._user = user
@@ -139,16 +104,17 @@ class ScramServerFinal(Step):
             LocalProtocolError: the step was taken before.
         """
         self._take()
-        message = read_client_final(client_final)
-        if message.binding != encode_base64(self._header + self._channel):
-            if self._channel:
-                raise RemoteProtocolError("SCRAM channel binding check failed", "28000", fatal=True)
-            malformed("client-final-message", "unexpected channel-binding attribute")
-        if not hmac.compare_digest(message.nonce, self._nonce):
-            malformed("client-final-message", "nonce does not match")
-        signed = self._signed + message.without_proof
-        matches = _impl.scram_check_proof(self._verifier.stored_key, signed, message.proof)
-        if not matches or self._verifier.doomed:
+        verifier = self._verifier
+        server_final = _impl.scram_server_final(
+            client_final,
+            self._repeated,
+            self._bound,
+            self._nonce,
+            self._signed,
+            verifier.stored_key,
+            verifier.server_key,
+        )
+        if server_final is None or verifier.doomed:
             whose = "" if self._user is None else f' for user "{self._user}"'
             raise InvalidPassword(f"password authentication failed{whose}", severity="FATAL")
-        return b"v=" + encode_base64(_impl.scram_server_signature(self._verifier.server_key, signed))
+        return server_final

@@ -101,6 +101,8 @@ class UsersFunction(AuthSource):
 
     def _look_up(self, user: str, database: str) -> Verifier | Awaitable[Verifier | None] | None:
         found = self._function(user, database)
+        if found is None or isinstance(found, (ScramVerifier, Md5Verifier)):
+            return found
         return self._awaited(found, user) if inspect.isawaitable(found) else stored_verifier(found, user)
 
     async def _awaited(self, found: Awaitable[Verifier | str | None], user: str) -> Verifier | None:

@@ -16,10 +16,7 @@ class Step:
     none can be repeated: who may try twice may guess twice.
     """
 
-    __slots__ = ("_taken",)
-
-    def __init__(self) -> None:
-        self._taken = False
+    __slots__ = ("_taken",)  # set when it is taken
 
     def _take(self) -> None:
         """Use this step up.
@@ -27,7 +24,7 @@ class Step:
         Raises:
             LocalProtocolError: it was taken before.
         """
-        if self._taken:
+        if getattr(self, "_taken", False):
             raise LocalProtocolError(f"{type(self).__name__} was taken already: a login that failed begins anew")
         self._taken = True
 

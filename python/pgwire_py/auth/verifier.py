@@ -42,7 +42,8 @@ class ScramVerifier:
     doomed: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
-        _check_iterations(self.iterations)
+        if not 1 <= self.iterations <= MAX_ITERATIONS:
+            _check_iterations(self.iterations)
         if not self.salt:
             raise ValueError("a SCRAM salt must not be empty")
         if len(self.stored_key) != KEY_LENGTH or len(self.server_key) != KEY_LENGTH:
@@ -75,7 +76,7 @@ class ScramVerifier:
             iterations: those of the real users, so that the answer looks like theirs.
         """
         name = user.encode("utf-8", "surrogatepass")
-        salt = hmac.digest(secret, b"salt" + name, "sha256")[:_SALT_LENGTH]
+        salt = _impl.scram_mock_salt(secret, name)
         return cls(iterations, salt, _NO_KEY, _NO_KEY, doomed=True)
 
     @classmethod

@@ -44,6 +44,8 @@ for _phase, _row in FRONTEND.items():
     _ROWS[_phase].update({_kind: (_next, _ROWS[_next]) for _kind, _next in _row.items()})
 
 _IDLE_ROW: Final = _ROWS[_IDLE]  # looked up once: hashing an Enum's member takes a call of Python code
+_STARTUP_ROW: Final = _ROWS[Phase.STARTUP]
+_CLOSED_ROW: Final = _ROWS[_CLOSED]
 
 
 class BackendConnection:
@@ -98,11 +100,8 @@ class BackendConnection:
         self._position = 0
         self.outgoing: list[bytes | memoryview] = []
         self.recode: Callable[[bytes], bytes] | None = None
-        self._enter(Phase.STARTUP)
-
-    def _enter(self, phase: Phase) -> None:
-        self.phase = phase
-        self._row = _ROWS[phase]
+        self.phase = Phase.STARTUP
+        self._row = _STARTUP_ROW
 
     @property
     def decoder(self) -> FrontendDecoder:
@@ -148,9 +147,11 @@ class BackendConnection:
 
     def receive_event(self, data: bytes | bytearray | memoryview) -> Any:
         """:meth:`receive_data` and :meth:`next_event` in one step, for an owner that is ready for the next event."""
-        if self._direct_tls:
-            self.receive_data(data)
-            return self.next_event()
+        if self._direct_tls and data:
+            if data[0] == _TLS_HANDSHAKE:
+                self.receive_data(data)
+                return self.next_event()
+            self._direct_tls = False
         messages = self._feed(data)
         if len(messages) == 1 and self._position == len(self._inbox):
             entry = self._row.get(messages[0].__class__)
@@ -282,7 +283,8 @@ class BackendConnection:
         self.outgoing.append(data)
         if phase is before:
             return
-        self._enter(phase)
+        self.phase = phase
+        self._row = _ROWS[phase]
         if phase in PASSWORD_KINDS:
             self._decoder.password_kind = PASSWORD_KINDS[phase]
         elif phase is Phase.STARTING:
@@ -297,7 +299,8 @@ class BackendConnection:
         rule = f"received unencrypted data after {name}"
         self._inbox = [RemoteProtocolError(rule, fatal=True, message_name=name, offset=8)]
         self._position = 0
-        self._enter(_CLOSED)
+        self.phase = _CLOSED
+        self._row = _CLOSED_ROW
 
     def send_encoded(self, data: bytes | memoryview) -> None:
         """Queue bytes of complete backend messages that do not change the phase: rows, descriptions, CommandComplete and the like.
@@ -346,5 +349,6 @@ class BackendConnection:
 
     def close(self) -> None:
         """Stop receiving: no message that came or comes is handed out any more."""
-        self._enter(_CLOSED)
+        self.phase = _CLOSED
+        self._row = _CLOSED_ROW
         self._ended = True

@@ -8,15 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from .. import messages as m
 from ..auth import (
     METHODS,
     OAUTHBEARER,
-    SCRAM_SHA_256,
-    SCRAM_SHA_256_PLUS,
     AuthSource,
     ClientInfo,
     HostBasedRules,
@@ -25,10 +24,8 @@ from ..auth import (
     Md5Verifier,
     OAuth,
     OAuthServer,
-    ScramServer,
     ScramVerifier,
     Verifier,
-    new_nonce,
 )
 from ..auth.certificate_names import common_name, distinguished_name
 from ..auth.mock_secret import MOCK_SECRET_LENGTH
@@ -36,30 +33,27 @@ from ..errors import (
     InvalidAuthorizationSpecification,
     InvalidPassword,
     PostgresError,
-    ProtocolViolation,
-    RemoteProtocolError,
-    postgres_error,
 )
+from .sasl_login import ClientLeft, SaslLogin, ScramLogin, expected
 from .tls import ServerTls, binding_of
 
 if TYPE_CHECKING:
     from .protocol import ServerProtocol
 
-__all__ = ["Authentication", "ClientLeft", "authenticate"]
+__all__ = ["Authentication", "Proof", "begin_to_authenticate", "proven"]
 
 log = logging.getLogger("pgwire_py.server")
 
-M = TypeVar("M")
+Proof = ScramLogin | Awaitable[None] | None
+"""What shows that a client is who it says it is: a SCRAM login, which takes the client's answers one by one; what is to be awaited; or
+None where nothing has to be shown. Who fails raises as :func:`proven` does."""
 
 PASSWORD_THREADS: Final = 2
 """Threads that check passwords in clear: strangers make that work, and it must not fill the loop's own threads."""
 
 _WITH_PASSWORD: Final = ("password", "md5", "scram-sha-256")
+_VERIFIERS: Final = (ScramVerifier, Md5Verifier)
 _FAILED: Final = {"cert": "certificate", "oauth": "OAuth bearer", "trust": '"trust"'}
-
-
-class ClientLeft(Exception):
-    """The client went away, or could not do TLS: nobody is there to be told."""
 
 
 class Authentication:
@@ -130,19 +124,18 @@ def _everybody(method: str) -> HostBasedRules:
     )
 
 
-async def authenticate(protocol: ServerProtocol, user: str, database: str) -> None:
-    """Return once the client has proved to be ``user``.
+def begin_to_authenticate(protocol: ServerProtocol, user: str, database: str, address: str | None) -> Proof:
+    """Ask the client, who came from ``address``, to prove to be ``user``.
 
     Raises:
-        PostgresError: 28P01 or 28000 where it has not, 28000 where it may not come this way, 08P01 where what it sent is malformed.
+        PostgresError: 28000 where it may not come this way, and what :func:`proven` raises.
         ClientLeft: the client left.
     """
     server = protocol.server
     if server.require_ssl and protocol.tls is None and not protocol.local:
         raise InvalidAuthorizationSpecification("this server accepts encrypted connections only (sslmode=require)")
     if server.authentication.trusts_all:
-        return
-    address = protocol.address
+        return None
     if address is None and not protocol.local:  # to the rules it would look like a Unix-domain socket
         raise ClientLeft("the client left before it was accepted")
     client = ClientInfo(user, database, address, protocol.tls is not None)
@@ -151,14 +144,28 @@ async def authenticate(protocol: ServerProtocol, user: str, database: str) -> No
         raise InvalidAuthorizationSpecification(f"no pg_hba.conf entry for {client.describe()}")
     if rule.method == "reject":
         raise InvalidAuthorizationSpecification(f"pg_hba.conf rejects connection for {client.describe()}")
-    try:
-        await _Login(protocol, client, rule).run()
-    except RemoteProtocolError as error:
-        raise postgres_error(error.sqlstate, str(error)) from None
+    return _Login(protocol, client, rule).begin()
+
+
+async def proven(protocol: ServerProtocol, proof: Proof) -> None:
+    """Return once the client has proved to be the user.
+
+    Raises:
+        PostgresError: 28P01 or 28000 where it has not, 08P01 where it sent another message than it should.
+        RemoteProtocolError: what it sent is malformed.
+        ClientLeft: the client left.
+    """
+    if isinstance(proof, ScramLogin):
+        while not proof.answer(await protocol.next_event()):
+            pass
+    elif proof is not None:
+        await proof
 
 
 class _Login:
     """One client's login by one rule."""
+
+    __slots__ = ("_client", "_connection", "_protocol", "_rule", "_server", "_user")
 
     def __init__(self, protocol: ServerProtocol, client: ClientInfo, rule: HostRule) -> None:
         self._protocol = protocol
@@ -168,24 +175,30 @@ class _Login:
         self._rule = rule
         self._server = protocol.server.authentication
 
-    async def run(self) -> None:
+    def begin(self) -> Proof:
         rule = self._rule
         problem = self._server._lacks(rule, self._protocol.server.tls)  # rules may have been read again
         if problem:
             log.error("%s: %s", rule.where or rule.method, problem)
             raise PostgresError("this rule cannot be followed: see the server's log", sqlstate="F0000")
-        certificate = None
         if rule.client_certificate:
-            assert self._protocol.tls is not None
-            certificate = self._protocol.tls.getpeercert()
-            if not certificate:
-                raise InvalidAuthorizationSpecification("connection requires a valid client certificate")
-        if rule.method in _WITH_PASSWORD:
-            await self._with_password()
-        elif rule.method == "oauth":
-            await self._oauth()
+            return self._with_certificate()
+        return self._by_method()
+
+    def _by_method(self) -> Proof:
+        method = self._rule.method
+        if method in _WITH_PASSWORD:
+            return self._with_password()
+        return self._oauth() if method == "oauth" else None
+
+    async def _with_certificate(self) -> None:
+        rule = self._rule
+        assert self._protocol.tls is not None
+        certificate = self._protocol.tls.getpeercert()
+        if not certificate:
+            raise InvalidAuthorizationSpecification("connection requires a valid client certificate")
+        await proven(self._protocol, self._by_method())
         if rule.client_certificate == "verify-full":
-            assert certificate is not None
             name = (distinguished_name if rule.client_name == "DN" else common_name)(certificate)
             if name is None or not self._server.ident.allows(rule.map, name, self._user):
                 log.info("the certificate of %r is not one of user %r", name, self._user)
@@ -198,31 +211,41 @@ class _Login:
 
     # -- passwords ---------------------------------------------------------------------------------------------------
 
-    async def _with_password(self) -> None:
-        users, secret = self._server.users, self._server.mock_secret
+    def _with_password(self) -> Proof:
+        users = self._server.users
         assert users is not None
         try:
             found = users.find(self._user, self._client.database)
-            if found is not None and not isinstance(found, (ScramVerifier, Md5Verifier)):
-                await asyncio.sleep(0)  # a user's coroutine sees a task of its own
-                found = await found
-        except PostgresError:
-            raise
-        except Exception:  # its text may hold anything
-            log.exception("looking up user %r failed", self._user)
-            raise PostgresError("the users cannot be looked up", sqlstate="58000") from None
+        except Exception as error:
+            raise _not_looked_up(error, self._user) from None
+        if found is None or isinstance(found, _VERIFIERS):
+            return self._ask(users, found)
+        return self._found_later(users, found)
+
+    async def _found_later(self, users: AuthSource, coming: Awaitable[Verifier | None]) -> None:
+        await asyncio.sleep(0)  # a user's coroutine sees a task of its own
+        try:
+            found = await coming
+        except Exception as error:
+            raise _not_looked_up(error, self._user) from None
         if self._protocol.lost:
             raise ClientLeft("the client left during authentication")
+        await proven(self._protocol, self._ask(users, found))
+
+    def _ask(self, users: AuthSource, found: Verifier | None) -> Proof:
+        secret = self._server.mock_secret
         mock = users.mock(self._user, secret)  # made for everybody: it takes time
         verifier = found or mock
         if self._rule.method == "password":
-            await self._clear_text(verifier)
-        elif self._rule.method == "md5" and isinstance(verifier, Md5Verifier):
-            await self._md5(verifier)
-        elif isinstance(verifier, ScramVerifier):
-            await self._scram(verifier)
-        else:  # an MD5 password does not serve SCRAM: as in PostgreSQL no password is right then
-            await self._scram(ScramVerifier.mock(self._user, secret, users.iterations))
+            return self._clear_text(verifier)
+        if self._rule.method == "md5" and isinstance(verifier, Md5Verifier):
+            return self._md5(verifier)
+        if not isinstance(
+            verifier, ScramVerifier
+        ):  # an MD5 password does not serve SCRAM: as in PostgreSQL no password is right then
+            verifier = ScramVerifier.mock(self._user, secret, users.iterations)
+        tls = self._protocol.tls
+        return ScramLogin(self._connection, verifier, self._user, None if tls is None else binding_of(tls))
 
     async def _clear_text(self, verifier: Verifier) -> None:
         self._connection.send(m.AuthenticationCleartextPassword())
@@ -241,32 +264,10 @@ class _Login:
             raise self._failure()
 
     async def _password(self) -> bytes:
-        password = (await self._receive(m.PasswordMessage)).password
+        password = expected(await self._protocol.next_event(), m.PasswordMessage).password
         if not password:
             raise InvalidPassword("empty password returned by client", severity="FATAL")
         return password
-
-    async def _scram(self, verifier: ScramVerifier) -> None:
-        tls = self._protocol.tls
-        binding = None if tls is None else binding_of(tls)
-        offered = (SCRAM_SHA_256,) if binding is None else (SCRAM_SHA_256_PLUS, SCRAM_SHA_256)
-        mechanism, data = await self._sasl(offered)
-        exchange = ScramServer(verifier, new_nonce(), mechanism=mechanism, channel_binding=binding, user=self._user)
-        server_first, final = exchange.first(data)
-        self._connection.send(m.AuthenticationSASLContinue(server_first))
-        answer = await self._receive(m.SASLResponse)
-        self._connection.send(m.AuthenticationSASLFinal(final.final(answer.data)))
-
-    async def _sasl(self, offered: tuple[str, ...]) -> tuple[str, bytes]:
-        """The mechanism that the client chose, and its first message."""
-        self._connection.send(m.AuthenticationSASL(offered))
-        initial = await self._receive(m.SASLInitialResponse)
-        if initial.mechanism not in offered:
-            raise ProtocolViolation("client selected an invalid SASL authentication mechanism")
-        if initial.data is not None:
-            return initial.mechanism, initial.data
-        self._connection.send(m.AuthenticationSASLContinue(b""))
-        return initial.mechanism, (await self._receive(m.SASLResponse)).data
 
     # -- tokens ------------------------------------------------------------------------------------------------------
 
@@ -274,8 +275,10 @@ class _Login:
         oauth, rule, client = self._server.oauth, self._rule, self._client
         assert oauth is not None
         exchange = OAuthServer(rule.issuer or oauth.issuer, rule.scope or oauth.scope)
-        _, data = await self._sasl((OAUTHBEARER,))
-        token = exchange.first(data)
+        login = SaslLogin(self._connection, (OAUTHBEARER,))
+        while (chosen := login.first(await self._protocol.next_event())) is None:
+            pass
+        token = exchange.first(chosen[1])
         if token is not None:
             await asyncio.sleep(0)  # a user's code again
             try:
@@ -291,21 +294,17 @@ class _Login:
             elif identity is not None:  # with delegate_ident_mapping False would let everybody in
                 log.error("the validator of bearer tokens returned no name: %s", type(identity).__name__)
         self._connection.send(m.AuthenticationSASLContinue(exchange.failure()))
-        exchange.last((await self._receive(m.SASLResponse)).data)
+        exchange.last(expected(await self._protocol.next_event(), m.SASLResponse).data)
         raise self._failure()
 
     def _may_be(self, identity: str) -> bool:
         rule = self._rule
         return rule.delegate_ident_mapping or self._server.ident.allows(rule.map, identity, self._user)
 
-    # -- what the client sends ---------------------------------------------------------------------------------------
 
-    async def _receive(self, kind: type[M]) -> M:
-        event = await self._protocol.next_event()
-        if event is None or isinstance(event, m.Terminate):
-            raise ClientLeft("the client left during authentication")
-        if isinstance(event, RemoteProtocolError):
-            raise event
-        if not isinstance(event, kind):
-            raise ProtocolViolation(f"expected {kind.__name__}, got {type(event).__name__}")
-        return event
+def _not_looked_up(error: Exception, user: str) -> PostgresError:
+    """What the client is told where looking for its verifier raised. Any other error's text may hold anything."""
+    if isinstance(error, PostgresError):
+        return error
+    log.error("looking up user %r failed", user, exc_info=error)
+    return PostgresError("the users cannot be looked up", sqlstate="58000")

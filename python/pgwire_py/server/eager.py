@@ -42,6 +42,7 @@ class Runner:
         on_crash: called when a coroutine that had suspended ends with an exception: nothing can be run any more.
 
     Attributes:
+        context: the session's context.
         suspended: the coroutine that waits, and what it waits for; None: another may be run.
         may_park: whether what runs at the moment is driven by no task, and may wait for :data:`PARKED`.
     """
@@ -49,13 +50,13 @@ class Runner:
     __slots__ = (
         "_cancelled",
         "_closed",
-        "_context",
         "_loop",
         "_on_crash",
         "_on_pause",
         "_started",
         "_task",
         "_wakeup",
+        "context",
         "may_park",
         "suspended",
     )
@@ -66,7 +67,7 @@ class Runner:
         self._loop = loop
         self._on_pause = on_pause
         self._on_crash = on_crash
-        self._context = copy_context()
+        self.context = copy_context()
         self._task: asyncio.Task[None] | None = None
         self._started = False
         self._cancelled = False
@@ -93,7 +94,7 @@ class Runner:
         loop = self._loop
         _enter_task(loop, task)
         try:
-            future = self._context.run(coroutine.send, None)
+            future = self.context.run(coroutine.send, None)
         except StopIteration:
             self._on_pause()
             return
@@ -106,13 +107,13 @@ class Runner:
         given to :meth:`run` goes on with it."""
         if self._task is None:
             self._task = self._loop.create_task(self._main())
-        return self._context, self._loop, self._task
+        return self.context, self._loop, self._task
 
     def run_without_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """As :meth:`run` for work that calls no user code before it first suspends: a task is made only if it does, and is not parked."""
         self.may_park = True
         try:
-            future = self._context.run(coroutine.send, None)
+            future = self.context.run(coroutine.send, None)
         except StopIteration:
             self._on_pause()
             return
@@ -179,7 +180,7 @@ class Runner:
             suspended = self.suspended
             assert suspended is not None
             try:
-                await _Resume(*suspended, self._context, self._on_pause, cancelled)
+                await _Resume(*suspended, self.context, self._on_pause, cancelled)
             except BaseException:
                 self.suspended = None
                 self._on_crash()

@@ -80,7 +80,7 @@ class Execution:
         self._settings = context.settings
         self._catalog = catalog
         self._loop = loop
-        self._worker = Worker(loop, f"pgwire-session-{context.process_id}")
+        self._worker = Worker(loop, context.process_id)
         self._catalogue: EngineSession | None = None
         self._lock = threading.Lock()
         self._running: EngineSession | None = None
@@ -187,7 +187,9 @@ class Execution:
     def close(self) -> asyncio.Future[None] | None:
         """Free everything, on the session's thread where there is one; the future ends with it."""
         self._closed = True
-        future = self._worker.call(self._close) if self._worker.started else None
+        if not self._worker.started:
+            return None
+        future = self._worker.call(self._close)
         self._worker.close()
         return future
 

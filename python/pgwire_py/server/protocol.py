@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from ..connection import BackendConnection
-from ..errors import PostgresError
+from ..errors import PostgresError, RemoteProtocolError, postgres_error
 from ..messages import StartupMessage, Terminate
 from ..state import Phase
 from . import startup
@@ -50,6 +50,7 @@ class ServerProtocol(asyncio.Protocol):
     __slots__ = (
         "_drained",
         "_eof",
+        "_login",
         "_more",
         "_reading_paused",
         "_recoder",
@@ -72,6 +73,7 @@ class ServerProtocol(asyncio.Protocol):
             max_message_length=server.max_message_length, direct_tls=server.tls is not None
         )
         self.session: Session | None = None
+        self._login: startup.Login | None = None
         self._short: ShortAnswers | None = None
         self._recoder: FrameRecoder | None = None
         self._transport: asyncio.Transport | TlsTransport | None = None
@@ -125,7 +127,7 @@ class ServerProtocol(asyncio.Protocol):
             if not self.wake() and (self._waiting > MAX_WAITING or self.connection.pending > MAX_PENDING):
                 self._pause_reading()
             return
-        self._begin(self.connection.receive_event(data))
+        self._log_in(self.connection.receive_event(data))
 
     def _go_short(self) -> None:
         """From now on statements are answered the short way where that can be."""
@@ -135,18 +137,45 @@ class ServerProtocol(asyncio.Protocol):
         """Statements are answered by the session again."""
         self._short = None
 
-    def _begin(self, first: Any) -> None:
-        """Log the client in: at once where nothing is to be waited for."""
-        if first.__class__ is StartupMessage:
-            session = self.session = startup.start_at_once(self, first)
-            if session is not None:
-                self.server.logged_in(self)
-                self.flush()
-                event = self.connection.next_event()
-                if event is not None:
-                    self._runner.run(session.run(event))
+    def _log_in(self, event: Any) -> None:
+        """Go on with the login: at once, as long as nothing but the client is waited for."""
+        runner = self._runner
+        while event is not None:
+            if self._login is None and event.__class__ is not StartupMessage:
+                runner.run_without_task(self._work(event))
                 return
-        self._runner.run_without_task(self._work(first))
+            runner.context.run(self._take, event)
+            login = self._login
+            if login is None:  # it is open, or has failed
+                break
+            if login.stage is startup.WAITS:
+                self._login = None
+                runner.run_without_task(self._work(login))
+                return
+            self._write_out()
+            event = self.connection.next_event()
+        session = self.session
+        if session is not None:
+            self.server.logged_in(self)
+            self._write_out()
+            event = self.connection.next_event()
+            if event is not None:
+                runner.run(session.run(event))
+
+    def _take(self, event: Any) -> None:
+        """Take the client's next message of a login that goes on at once."""
+        try:
+            login = self._login
+            if login is None:
+                login = self._login = startup.Login(self, event)
+            else:
+                login.take(event)
+            if login.stage is startup.OPENS:
+                self.session = login.open()
+                self._login = None
+        except Exception as error:
+            self._login = None
+            self._start_failed(error)
 
     def eof_received(self) -> bool:
         self._eof = True
@@ -159,12 +188,17 @@ class ServerProtocol(asyncio.Protocol):
         if self.lost:
             return
         self.lost = True
+        if self._login is not None:
+            log.info("start-up ended: the client left during authentication")
+            self._login = None
         self.connection.close()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
-        self.wake()
+        busy = self._runner.suspended is not None
+        if busy or self._more is not None:
+            self.wake()
+            busy = self._runner.suspended is not None
         self.server.closed(self)
-        busy = self._runner.busy
         self._runner.close()
         if not busy:
             self._forget()
@@ -207,28 +241,41 @@ class ServerProtocol(asyncio.Protocol):
         return self._runner.busy
 
     async def _work(self, first: Any) -> None:
-        """Log the client in, then answer what it has sent behind its start-up. ``first`` is the first event, if there is one."""
+        """Do the login, or what a :class:`~startup.Login` leaves of it, then answer what the client has sent behind its start-up.
+
+        ``first`` is either the login or the connection's first event.
+        """
         try:
-            self.session = await startup.start(self, first)
-        except PostgresError as error:
-            error.severity = "FATAL"
-            self._refuse(error)
-        except startup.ClientLeft as error:
-            log.info("start-up ended: %s", error)
-        except Exception as error:
-            if self.lost:  # what was to be sent next could not be
-                log.info("start-up ended: the client left")
+            login = first if isinstance(first, startup.Login) else await startup.start(self, first)
+            if login is None:
+                self.close()
                 return
-            log.exception("start-up failed")
-            self._refuse(internal_error(error, "FATAL"))
-        if self.session is None:
-            self.close()
+            self.session = await login.finish()
+        except Exception as error:
+            self._start_failed(error)
             return
         self.server.logged_in(self)
         event = self.connection.next_event()
         if event is not None:
             await asyncio.sleep(0)  # from here on handlers run: in the session's task
             await self.session.run(event)
+
+    def _start_failed(self, error: Exception) -> None:
+        """Tell the client, if it is still there, why it is not logged in, and close."""
+        if isinstance(error, RemoteProtocolError):
+            error = postgres_error(error.sqlstate, str(error))
+        if isinstance(error, PostgresError):
+            error.severity = "FATAL"
+            self._refuse(error)
+        elif isinstance(error, startup.ClientLeft):
+            log.info("start-up ended: %s", error)
+        elif self.lost:  # what was to be sent next could not be
+            log.info("start-up ended: the client left")
+            return
+        else:
+            log.error("start-up failed", exc_info=error)
+            self._refuse(internal_error(error, "FATAL"))
+        self.close()
 
     def _refuse(self, error: PostgresError) -> None:
         if self.server.hooks_errors:
@@ -326,8 +373,8 @@ class ServerProtocol(asyncio.Protocol):
     @property
     def address(self) -> str | None:
         """The client's IP address; None for a Unix-domain socket, and for a client who was gone before he was accepted."""
-        peer = self.peer
-        return None if peer is None else peer[0]
+        peer = None if self._transport is None else self._transport.get_extra_info("peername")
+        return str(peer[0]) if isinstance(peer, tuple) else None
 
     @property
     def peer(self) -> tuple[str, int] | None:
@@ -386,10 +433,13 @@ class ServerProtocol(asyncio.Protocol):
 
     def close(self) -> None:
         """Write what is queued, then close."""
-        self.connection.close()
-        if self._transport is not None and not self._transport.is_closing():
-            self._write_out()
-            self._transport.close()
+        connection = self.connection
+        connection.close()
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            if connection.outgoing:
+                self._write_out()
+            transport.close()
 
     def abort(self) -> None:
         """Close without waiting for the client to read."""

@@ -18,6 +18,7 @@ from ..catalog import Catalog
 from ..connection import MAX_MESSAGE_LENGTH
 from ..engines.base import Engine
 from ..engines.python import PythonEngine
+from ..errors import TooManyConnections
 from ..types import TypeRegistry
 from . import unix_socket
 from .authentication import Authentication
@@ -86,6 +87,8 @@ class Server:
 
     Attributes:
         sessions: the logged-in sessions by process ID.
+        trusts_all: whether every client may log in, wherever it comes from.
+        opens_at_once: whether nothing is waited for where a session is opened.
     """
 
     def __init__(
@@ -138,9 +141,8 @@ class Server:
         self.tls = tls
         self.authentication = Authentication(auth, users, ident, oauth, mock_secret, tls)
         self.require_ssl = require_ssl
-        unlimited = max_connections_per_user is None and max_connections_per_address is None
-        plain = unlimited and not require_ssl and not self.hooks_startup
-        self.at_once = self.authentication.trusts_all and plain and isinstance(self.engine, PythonEngine)
+        self.trusts_all = self.authentication.trusts_all and not require_ssl and max_connections_per_address is None
+        self.opens_at_once = isinstance(self.engine, PythonEngine) and not self.hooks_startup
         self.max_connections = max_connections
         self.max_connections_per_user = max_connections_per_user
         self.max_connections_per_address = max_connections_per_address
@@ -187,6 +189,7 @@ class Server:
         self.hooks_startup = overrides(hooks, Hooks, "startup") or overrides(hooks, Hooks, "server_parameters")
         self.hooks_queries = overrides(hooks, Hooks, "simple_query")
         self.hooks_errors = overrides(hooks, Hooks, "error")
+        self.hooks_closed = overrides(hooks, Hooks, "closed")
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -360,24 +363,37 @@ class Server:
     def _is_user(self, name: str) -> bool:
         return any(session.user == name for session in list(self._sessions.values()))
 
-    def has_room(self) -> bool:
-        """Whether another session may log in."""
-        return len(self._reserved) < self.max_connections
+    def check_room(self) -> None:
+        """Raise TooManyConnections where no other session may log in."""
+        if len(self._reserved) >= self.max_connections:
+            raise TooManyConnections("sorry, too many clients already")
 
-    def reserve(self, protocol: ServerProtocol) -> None:
-        """Count a connection whose client has proved who it is."""
+    def admit(self, protocol: ServerProtocol, user: str) -> None:
+        """Count a connection whose client has proved to be ``user``; raises TooManyConnections.
+
+        Others may have come in since it was asked: who has not logged in yet takes nobody's place.
+        """
+        self.check_room()
+        limit = self.max_connections_per_user
+        if limit and not self.take_share(protocol, "user", user, limit):
+            raise TooManyConnections(f'too many connections for role "{user}"')
         self._reserved.add(protocol)
 
-    def take_share(self, protocol: ServerProtocol, kind: str, name: str, limit: int | None) -> bool:
+    def take_share(self, protocol: ServerProtocol, kind: str, name: str, limit: int) -> bool:
         """Count the connection among those of one user or address; False where there are ``limit`` already."""
-        if limit is None:
-            return True
         share = (kind, name)
         if self._counts[share] >= limit:
             return False
         self._counts[share] += 1
         self._shares.setdefault(protocol, []).append(share)
         return True
+
+    def _return_shares(self, protocol: ServerProtocol) -> None:
+        """Count the connection among nobody's any more."""
+        for share in self._shares.pop(protocol, ()):
+            self._counts[share] -= 1
+            if not self._counts[share]:
+                del self._counts[share]
 
     def next_process_id(self) -> int:
         """A process ID that no session has."""
@@ -423,22 +439,22 @@ class Server:
         self._protocols.discard(protocol)
         self._starting.pop(protocol, None)
         self._reserved.discard(protocol)
-        for share in self._shares.pop(protocol, ()):
-            self._counts[share] -= 1
-            if not self._counts[share]:
-                del self._counts[share]
+        if self._shares:
+            self._return_shares(protocol)
         session = protocol.session
         if session is not None:
             self._sessions.pop(session.process_id, None)
             self.release_execution(session)
-            asked(self.hooks.closed, session)
+            if self.hooks_closed:
+                asked(self.hooks.closed, session)
         if not self._protocols and self._empty is not None:
             self._empty.set()
 
     def release_execution(self, session: Session) -> None:
         """Interrupt and free what a session that is gone has in the engine."""
         session.stop_timers()
-        session.close_portals(-1)
+        if session.portals:
+            session.close_portals(-1)
         if session.notifications is not None:
             session.notifications.forget()
         session.execution.cancel()

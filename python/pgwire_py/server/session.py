@@ -525,7 +525,8 @@ class Session(SessionServices):
 
     def stop_timers(self) -> None:
         """The session is gone: no time limit counts any more."""
-        self.ending()
+        if self._timer is not None:
+            self.ending()
         if self.timeouts is not None:
             self.timeouts.stop()
             self.timeouts = None

@@ -85,7 +85,7 @@ class Defaults:
         codings: what the sessions encode and decode by.
 
     Attributes:
-        timeouts: in seconds, as of :class:`Settings`.
+        timeouts: in seconds, as of :class:`Settings`; so is ``timed``.
         is_user: whether there is a user of that name, besides a session's own.
     """
 
@@ -113,6 +113,7 @@ class Defaults:
             key = _key(name)
             self.values[key] = _shown(key, value, self.values.get(key, ""), self.values.get(key, ""))
         self.timeouts = tuple([_seconds(self.values[key]) for key in _TIMEOUTS])
+        self.timed = any(self.timeouts)
 
 
 class Settings:
@@ -150,11 +151,11 @@ class Settings:
         self._saved: list[tuple[dict[str, str], dict[str, str]]] = []
         self.changes: dict[str, str] | None = None
         self._told: dict[str, str] = {}
-        self._custom: set[str] = set()
+        self._custom: frozenset[str] = frozenset()
         self.queried = False
         if startup.keys().isdisjoint(_TIMEOUTS):
             self.timeouts = defaults.timeouts
-            self.timed = any(self.timeouts)
+            self.timed = defaults.timed
         else:
             self._read_timeouts()
         self.coding: Coding = coding or self._coding()
@@ -259,7 +260,7 @@ class Settings:
         if key not in self._custom:
             if len(self._custom) >= MAX_CUSTOM:
                 raise InvalidParameterValue(f"a session can have at most {MAX_CUSTOM} parameters of its own")
-            self._custom.add(key)
+            self._custom |= {key}
 
     def _check_user(self, key: str, value: str) -> None:
         """A session is its user, and nobody else."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -17,12 +17,12 @@ from ..errors import (
     ProtocolViolation,
     RemoteProtocolError,
     TooManyConnections,
-    postgres_error,
 )
 from ..events import DirectTLS
 from ..state import Phase
-from .authentication import ClientLeft, authenticate
+from .authentication import Proof, begin_to_authenticate, proven
 from .hooks import asked
+from .sasl_login import ClientLeft, ScramLogin
 from .session import Session
 from .settings import Settings
 from .tls import ALPN
@@ -30,17 +30,23 @@ from .tls import ALPN
 if TYPE_CHECKING:
     from .coding import Coding
     from .protocol import ServerProtocol
+    from .server import Server
 
-__all__ = ["ClientLeft", "start", "start_at_once"]
+__all__ = ["ASKS", "OPENS", "WAITS", "ClientLeft", "Login", "start"]
 
-PROTOCOL_3_0: Final = 0x0003_0000
 PROTOCOL_3_2: Final = 0x0003_0002
 
-_VERSIONS: Final = (PROTOCOL_3_0, PROTOCOL_3_2)
+ASKS: Final = "asks"
+"""The client's next message is for :meth:`Login.take`."""
+OPENS: Final = "opens"
+"""It has proved who it is, and :meth:`Login.open` is next."""
+WAITS: Final = "waits"
+"""Something else than the client must be waited for: :meth:`Login.finish` does."""
 
 MAX_START_VALUES: Final = 256
 """Start-up packets whose parameters are remembered."""
 
+_NO: Final = frozenset({"", "off", "false", "no", "0"})
 _NOT_PARAMETERS: Final = frozenset({"user", "database", "options", "replication"})
 
 
@@ -52,58 +58,108 @@ class StartValues(NamedTuple):
     coding: Coding
 
 
-async def start(protocol: ServerProtocol, first: Any = None) -> Session | None:
-    """Bring a connection from its first event, ``first`` if it is there, to its first ReadyForQuery.
+async def start(protocol: ServerProtocol, first: Any = None) -> Login | None:
+    """Bring a connection from its first event, ``first`` if it is there, to where the client's start-up packet was taken.
 
     Returns:
-        The session, or None where the connection was for something else (a cancel request) or the client left.
+        The login that begins, or None where the connection was for something else (a cancel request) or the client left.
 
     Raises:
-        PostgresError: the client is refused; to be sent with severity FATAL.
+        PostgresError, RemoteProtocolError: the client is refused; to be sent with severity FATAL.
     """
     startup = await _startup_message(protocol, first)
-    if startup is None:
-        return None
-    version = _negotiate(protocol, startup)
-    user = startup.parameters.get("user", "")
-    if not user:
-        raise InvalidAuthorizationSpecification("no PostgreSQL user name specified in startup packet")
-    if startup.parameters.get("replication", "off").lower() not in ("", "off", "false", "no", "0"):
-        raise FeatureNotSupported("replication connections are not supported")
-    server = protocol.server
-    if not server.has_room():
-        raise TooManyConnections("sorry, too many clients already")
-    address = protocol.address
-    if address is not None and not server.take_share(protocol, "address", address, server.max_connections_per_address):
-        raise TooManyConnections(f'too many connections from address "{address}"')
-    database = startup.parameters.get("database") or user
-    await authenticate(protocol, user, database)
-    if protocol.lost:
-        return None
-    if not server.has_room():  # others came in meanwhile: who has not logged in yet takes nobody's place
-        raise TooManyConnections("sorry, too many clients already")
-    if not server.take_share(protocol, "user", user, server.max_connections_per_user):
-        raise TooManyConnections(f'too many connections for role "{user}"')
-    server.reserve(protocol)
-    values = _start_values(protocol, startup.parameters, user)
-    session = _session(protocol, version, user, database, values)
-    started = False
-    try:
-        await session.execution.connect()
-        statuses = b""
-        if server.hooks_startup:
-            await _ask_startup(session, startup.parameters)
-            started = True
-            statuses = _ask_parameters(session)
-        if protocol.connection.phase is Phase.CLOSED:
-            raise ClientLeft("the connection was closed while its session was opened")
-        _welcome(session, values, statuses)
-    except BaseException:
-        server.release_execution(session)
-        if started:
-            asked(server.hooks.closed, session)
-        raise
-    return session
+    return None if startup is None else Login(protocol, startup)
+
+
+class Login:
+    """A client whose start-up packet has come, until its session is open.
+
+    What asks nobody but the client is done at once, message by message (:meth:`take`, :meth:`open`); the rest, and everything where one
+    likes, by :meth:`finish`. All of it raises PostgresError and RemoteProtocolError, to be sent with severity FATAL, and ClientLeft.
+
+    Attributes:
+        stage: what comes next: :data:`ASKS`, :data:`WAITS` or :data:`OPENS`.
+    """
+
+    __slots__ = ("_database", "_parameters", "_proof", "_protocol", "_user", "_version", "stage")
+
+    def __init__(self, protocol: ServerProtocol, startup: m.StartupMessage) -> None:
+        parameters = startup.parameters
+        server = protocol.server
+        self._protocol = protocol
+        self._parameters = parameters
+        self._version = _negotiate(protocol, startup.protocol_version, parameters)
+        self._user = user = parameters.get("user", "")
+        if not user:
+            raise InvalidAuthorizationSpecification("no PostgreSQL user name specified in startup packet")
+        if "replication" in parameters and parameters["replication"].lower() not in _NO:
+            raise FeatureNotSupported("replication connections are not supported")
+        self._database = parameters.get("database") or user
+        server.check_room()
+        self._proof: Proof = None
+        if server.trusts_all:
+            self.stage = OPENS if server.opens_at_once else WAITS
+            return
+        address = protocol.address
+        limit = server.max_connections_per_address
+        if limit and address is not None and not server.take_share(protocol, "address", address, limit):
+            raise TooManyConnections(f'too many connections from address "{address}"')
+        proof = self._proof = begin_to_authenticate(protocol, user, self._database, address)
+        self.stage = (
+            ASKS if isinstance(proof, ScramLogin) else WAITS if proof is not None or not server.opens_at_once else OPENS
+        )
+
+    def take(self, event: Any) -> None:
+        """Take the client's next message."""
+        assert isinstance(self._proof, ScramLogin)
+        if self._proof.answer(event):
+            self._proof = None
+            self.stage = OPENS if self._protocol.server.opens_at_once else WAITS
+
+    async def finish(self) -> Session:
+        """Wait for everything; the session, which has sent its first ReadyForQuery."""
+        protocol = self._protocol
+        server = protocol.server
+        await proven(protocol, self._proof)
+        if protocol.lost:
+            raise ClientLeft("the client left during authentication")
+        session, values = self._session()
+        started = False
+        try:
+            await session.execution.connect()
+            statuses = b""
+            if server.hooks_startup:
+                await _ask_startup(session, self._parameters)
+                started = True
+                statuses = _ask_parameters(session)
+            if protocol.connection.phase is Phase.CLOSED:
+                raise ClientLeft("the connection was closed while its session was opened")
+            _welcome(session, values, statuses)
+        except BaseException:
+            server.release_execution(session)
+            if started:
+                asked(server.hooks.closed, session)
+            raise
+        return session
+
+    def open(self) -> Session:
+        """What :meth:`finish` does, where nothing waits and the client has proved who it is."""
+        session, values = self._session()
+        _welcome(session, values)
+        return session
+
+    def _session(self) -> tuple[Session, StartValues]:
+        protocol, user, version = self._protocol, self._user, self._version
+        server = protocol.server
+        server.admit(protocol, user)
+        values = server.start_values.get(tuple(self._parameters.items())) or _start_values(
+            server, self._parameters, user
+        )
+        key = os.urandom(32 if version >= PROTOCOL_3_2 else 4)
+        settings = Settings(server.defaults, values.values, values.coding)
+        session = Session(server, protocol, server.next_process_id(), key, user, self._database, settings)
+        session.execution = server.execution_for(session)
+        return session, values
 
 
 async def _ask_startup(session: Session, parameters: Mapping[str, str]) -> None:
@@ -119,30 +175,6 @@ def _ask_parameters(session: Session) -> bytes:
     told.update(session.server.hooks.server_parameters(session))
     message = session.settings.coding.message
     return b"".join([message(encode_message(m.ParameterStatus(name, value))) for name, value in told.items()])
-
-
-def start_at_once(protocol: ServerProtocol, startup: m.StartupMessage) -> Session | None:
-    """What :func:`start` does for a start-up packet like one before where nothing is to be waited for; None where it may have to."""
-    server = protocol.server
-    version = startup.protocol_version
-    parameters = startup.parameters
-    known = server.start_values.get(tuple(parameters.items()))
-    if known is None or not server.at_once or version not in _VERSIONS or not server.has_room():
-        return None
-    server.reserve(protocol)
-    user = parameters["user"]
-    session = _session(protocol, version, user, parameters.get("database") or user, known)
-    _welcome(session, known)
-    return session
-
-
-def _session(protocol: ServerProtocol, version: int, user: str, database: str, values: StartValues) -> Session:
-    server = protocol.server
-    key = secrets.token_bytes(32 if version >= PROTOCOL_3_2 else 4)
-    settings = Settings(server.defaults, values.values, values.coding)
-    session = Session(server, protocol, server.next_process_id(), key, user, database, settings)
-    session.execution = server.execution_for(session)
-    return session
 
 
 def _welcome(session: Session, values: StartValues, statuses: bytes = b"") -> None:
@@ -193,34 +225,31 @@ async def _startup_message(protocol: ServerProtocol, first: Any) -> m.StartupMes
 
 def _refuse(event: object) -> None:
     if isinstance(event, RemoteProtocolError):
-        raise postgres_error(event.sqlstate, str(event))
+        raise event
     raise ProtocolViolation(f"unexpected message {type(event).__name__} during start-up")
 
 
-def _negotiate(protocol: ServerProtocol, startup: m.StartupMessage) -> int:
+def _negotiate(protocol: ServerProtocol, version: int, parameters: Mapping[str, str]) -> int:
     """The protocol version to speak; answers NegotiateProtocolVersion where the client asked for more (Protocol 55.2.1)."""
-    version = startup.protocol_version
     if version >> 16 != 3:
         raise FeatureNotSupported(
             f"unsupported frontend protocol {version >> 16}.{version & 0xFFFF}: server supports 3.0 to 3.2"
         )
-    unknown = tuple([name for name in startup.parameters if name.startswith("_pq_.")])
+    unknown = []
+    for name in parameters:
+        if name.startswith("_pq_."):
+            unknown.append(name)
     if version > PROTOCOL_3_2 or unknown:
         version = min(version, PROTOCOL_3_2)
-        protocol.connection.send(m.NegotiateProtocolVersion(version, unknown))
+        protocol.connection.send(m.NegotiateProtocolVersion(version, tuple(unknown)))
     return version
 
 
-def _start_values(protocol: ServerProtocol, parameters: dict[str, str], user: str) -> StartValues:
+def _start_values(server: Server, parameters: Mapping[str, str], user: str) -> StartValues:
     """The session's start values of run-time parameters, checked as SET would, and the ParameterStatus messages about them.
 
     Clients of one kind send the same packet again and again: what came of it is kept.
     """
-    server = protocol.server
-    key = tuple(parameters.items())
-    known = server.start_values.get(key)
-    if known is not None:
-        return known
     settings = Settings(server.defaults, {"session_authorization": user})
     for name, value in _options(parameters.get("options", "")):
         settings.set(name, value, starting=True)
@@ -236,7 +265,7 @@ def _start_values(protocol: ServerProtocol, parameters: dict[str, str], user: st
         return known
     if len(server.start_values) >= MAX_START_VALUES:
         server.start_values.clear()
-    server.start_values[key] = known
+    server.start_values[tuple(parameters.items())] = known
     return known
 
 

@@ -18,32 +18,38 @@ class Worker:
     """One daemon thread that runs calls in the order given. The thread starts with the first call.
 
     Attributes:
-        name: the thread's name.
         pending: calls that have not ended, as far as the loop knows.
 
     Args:
         loop: where results are delivered.
-        name: the thread's name.
+        session: the session's process ID.
     """
 
-    __slots__ = ("_loop", "_queue", "_thread", "name", "pending")
+    __slots__ = ("_loop", "_queue", "_session", "_thread", "pending")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
+    _queue: SimpleQueue[_Job | None]
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, session: int) -> None:
         self._loop = loop
-        self.name = name
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._session = session
         self._thread: threading.Thread | None = None
         self.pending = 0
 
     def call(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """Run ``function(*args)`` on the thread; the future has its result or exception."""
         if self._thread is None:
+            self._queue = SimpleQueue()
             self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
             self._thread.start()
         future: asyncio.Future[T] = self._loop.create_future()
         self.pending += 1
         self._queue.put((future, function, args))
         return future
+
+    @property
+    def name(self) -> str:
+        """The thread's name."""
+        return f"pgwire-session-{self._session}"
 
     @property
     def started(self) -> bool:

@@ -20,6 +20,7 @@ pub mod row_reader;
 pub mod rows;
 pub mod saslprep;
 pub mod scram;
+pub mod scram_server;
 pub mod statement;
 pub mod types;
 pub mod wire;

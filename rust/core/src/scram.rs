@@ -1,4 +1,4 @@
-//! The arithmetic of SCRAM-SHA-256 (RFC 5802 §3, RFC 7677). The messages around it are Python's.
+//! The arithmetic of SCRAM-SHA-256 (RFC 5802 §3, RFC 7677). The messages that a server takes are in `scram_server`, the others Python's.
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -45,6 +45,15 @@ pub fn check_proof(stored_key: &Key, auth_message: &[u8], proof: &Key) -> bool {
 /// What the server proves with that it knows the password too.
 pub fn server_signature(server_key: &Key, auth_message: &[u8]) -> Key {
     hmac(server_key, auth_message)
+}
+
+/// The salt that a user who does not exist always gets, from a secret of any length.
+pub fn mock_salt(secret: &[u8], user: &[u8]) -> [u8; 16] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
+    mac.update(b"salt");
+    mac.update(user);
+    let tag: Key = mac.finalize().into_bytes().into();
+    std::array::from_fn(|index| tag[index])
 }
 
 fn hmac(key: &Key, message: &[u8]) -> Key {

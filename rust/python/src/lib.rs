@@ -70,5 +70,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(auth::scram_client_proof, module)?)?;
     module.add_function(wrap_pyfunction!(auth::scram_check_proof, module)?)?;
     module.add_function(wrap_pyfunction!(auth::scram_server_signature, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::scram_mock_salt, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::scram_server_first, module)?)?;
+    module.add_function(wrap_pyfunction!(auth::scram_server_final, module)?)?;
     Ok(())
 }

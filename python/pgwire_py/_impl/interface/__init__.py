@@ -158,3 +158,56 @@ class Core(Protocol):
 
     def scram_server_signature(self, server_key: bytes, auth_message: bytes) -> bytes:
         """ServerSignature, 32 bytes."""
+
+    def scram_mock_salt(self, secret: bytes, user: bytes) -> bytes:
+        """The salt, 16 bytes, of a user who does not exist: HMAC-SHA-256 of ``salt`` and the name, by a secret of any length."""
+
+    def scram_server_first(
+        self, message: bytes, plus: bool, binding: bytes | None, salt: bytes, iterations: int, nonce: bytes
+    ) -> tuple[bytes, bytes, bytes, bytes]:
+        """Answer client-first-message (RFC 5802 §5.1), whose user name is ignored.
+
+        Args:
+            message: as SASLInitialResponse carried it.
+            plus: whether the client selected SCRAM-SHA-256-PLUS.
+            binding: the channel's binding data, where the server offered that.
+            salt: the user's.
+            iterations: the user's PBKDF2 rounds, 1 to 2³¹-1.
+            nonce: the server's, printable and without comma.
+
+        Returns:
+            server-first-message, what the client must repeat of its header and the channel (in base64), both nonces, and the beginning of
+            what the proof signs: what ``scram_server_final`` takes.
+
+        Raises:
+            RemoteProtocolError: it is malformed (08P01), asks for what is not offered (0A000), or shows that somebody took
+                SCRAM-SHA-256-PLUS off the list of mechanisms (28000). Always fatal.
+            ValueError: ``iterations`` is out of range.
+        """
+
+    def scram_server_final(
+        self,
+        message: bytes,
+        repeated: bytes,
+        bound: bool,
+        nonce: bytes,
+        signed: bytes,
+        stored_key: bytes,
+        server_key: bytes,
+    ) -> bytes | None:
+        """Check client-final-message in constant time; server-final-message, or None where the proof is wrong.
+
+        Args:
+            message: as SASLResponse carried it.
+            repeated: as ``scram_server_first`` returned it, as are ``nonce`` and ``signed``.
+            bound: whether the login is bound to a channel.
+            nonce: both nonces.
+            signed: the beginning of what is signed.
+            stored_key: the user's, 32 bytes.
+            server_key: the user's, 32 bytes.
+
+        Raises:
+            RemoteProtocolError: it is malformed or does not belong to this exchange (08P01), or is bound to another channel (28000).
+                Always fatal.
+            ValueError: a key has not 32 bytes.
+        """

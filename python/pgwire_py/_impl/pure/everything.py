@@ -15,7 +15,15 @@ from .responder import Responder
 from .row_decoder import RowDecoder
 from .rows import RowEncoder
 from .saslprep import prepare_password
-from .scram import scram_check_proof, scram_client_proof, scram_keys, scram_salted_password, scram_server_signature
+from .scram import (
+    scram_check_proof,
+    scram_client_proof,
+    scram_keys,
+    scram_mock_salt,
+    scram_salted_password,
+    scram_server_signature,
+)
+from .scram_server import scram_server_final, scram_server_first
 from .socket_io import SocketIO
 from .types import TextStyle
 from .values import decode_values, encode_value
@@ -50,7 +58,10 @@ __all__ = [
     "scram_check_proof",
     "scram_client_proof",
     "scram_keys",
+    "scram_mock_salt",
     "scram_salted_password",
+    "scram_server_final",
+    "scram_server_first",
     "scram_server_signature",
     "split_statements",
     "tokenize",
