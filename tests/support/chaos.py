@@ -32,6 +32,8 @@ MAX_SURPRISES: Final = 20
 QUIET: Final = 600
 """Times, five in a second, that a server is asked, when everybody is gone, whether it has let go of what it held."""
 
+OVERLOADED: Final = ("did not end within 30 seconds", "not taken in time")
+"""What our client says when a cancellation takes the server longer than it waits: it gives the connection up."""
 EXPECTED: Final = frozenset(
     {
         "57014",  # cancelled
@@ -128,9 +130,7 @@ class Chaos:
                 refused = (
                     "53300" if sqlstate_of(error) == "53300" else ""
                 )  # who has vanished keeps his place for a while
-                overloaded = (
-                    "gave up" if "did not end within 30 seconds" in str(error) else ""
-                )  # our client waits no longer
+                overloaded = "gave up" if any(told in str(error) for told in OVERLOADED) else ""
                 if refused or overloaded:
                     self.errors[refused or overloaded] += 1
                     await asyncio.sleep(1.0)
