@@ -199,7 +199,8 @@ def _method(module: str, owner: str, node: ast.FunctionDef | ast.AsyncFunctionDe
         yield f"    return Iteration(self._driver, {call})"
     elif plain:
         bare = call.removesuffix("()")
-        found = f"self._driver.call({bare})" if module == "pool" and returned not in NAMES else call
+        how = "do" if returned == "None" else "call"
+        found = f"self._driver.{how}({bare})" if module == "pool" and returned not in NAMES else call
         yield f"    {'' if returned == 'None' else 'return '}{_wrapped(returned, found, owner)}"
     else:
         found = _wrapped(returned, f"self._driver.run({call})", owner)

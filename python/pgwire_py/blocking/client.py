@@ -806,7 +806,7 @@ class Pool:
 
     def terminate(self) -> None:
         """Close every connection at once."""
-        self._driver.call(self._inner.terminate)
+        self._driver.do(self._inner.terminate)
 
     def wait(self) -> Pool:
         return Pool(self._driver, self._driver.run(awaited(self._inner)))

@@ -16,7 +16,7 @@ from weakref import WeakSet
 from .._impl import SocketIO
 from ..client.core import Core
 from ..client.driver import Address, Driver, Task
-from ..client.errors import ConnectionLost, InterfaceError
+from ..client.errors import ConnectionLost, InterfaceError, PoolError
 from ..client.exchange import Exchange, RunExchange, one_at_a_time
 from ..client.plan import Plan
 from ..client.protocol import Wire
@@ -62,11 +62,12 @@ class BlockingDriver(Waits):
         Raises:
             InterfaceError: a signal handler calls, which interrupted this thread's wait for the same connection.
         """
+        coroutine: Any = work
+        transport = self._transport
+        if transport is not None and transport.waiting and _is_ours(self.lock):
+            coroutine.close()
+            raise one_at_a_time()
         with self.lock:
-            coroutine: Any = work
-            if self._transport is not None and self._transport.waiting:
-                coroutine.close()
-                raise one_at_a_time()
             try:
                 coroutine.send(None)
             except StopIteration as end:
@@ -264,17 +265,28 @@ class BlockingDriver(Waits):
         return self._transport
 
 
+def _is_ours(lock: Any) -> bool:
+    """Whether this thread has the lock already, as a signal handler finds it. The lock tells, as it tells threading.Condition: what is
+    noted beside it could be wrong behind a signal."""
+    found: bool = lock._is_owned()
+    return found
+
+
 class _Ticket(Future[T]):
     """A future of a pool: another thread brings its result."""
 
-    __slots__ = ("_condition",)
+    __slots__ = ("_condition", "_driver")
 
-    def __init__(self, lock: threading.Lock) -> None:
-        self._condition = threading.Condition(lock)
+    def __init__(self, driver: ThreadsDriver) -> None:
+        self._condition = threading.Condition(driver.lock)
+        self._driver = driver
         super().__init__(self._one)
 
     def _one(self) -> None:
-        self._condition.wait(left())
+        limit = left()
+        self._driver.leaves()
+        # Not for ever: a signal handler may bring the result just before.
+        self._condition.wait(1.0 if limit is None else min(limit, 1.0))
 
     def set_result(self, result: T) -> None:
         super().set_result(result)
@@ -296,34 +308,67 @@ class _Worker:
 
 
 class ThreadsDriver(Waits):
-    """A pool's: its coroutines have it to themselves, but for where they wait; so many threads can use it."""
+    """A pool's: its coroutines have it to themselves, but for where they wait; so many threads can use it.
+
+    Attributes:
+        lock: is held by the thread whose coroutine runs.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._lock = threading.Lock()
+        self.lock = threading.RLock()
+        self._later: list[Callable[[], object]] = []
         self._workers = threading.local()
         _drivers.add(self)
 
     def run(self, work: Awaitable[T]) -> T:
-        """A coroutine to its end."""
-        with self._lock:
-            return run(work)
+        """A coroutine to its end.
+
+        Raises:
+            PoolError: a signal handler calls, which interrupted this thread in the pool.
+        """
+        if _is_ours(self.lock):
+            coroutine: Any = work
+            coroutine.close()
+            raise PoolError("the pool is in use: a signal interrupted another operation on it")
+        with self.lock:
+            try:
+                return run(work)
+            finally:
+                self.leaves()
+
+    def leaves(self) -> None:
+        """The thread that has the lock is about to wait, or ends: others may come."""
+        while self._later:
+            self._later.pop(0)()
 
     def forked(self) -> None:
         """In a child process: whoever had the pool to himself is not here."""
-        if self._lock.locked():
-            self._lock.release()
+        self.lock = threading.RLock()
+        self._later.clear()
 
     def call(self, function: Callable[[], T]) -> T:
-        """A function of the pool's, while no coroutine runs."""
-        with self._lock:
+        """A function that tells something of the pool, while no other thread changes it."""
+        if _is_ours(self.lock):
             return function()
+        with self.lock:
+            try:
+                return function()
+            finally:
+                self.leaves()
+
+    def do(self, function: Callable[[], object]) -> None:
+        """A function that changes the pool: now, or where a signal handler calls, as soon as what it interrupted waits or ends."""
+        if _is_ours(self.lock):
+            self._later.append(function)
+        else:
+            self.call(function)
 
     def fresh(self) -> Driver:
         return cast("Driver", BlockingDriver())
 
     def create_future(self) -> Any:
-        return _Ticket(self._lock)
+        return _Ticket(self)
 
     async def unstoppable(self, work: Coroutine[Any, Any, T]) -> T:
         with unbounded():
@@ -339,21 +384,24 @@ class ThreadsDriver(Waits):
         return found
 
     async def outside(self, work: Awaitable[T]) -> T:
-        self._lock.release()
+        lock = self.lock
+        self.leaves()
+        lock.release()
         try:
             return await work
         finally:
-            self._lock.acquire()
+            lock.acquire()
 
     async def sleep(self, seconds: float) -> None:
         worker: _Worker | None = getattr(self._workers, "current", None)
         limit = left()
-        self._lock.release()
+        self.leaves()
+        self.lock.release()
         try:
             over = worker.stopped if worker is not None else threading.Event()
             over.wait(seconds if limit is None else min(seconds, limit))
         finally:
-            self._lock.acquire()
+            self.lock.acquire()
         if worker is not None and worker.stopped.is_set():
             raise asyncio.CancelledError
         left()

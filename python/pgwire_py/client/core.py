@@ -69,6 +69,7 @@ class Core:
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._garbage: list[str] = []
         self._count = 0
+        self.undo = ""  # what is to be sent behind the statement at hand where nobody waits for its end
         self._introspection = Introspection(self.types)
 
     # -- one exchange ------------------------------------------------------------------------------------------------
@@ -132,25 +133,36 @@ class Core:
 
     def abandon(self, exchange: Exchange) -> None:
         """Nobody waits for the answers any more: ask the server to stop, and see the batch to its end."""
-        if exchange.done or self.wire.exchange is not exchange or self.wire.drained is not None:
+        wire = self.wire
+        if wire.drained is not None:
             return
-        self.wire.write(exchange.closing())
-        exchange.waiter = self.loop.create_future()
-        self.wire.drained = self.loop.create_future()
-        self.driver.spawn(self._drain(exchange))
+        if exchange.done:  # carried out, and nobody has heard of it
+            if not self.undo or wire.status == "I" or wire.exchange is not None or wire.failure is not None:
+                return
+        elif wire.exchange is not exchange:
+            return
+        else:
+            wire.write(exchange.closing())
+            exchange.waiter = self.loop.create_future()
+        wire.drained = self.loop.create_future()
+        self.driver.spawn(self._drain(exchange, self.undo))
 
-    async def _drain(self, exchange: Exchange) -> None:
+    async def _drain(self, exchange: Exchange, undo: str) -> None:
         """Both must have happened before another statement is sent: the CancelRequest is over, and the batch is answered."""
         wire, limit = self.wire, self.driver.drain_timeout
         try:
-            pause(wire)  # what comes of a large result must not hold up the cancellation
-            with suppress(OSError, PgWireError, asyncio.TimeoutError):  # unsent: then the statement runs to its end
-                await send_cancel(self.wired)
-            resume(wire)
+            if not exchange.done:
+                pause(wire)  # what comes of a large result must not hold up the cancellation
+                with suppress(OSError, PgWireError, asyncio.TimeoutError):  # unsent: then the statement runs to its end
+                    await send_cancel(self.wired)
+                resume(wire)
             if self.wired.cancelling:  # who knows when it arrives: it must not hit the next statement
                 wire.fail(ConnectionLost("a cancellation was sent, but not taken in time"))
             if not exchange.done:
                 await self.driver.within(exchange.waiter, limit)
+            if undo and wire.status != "I" and wire.failure is None:
+                undoing = self.begin("QZ", MessageBuilder().query(undo).take())
+                await self.driver.within(undoing.waiter, limit)
         except asyncio.TimeoutError:
             wire.fail(ConnectionLost(f"a cancelled statement did not end within {limit:g} seconds"))
         except BaseException:

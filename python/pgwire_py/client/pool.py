@@ -352,7 +352,10 @@ class Pool:
             connection.terminate()
             self._free_place()
             raise
-        self._pass_on(holder)
+        if self._state == "closed":  # meanwhile
+            await self._discard(holder)
+        else:
+            self._pass_on(holder)
 
     async def _discard(self, holder: _Holder) -> None:
         try:

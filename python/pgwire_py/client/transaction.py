@@ -52,7 +52,12 @@ class Transaction:
             connection._core._count += 1
             self._savepoint = f"__pgwire_savepoint_{connection._core._count:x}"
             command = f"savepoint {self._savepoint}"
-        await connection.execute(command)
+        core = connection._core
+        core.undo = "" if self._savepoint else "rollback"
+        try:
+            await connection.execute(command)
+        finally:
+            core.undo = ""
         self._state = "started"
 
     def _options(self) -> list[str]:

@@ -14,6 +14,9 @@ use crate::row_decoder::RowDecoder;
 /// Bytes that are received at a time.
 const BUFFER: usize = 256 * 1024;
 
+/// A signal that comes just before a system call begins does not end it: it is looked for this often.
+const SIGNALS: Duration = Duration::from_secs(1);
+
 /// Python ignores SIGPIPE; a program that it is embedded in may not.
 #[cfg(not(target_vendor = "apple"))]
 const NO_SIGNAL: c_int = libc::MSG_NOSIGNAL;
@@ -55,6 +58,20 @@ impl SocketIO {
         if descriptor < 0 {
             return Err(PyValueError::new_err("the socket is closed"));
         }
+        let limit = libc::timeval {
+            tv_sec: 1, // SIGNALS
+            tv_usec: 0,
+        };
+        // SAFETY: the pointer and length are those of a value that lives through the call.
+        unsafe {
+            libc::setsockopt(
+                descriptor,
+                libc::SOL_SOCKET,
+                libc::SO_RCVTIMEO,
+                std::ptr::from_ref(&limit).cast::<c_void>(),
+                size_of::<libc::timeval>() as libc::socklen_t,
+            )
+        };
         Ok(SocketIO {
             _socket: socket.clone().unbind(),
             descriptor,
@@ -185,9 +202,17 @@ impl SocketIO {
                 return Step::Nothing;
             }
             if !waiting && deadline.is_none() {
-                return self.receive(0);
+                return match self.receive(0) {
+                    Step::Failed(error) if error.kind() == ErrorKind::WouldBlock => {
+                        Step::Failed(ErrorKind::Interrupted.into())
+                    }
+                    step => step,
+                };
             }
             match self.poll(waiting, deadline) {
+                Ok(0) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {
+                    return Step::Failed(ErrorKind::Interrupted.into());
+                }
                 Ok(0) => return Step::Nothing,
                 Ok(events) if events & !libc::POLLOUT != 0 => {
                     match self.receive(libc::MSG_DONTWAIT) {
@@ -235,10 +260,12 @@ impl SocketIO {
 
     /// What the socket is ready for; 0 when the time is over.
     fn poll(&self, writing: bool, deadline: Option<Instant>) -> Result<i16, Error> {
-        let timeout = deadline.map_or(-1, |deadline| {
-            let left = deadline.saturating_duration_since(Instant::now());
-            c_int::try_from(left.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX)
+        let left = deadline.map_or(SIGNALS, |deadline| {
+            deadline
+                .saturating_duration_since(Instant::now())
+                .min(SIGNALS)
         });
+        let timeout = c_int::try_from(left.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX);
         let mut entry = libc::pollfd {
             fd: self.descriptor,
             events: libc::POLLIN | if writing { libc::POLLOUT } else { 0 },

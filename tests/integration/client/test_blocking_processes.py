@@ -234,6 +234,44 @@ def test_the_wait_for_notifications(db: blocking.Connection, options: Options) -
             signal.signal(signal.SIGUSR1, before)
 
 
+def test_a_pool_in_signal_handlers_at_any_moment(options: Options) -> None:
+    """No handler waits for the pool that it interrupts: it is told at once, refused, or does it when the pool is left."""
+    pool = blocking.create_pool(**options, min_size=1, max_size=2).wait()
+    refused: list[Exception] = []
+    handled = 0
+
+    def handler(number: int, frame: Any) -> None:
+        nonlocal handled
+        handled += 1
+        assert pool.stats().size <= 2
+        if refused:
+            pool.terminate()
+            return
+        try:
+            pool.release(pool.acquire(timeout=DEADLINE).wait())
+        except pg.InterfaceError as error:
+            refused.append(error)
+
+    before = signal.signal(signal.SIGALRM, handler)
+
+    def busily() -> None:
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            signal.setitimer(signal.ITIMER_REAL, 0.0003 + handled % 7 * 0.00005)
+            pool.fetchval("select 1")
+
+    try:
+        with pytest.raises((pg.InterfaceError, pg.ConnectionLost)):
+            busily()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert "a signal interrupted" in str(refused[0])
+    with pytest.raises(blocking.PoolError, match="closed"):
+        pool.fetchval("select 1")
+    assert pool.stats().size == 0
+
+
 def _in_child(work: Callable[[], object]) -> None:
     """Do it in a forked process, which must leave by itself; fails where that fails."""
     reading, writing = os.pipe()

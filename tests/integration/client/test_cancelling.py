@@ -51,6 +51,38 @@ async def test_a_cancelled_transaction_is_rolled_back(conn: pg.Connection) -> No
 
 
 @pytest.mark.event_loop
+async def test_a_transaction_whose_begin_was_cancelled_is_none(conn: pg.Connection) -> None:
+    """Also where the server had begun it: nobody would end it, and what comes next would never be committed."""
+    for _ in range(10):
+        task = asyncio.ensure_future(conn.transaction().start())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert await conn.fetchval("select 1") == 1
+        assert not conn.is_in_transaction()
+    async with conn.transaction():
+        task = asyncio.ensure_future(conn.transaction().start())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await conn.execute("rollback")  # the cancel may have hit the savepoint, and the transaction has failed
+        await conn.execute("begin")
+
+
+@pytest.mark.event_loop
+async def test_a_pool_that_is_terminated_while_a_connection_comes_back(options: dict[str, Any]) -> None:
+    pool = await pg.create_pool(**options, min_size=1)
+    connection = await pool.acquire()
+    returning = asyncio.ensure_future(pool.release(connection))
+    await asyncio.sleep(0)
+    assert pool.stats().in_use == 0
+    pool.terminate()
+    await returning
+    assert connection.is_closed()
+    assert (pool.stats().size, pool.stats().idle) == (0, 0)
+
+
+@pytest.mark.event_loop
 async def test_streams_and_copies_that_are_left(conn: pg.Connection) -> None:
     await conn.execute("create temp table t as select n from generate_series(1, 100000) n")
     async with aclosing(conn.stream("select n from t", rows=10)) as rows:  # type: ignore[type-var]

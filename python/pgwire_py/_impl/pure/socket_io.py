@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["SocketIO"]
 
 _BUFFER = 256 * 1024
-_LONG = 86_400.0  # seconds: the system's calls have bounds of their own
+_LONG = 1.0  # seconds: a signal that comes just before a system call begins does not end it
 
 
 class SocketIO:
@@ -62,13 +62,13 @@ class SocketIO:
                 return None
             if self._came:
                 return self._receive()
-            left = None if deadline is None else min(max(deadline - time.monotonic(), 0.0), _LONG)
+            left = _LONG if deadline is None else min(max(deadline - time.monotonic(), 0.0), _LONG)
             readable, writable = self._ready(left)
             if readable:
                 data = self._receive()
                 if data is not None:
                     return data
-            elif not writable and left is not None and left < _LONG:
+            elif not writable and left < _LONG:
                 return None
 
     # What a system call did must be known though a signal handler raises before the next line: extend() notes it before Python looks
@@ -105,12 +105,12 @@ class SocketIO:
         self._came.clear()
         return data
 
-    def _ready(self, timeout: float | None) -> tuple[bool, bool]:
+    def _ready(self, timeout: float) -> tuple[bool, bool]:
         """Whether something can be received, and sent if something waits; neither when the time is over."""
         if not hasattr(select, "poll"):
             readable, writable, _ = select.select([self._socket], [self._socket] if self.pending else [], [], timeout)
             return bool(readable), bool(writable)
         poll = select.poll()
         poll.register(self._socket, select.POLLIN | (select.POLLOUT if self.pending else 0))
-        events = sum(event for _, event in poll.poll(None if timeout is None else timeout * 1000))
+        events = sum(event for _, event in poll.poll(timeout * 1000))
         return bool(events & ~select.POLLOUT), bool(events & select.POLLOUT)
