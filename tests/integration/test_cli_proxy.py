@@ -143,6 +143,23 @@ def test_ends_although_a_client_is_in_a_transaction(cluster: Cluster, tmp_path: 
         assert other.execute("select to_regclass('never')").fetchone() == (None,)
 
 
+def test_ends_when_nobody_reads_what_it_prints(cluster: Cluster, programs: Programs) -> None:
+    """As in ``pgwire-py proxy … | head``."""
+    command = [str(COMMAND), "proxy", "--upstream", uri(cluster), "--listen", "127.0.0.1:0", "--print"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            port = re.search(r"postgresql://127\.0\.0\.1:(\d+) to", process.stdout.readline())
+            assert port is not None
+            process.stdout.close()
+            run_psql(programs, f"host=127.0.0.1 port={port[1]} user=postgres dbname=postgres", "select 1")
+            assert process.wait(WAIT) == 0
+            assert process.stderr.read() == ""
+        finally:
+            process.kill()
+
+
 def test_an_upstream_that_is_down(programs: Programs) -> None:
     """Clients are told, the log has the reason, and the proxy stays."""
     with ExitStack() as stack:

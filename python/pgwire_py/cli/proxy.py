@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,14 +61,23 @@ def run_proxy(
     record: Path | None,
     max_connections: int,
 ) -> None:
-    """Forward until SIGINT or SIGTERM.
+    """Forward until SIGINT or SIGTERM, or until nobody reads what is printed.
 
     Raises:
         click.ClickException: the address cannot be listened on, or a file not be read or written.
     """
     from ..proxy import Printer, Proxy, Recorder
 
-    watchers: list[Watcher] = [Printer(click.echo)] if shows else []
+    stop = asyncio.Event()
+
+    def show(line: str) -> None:
+        try:
+            click.echo(line)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # there is nothing to flush at the end
+            stop.set()
+
+    watchers: list[Watcher] = [Printer(show)] if shows else []
     if record is not None:
         if not record.parent.is_dir():
             raise click.UsageError(f"--record: {record.parent} is not a folder")
@@ -77,7 +88,6 @@ def run_proxy(
         raise click.UsageError(f"--upstream-sslrootcert: {error.strerror or error}") from None
 
     async def serve() -> None:
-        stop = asyncio.Event()
         on_signals(stop.set)
         try:
             await proxy.start()
