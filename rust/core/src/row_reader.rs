@@ -62,7 +62,7 @@ impl<'a> RowReader<'a> {
     }
 
     /// Goes to the next row, which must have so many columns; false where there is none.
-    #[inline]
+    #[inline(always)]
     pub fn begin(&mut self, columns: usize) -> Result<bool> {
         self.start = self.at;
         match self.layout {
@@ -97,25 +97,37 @@ impl<'a> RowReader<'a> {
     }
 
     /// The next field's bytes, None for NULL.
-    #[inline]
+    #[inline(always)]
     pub fn field(&mut self) -> Result<Option<&'a [u8]>> {
-        let size = i32::from_be_bytes(self.take()?);
-        if size == -1 {
-            return Ok(None);
-        }
-        let length = usize::try_from(size).unwrap_or(usize::MAX);
-        match self.data[..self.end].get(self.at..self.at.saturating_add(length)) {
-            Some(bytes) => {
-                self.at += length;
-                Ok(Some(bytes))
+        let rest = self.data.get(self.at..self.end).unwrap_or_default();
+        if let Some((size, rest)) = rest.split_first_chunk() {
+            let size = i32::from_be_bytes(*size);
+            if let Ok(length) = usize::try_from(size)
+                && let Some(bytes) = rest.get(..length)
+            {
+                self.at += 4 + length;
+                return Ok(Some(bytes));
             }
-            None => {
+            if size == -1 {
+                self.at += 4;
+                return Ok(None);
+            }
+        }
+        Err(self.no_field())
+    }
+
+    /// Why there is no field.
+    #[cold]
+    fn no_field(&mut self) -> Broken {
+        match self.take().map(i32::from_be_bytes) {
+            Err(broken) => broken,
+            Ok(size) => {
                 self.at -= 4;
-                Err(self.broken(if size < 0 {
+                self.broken(if size < 0 {
                     format!("the length {size} of a value is negative")
                 } else {
                     format!("a value of {size} bytes goes beyond the end")
-                }))
+                })
             }
         }
     }

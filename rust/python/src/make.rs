@@ -16,6 +16,9 @@ pub fn text<'py>(py: Python<'py>, bytes: &[u8]) -> Option<Bound<'py, PyAny>> {
     if plain && bytes.len() > 1 {
         return ascii(py, bytes).ok();
     }
+    if let ([letter], true) = (bytes, plain) {
+        return letter_of(py, *letter).ok();
+    }
     if bytes.contains(&0) {
         return None;
     }
@@ -32,6 +35,13 @@ pub fn text<'py>(py: Python<'py>, bytes: &[u8]) -> Option<Bound<'py, PyAny>> {
         drop(PyErr::take(py));
     }
     made
+}
+
+/// The `str` of one character, which CPython shares.
+#[inline]
+fn letter_of(py: Python<'_>, letter: u8) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: the result is a new reference, or null with an error set.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyUnicode_FromOrdinal(letter.into())) }
 }
 
 /// A `str` of bytes that are ASCII, more than one (CPython shares the shorter ones).
@@ -148,8 +158,14 @@ impl<'py, T> Row<'py, T> {
 
     #[inline]
     pub fn push(&mut self, value: Bound<'py, PyAny>) {
-        assert!(self.filled < self.size);
         self.containers |= is_container(&value);
+        self.push_plain(value);
+    }
+
+    /// A value that is no container.
+    #[inline]
+    pub fn push_plain(&mut self, value: Bound<'py, PyAny>) {
+        assert!(self.filled < self.size);
         // SAFETY: the row is new and nobody else's, the place is one of its own and empty; the reference goes to the row.
         unsafe { *self.items.add(self.filled) = value.into_ptr() };
         self.filled += 1;

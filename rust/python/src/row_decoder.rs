@@ -1,4 +1,6 @@
 //! `RowDecoder`: DataRow messages (Protocol 55.7) or tuples of binary COPY → Python rows, a batch in one call.
+use std::convert::Infallible;
+
 use pgwire_py_core::row_reader::{Broken, Layout, RowReader};
 use pgwire_py_core::rows;
 use pgwire_py_core::types::short_numeric::{NUMERIC_TEXT, numeric_text};
@@ -6,7 +8,8 @@ use pgwire_py_core::types::{Kind, PgType, datetime};
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyBytes, PyDate, PyDateTime, PyFloat, PyList, PyMemoryView, PyTuple, PyType, PyTzInfo,
+    PyBool, PyBytes, PyDate, PyDateTime, PyFloat, PyInt, PyList, PyMemoryView, PyTuple, PyType,
+    PyTzInfo,
 };
 
 use crate::extract::{Fail, decimal_type, postgres_error, row_failure};
@@ -118,7 +121,13 @@ impl RowDecoder {
         body: &[u8],
         found: &mut Vec<Bound<'py, PyAny>>,
     ) -> PyResult<()> {
-        self.rows(session, body, Layout::Body, found, &mut false)
+        let mut reader = RowReader::new(body, Layout::Body);
+        reader
+            .begin(self.columns.len())
+            .map_err(|broken| self.broken(session.py, found.len(), broken))?;
+        let row = self.row(session, &mut reader, found.len())?;
+        found.push(row);
+        Ok(())
     }
 
     /// The rows of one buffer. Only `bytes` are read where they lie: anything else could change while Python code runs.
@@ -167,20 +176,32 @@ impl RowDecoder {
             .begin(self.columns.len())
             .map_err(|broken| self.broken(py, found.len(), broken))?
         {
-            let number = found.len();
-            found.push(match &self.names {
-                None => {
-                    let row = make::Row::new(py, self.columns.len())?;
-                    self.fill(session, &mut reader, row, number)?.into_any()
-                }
-                Some(names) => {
-                    let row = make::Row::record(names, session.record, self.columns.len())?;
-                    self.fill(session, &mut reader, row, number)?
-                }
-            });
+            let row = self.row(session, &mut reader, found.len())?;
+            found.push(row);
         }
         *ended |= reader.ended();
         Ok(())
+    }
+
+    /// The row that the reader has begun.
+    #[inline]
+    fn row<'py>(
+        &self,
+        session: &Session<'_, 'py>,
+        reader: &mut RowReader<'_>,
+        number: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let size = self.columns.len();
+        match &self.names {
+            None => {
+                let row = make::Row::new(session.py, size)?;
+                Ok(self.fill(session, reader, row, number)?.into_any())
+            }
+            Some(names) => {
+                let row = make::Row::record(names, session.record, size)?;
+                self.fill(session, reader, row, number)
+            }
+        }
     }
 
     /// One row: its fields from the reader into the object made for them.
@@ -197,12 +218,18 @@ impl RowDecoder {
             let field = reader
                 .field()
                 .map_err(|broken| self.broken(py, row, broken))?;
-            values.push(match field {
-                None => py.None().into_bound(py),
-                Some(bytes) => session
-                    .value(column, bytes)
-                    .map_err(|fail| refused(py, fail, row, number + 1, column.ty.oid, bytes))?,
-            });
+            let Some(bytes) = field else {
+                values.push_plain(py.None().into_bound(py));
+                continue;
+            };
+            if let Some(made) = column.short.and_then(|kind| plain(py, kind, bytes)) {
+                values.push_plain(made);
+                continue;
+            }
+            let made = session
+                .value(column, bytes)
+                .map_err(|fail| refused(py, fail, row, number + 1, column.ty.oid, bytes))?;
+            values.push(made);
         }
         reader
             .finish()
@@ -242,6 +269,43 @@ fn fixed<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     }
     *rest = behind;
     Some(*item)
+}
+
+/// The object of a value that needs no more than its bytes, and that holds no other objects; None for everything else.
+#[inline(always)]
+fn plain<'py>(py: Python<'py>, kind: Kind, bytes: &[u8]) -> Option<Bound<'py, PyAny>> {
+    fn int<'py>(
+        number: impl IntoPyObject<'py, Target = PyInt, Output = Bound<'py, PyInt>, Error = Infallible>,
+        py: Python<'py>,
+    ) -> Option<Bound<'py, PyAny>> {
+        let Ok(made) = number.into_pyobject(py);
+        Some(made.into_any())
+    }
+    match kind {
+        Kind::Int2 => int(i16::from_be_bytes(bytes.try_into().ok()?), py),
+        Kind::Int4 => int(i32::from_be_bytes(bytes.try_into().ok()?), py),
+        Kind::Int8 => int(i64::from_be_bytes(bytes.try_into().ok()?), py),
+        Kind::Oid | Kind::Xid | Kind::Cid => int(u32::from_be_bytes(bytes.try_into().ok()?), py),
+        Kind::Float4 => {
+            let number = f32::from_be_bytes(bytes.try_into().ok()?);
+            Some(PyFloat::new(py, f64::from(number)).into_any())
+        }
+        Kind::Float8 => {
+            let number = f64::from_be_bytes(bytes.try_into().ok()?);
+            Some(PyFloat::new(py, number).into_any())
+        }
+        Kind::Bool => match bytes {
+            [byte @ 0..=1] => Some(PyBool::new(py, *byte == 1).to_owned().into_any()),
+            _ => None,
+        },
+        Kind::Text | Kind::Name => make::text(py, bytes),
+        Kind::Char => match bytes {
+            [1..=0x7f] => make::text(py, bytes),
+            _ => None,
+        },
+        Kind::Bytea => Some(PyBytes::new(py, bytes).into_any()),
+        _ => None,
+    }
 }
 
 /// First and last microsecond of the years that Python has, from 2000-01-01; the first and last day likewise.
@@ -353,42 +417,6 @@ impl<'py> Session<'_, 'py> {
     fn short(&self, kind: Kind, bytes: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = self.py;
         Ok(match kind {
-            Kind::Int2 => match <[u8; 2]>::try_from(bytes) {
-                Ok(bytes) => Some(i16::from_be_bytes(bytes).into_pyobject(py)?.into_any()),
-                Err(_) => None,
-            },
-            Kind::Int4 => match <[u8; 4]>::try_from(bytes) {
-                Ok(bytes) => Some(i32::from_be_bytes(bytes).into_pyobject(py)?.into_any()),
-                Err(_) => None,
-            },
-            Kind::Int8 => match <[u8; 8]>::try_from(bytes) {
-                Ok(bytes) => Some(i64::from_be_bytes(bytes).into_pyobject(py)?.into_any()),
-                Err(_) => None,
-            },
-            Kind::Float8 => match <[u8; 8]>::try_from(bytes) {
-                Ok(bytes) => Some(PyFloat::new(py, f64::from_be_bytes(bytes)).into_any()),
-                Err(_) => None,
-            },
-            Kind::Bool => match bytes {
-                [byte @ 0..=1] => Some(PyBool::new(py, *byte == 1).to_owned().into_any()),
-                _ => None,
-            },
-            Kind::Text | Kind::Name => make::text(py, bytes),
-            Kind::Char => match bytes {
-                [1..=0x7f] => make::text(py, bytes),
-                _ => None,
-            },
-            Kind::Oid | Kind::Xid | Kind::Cid => match <[u8; 4]>::try_from(bytes) {
-                Ok(bytes) => Some(u32::from_be_bytes(bytes).into_pyobject(py)?.into_any()),
-                Err(_) => None,
-            },
-            Kind::Float4 => match <[u8; 4]>::try_from(bytes) {
-                Ok(bytes) => {
-                    Some(PyFloat::new(py, f64::from(f32::from_be_bytes(bytes))).into_any())
-                }
-                Err(_) => None,
-            },
-            Kind::Bytea => Some(PyBytes::new(py, bytes).into_any()),
             Kind::Date => match <[u8; 4]>::try_from(bytes).map(i32::from_be_bytes) {
                 Ok(days @ FIRST_DAY..=LAST_DAY) => {
                     let (year, month, day) = datetime::civil_from_days(i64::from(days));
@@ -405,7 +433,7 @@ impl<'py> Session<'_, 'py> {
                     None => None,
                 }
             }
-            _ => None,
+            _ => plain(py, kind, bytes),
         })
     }
 
