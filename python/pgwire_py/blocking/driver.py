@@ -109,7 +109,7 @@ class BlockingDriver(Waits):
                 return self.run(self._long(core, plan, found, args, limit))
             except BaseException:
                 if wire.exchange is _ASKING and transport.io.asking:
-                    wire.exchange = exchange = RunExchange(self.create_future(), plan)
+                    wire.exchange = exchange = RunExchange(plan, self.create_future())
                     core.abandon(exchange)
                 elif wire.exchange is _ASKING:
                     self._interrupted()
@@ -120,7 +120,7 @@ class BlockingDriver(Waits):
         wire, transport = core.wire, self._transport
         if wire.failure is not None:
             raise wire.lost()
-        wire.exchange = exchange = RunExchange(self.create_future(), plan)
+        wire.exchange = exchange = RunExchange(plan, self.create_future())
         assert transport is not None
         exchange.written = transport.write
         transport.take(found)

@@ -141,17 +141,17 @@ class Connection:
 
     async def _rows(self, query: str, args: Sequence[object], limit: int, timeout: float | None) -> list[Any]:
         core = self._core
-        exchange = core.start(query, args, limit) if timeout is None and core.command_timeout is None else None
-        if exchange is None:
+        waiter = core.start(query, args, limit) if timeout is None and core.command_timeout is None else None
+        if waiter is None:
             return (await core.within(core.run(query, args, limit), timeout))[0]
         try:  # the usual way, short
-            await exchange.waiter
+            found = await waiter
         except BaseException:
-            core.abandon(exchange)
+            core.give_up(waiter)
             raise
-        if exchange.error is None and exchange.plan.fields is not None:
-            return exchange.answer[0]
-        return (await core.finished(exchange, args, limit))[0]
+        if isinstance(found, tuple) and found[0]:
+            return found[0]
+        return (await core.finished(found, args, limit))[0]
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
         """Run a statement, or without arguments any number of them separated by semicolons; the last one's command tag.

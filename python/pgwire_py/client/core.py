@@ -13,7 +13,7 @@ from ..errors import PgWireError
 from ..types import TypeRegistry
 from .connecting import Wired, send_cancel
 from .errors import ConnectionLost
-from .exchange import SYNC, Exchange, Result, RowSource, RunExchange, is_stale_plan, one_at_a_time
+from .exchange import SYNC, Answer, Exchange, Result, RowSource, RunExchange, is_stale_plan, one_at_a_time
 from .introspection import Introspection
 from .plan import Plan
 from .protocol import Wire
@@ -259,24 +259,34 @@ class Core:
         """
         if self.wire.drained is not None:
             await self.ready()
-        exchange = self.start(query, arguments, limit)
-        if exchange is not None:
-            await self.wait(exchange)
-            return await self.finished(exchange, arguments, limit)
-        return await self.run_plan(await self.plan(query), arguments, limit)
+        waiter = self.start(query, arguments, limit)
+        if waiter is None:
+            return await self.run_plan(await self.plan(query), arguments, limit)
+        try:
+            found = await waiter
+        except BaseException:
+            self.give_up(waiter)
+            raise
+        return await self.finished(found, arguments, limit)
 
-    def start(self, query: str, arguments: Sequence[object], limit: int) -> RunExchange | None:
+    def start(self, query: str, arguments: Sequence[object], limit: int) -> asyncio.Future[Answer | RunExchange] | None:
         """Send a statement that is known by name; None where there is more to do than that.
 
-        Whoever calls this waits for the exchange's ``waiter``, gives it to :meth:`abandon` where that fails, and else to
-        :meth:`finished` or, without an error, takes its ``answer``.
+        Whoever calls this waits for the future, calls :meth:`give_up` where that fails, and else gives what comes to :meth:`finished`,
+        which need not be where it is an answer with rows.
         """
         plan = self.known(query)
         if plan is None:
             return None
-        exchange = RunExchange(self.loop.create_future(), plan)
-        self.wire.begin(exchange, plan.batch(arguments, limit))
-        return exchange
+        waiter = self.loop.create_future()
+        self.wire.begin((plan, waiter), plan.batch(arguments, limit))
+        return waiter
+
+    def give_up(self, waiter: asyncio.Future[Any]) -> None:
+        """Nobody waits any more for what :meth:`start` sent."""
+        exchange = self.wire.whole()
+        if exchange is not None and exchange.waiter is waiter:
+            self.abandon(exchange)
 
     def known(self, query: str) -> Plan | None:
         """The plan of a statement that is known by name, where nothing else is to be sent or awaited before."""
@@ -286,15 +296,18 @@ class Core:
         self._plans.move_to_end(query)
         return plan
 
-    async def finished(self, exchange: RunExchange, arguments: Sequence[object], limit: int) -> Result:
+    async def finished(self, found: Answer | RunExchange, arguments: Sequence[object], limit: int) -> Result:
         """The result of what :meth:`start` sent, or of another run with a new plan."""
-        plan, error = exchange.plan, exchange.error
-        if error is None:
-            if plan.fields is None:
-                self.noticed(exchange.answer[1])
-            return exchange.answer[:2]
-        self._check_again(plan, error)
-        return await self.run_plan(await self.plan(plan.query), arguments, limit, again=False)
+        if isinstance(found, tuple):
+            rows, tag, _ = found
+        elif found.error is None:
+            rows, tag = found.results[-1]  # type: ignore[misc]
+        else:
+            self._check_again(found.plan, found.error)
+            return await self.run_plan(await self.plan(found.plan.query), arguments, limit, again=False)
+        if not rows:
+            self.noticed(tag)
+        return rows, tag
 
     def _check_again(self, plan: Plan, error: BaseException, again: bool = True) -> None:
         """Raises the error, except where another plan may fare better."""

@@ -19,7 +19,19 @@ from .errors import InterfaceError
 if TYPE_CHECKING:
     from .plan import Plan
 
-__all__ = ["END", "SYNC", "Exchange", "Frame", "ManyExchange", "Result", "RowSource", "RunExchange", "UnkeptExchange"]
+__all__ = [
+    "END",
+    "SYNC",
+    "Answer",
+    "Exchange",
+    "Frame",
+    "ManyExchange",
+    "Result",
+    "RowSource",
+    "Run",
+    "RunExchange",
+    "UnkeptExchange",
+]
 
 Frame = tuple[str, Any]
 """Tag and body of a message, as FrameDecoder cuts them."""
@@ -73,7 +85,7 @@ class Exchange:
     def __init__(
         self,
         script: str,
-        waiter: Future[None],
+        waiter: Future[Any],
         decode: RowSource | None = None,
         statement: str | None = None,
         decoders: Sequence[RowSource | None] | None = None,
@@ -90,7 +102,7 @@ class Exchange:
 
     # -- what the owner does -----------------------------------------------------------------------------------------
 
-    def extend(self, script: str, waiter: Future[None] | None = None) -> None:
+    def extend(self, script: str, waiter: Future[Any] | None = None) -> None:
         """More was sent in the same batch."""
         self.script = self.script[:-1] + script + END
         if waiter is not None:
@@ -290,34 +302,27 @@ class Exchange:
         return self.position
 
 
+Run = tuple["Plan", "Future[Any]"]
+"""One run of a named prepared statement in flight, and what is done with an :data:`Answer` or a :class:`RunExchange`."""
+
+Answer = tuple[list[Any], bytes, str]
+"""Rows, command tag and transaction status: what ``FrameDecoder.feed_answer`` makes of an answer in one piece, as nearly all are."""
+
+
 class RunExchange(Exchange):
-    """One run of a named prepared statement: ``2CZ``. An answer that came in one piece, as nearly all do, is taken in one step.
+    """A :data:`Run` whose answer is not that simple.
 
     Attributes:
         plan: the statement's.
-        answer: rows, command tag and transaction status, once it is done without an error.
     """
 
-    script = "2CZ."
-    answer: tuple[list[Any], bytes, str]
-    _opened = False
-
-    def __init__(self, waiter: Future[None], plan: Plan) -> None:
-        self.waiter = waiter
+    def __init__(self, plan: Plan, waiter: Future[Any]) -> None:
+        super().__init__("2CZ", waiter, plan.decode, plan.query)
         self.plan = plan
-        self.decode = plan.decode
 
-    def take(self, frames: Sequence[Frame], other: Callable[[str, Any], None]) -> None:
-        if not self._opened:
-            self._opened = True
-            self.statement = self.plan.query
-            self.results = []
-            self._rows = []
-            self._bodies = []
-        super().take(frames, other)
-        if self.error is None and self.results:
-            rows, tag = self.results[-1]  # type: ignore[misc]
-            self.answer = rows, tag, self.status
+    def finish(self) -> None:
+        if not self.waiter.done():
+            self.waiter.set_result(self)
 
 
 class ManyExchange(Exchange):

@@ -13,7 +13,7 @@ from ..errors import FrameError, PgWireError, PostgresError, RemoteProtocolError
 from .answers import decode_frame, error_of
 from .driver import Loop
 from .errors import ConnectionLost, InterfaceError
-from .exchange import Exchange, Frame, RunExchange, one_at_a_time
+from .exchange import Answer, Exchange, Frame, Run, RunExchange, one_at_a_time
 
 __all__ = ["Wire", "new_decoder"]
 
@@ -37,7 +37,8 @@ class Wire(asyncio.Protocol):
         parameters: the run-time parameters so far.
 
     Attributes:
-        exchange: the batch in flight.
+        exchange: the batch in flight; a run of a statement, which most are, is no more than its plan and what waits, until :meth:`whole`
+            makes an exchange of it.
         status: the transaction's, as the last ReadyForQuery told.
         failure: why the connection cannot be used any more.
         drained: is done when an abandoned batch is over; None without one.
@@ -47,7 +48,7 @@ class Wire(asyncio.Protocol):
         decoder.max_message_length = MAX_MESSAGE_LENGTH
         self.loop = loop
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
-        self.exchange: Exchange | None = None
+        self.exchange: Exchange | Run | None = None
         self.status = "I"
         self.parameters = parameters
         self.failure: BaseException | None = None
@@ -59,12 +60,12 @@ class Wire(asyncio.Protocol):
         self._send: Callable[[bytes | bytearray], None]
         self.decoder = decoder
         self._feed = decoder.feed_rows
-        self._feed_answer: Callable[[bytes, RowDecoder | None], Any] = decoder.feed_answer
+        self._feed_answer: Callable[[bytes, RowDecoder | None], Answer | list[Frame]] = decoder.feed_answer
         self._room: asyncio.Future[None] | None = None
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
-    def begin(self, exchange: Exchange, data: bytes | bytearray) -> None:
+    def begin(self, exchange: Exchange | Run, data: bytes | bytearray) -> None:
         """Send a batch.
 
         Raises:
@@ -83,6 +84,13 @@ class Wire(asyncio.Protocol):
         except BaseException:  # nothing went out, as from a signal handler of the thread that waits for the socket
             self.exchange = None
             raise
+
+    def whole(self) -> Exchange | None:
+        """The batch in flight as what takes any answer."""
+        exchange = self.exchange
+        if isinstance(exchange, tuple):
+            self.exchange = exchange = RunExchange(*exchange)
+        return exchange
 
     def check_loop(self) -> None:
         """Raises InterfaceError where another event loop runs than the connection's, or none, as in another thread."""
@@ -117,15 +125,14 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         exchange = self.exchange
         try:
-            if exchange.__class__ is RunExchange and exchange.position == 0:  # the usual way, short
-                found = self._feed_answer(data, exchange.plan.decoder)
-                if found.__class__ is tuple:
-                    exchange.answer = found
-                    exchange.done = True
-                    self.status = found[2]
+            if isinstance(exchange, tuple):  # the usual way, short
+                plan, waiter = exchange
+                found = self._feed_answer(data, plan.decoder)
+                if isinstance(found, tuple):
                     self.exchange = None
-                    if not exchange.waiter.done():
-                        exchange.waiter.set_result(None)
+                    self.status = found[2]
+                    if not waiter.done():
+                        waiter.set_result(found)
                     return
                 self.take(found)
             elif exchange is not None:
@@ -145,7 +152,7 @@ class Wire(asyncio.Protocol):
 
     def take(self, frames: list[Frame]) -> None:
         """Hand out frames."""
-        exchange = self.exchange
+        exchange = self.whole()
         try:
             if exchange is None:
                 for tag, body in frames:
@@ -201,7 +208,7 @@ class Wire(asyncio.Protocol):
             self.closed.set_result(None)
 
     def _end(self, error: BaseException) -> None:
-        exchange, self.exchange = self.exchange, None
+        exchange, self.exchange = self.whole(), None
         if exchange is not None:
             if not (isinstance(exchange.error, PostgresError) and exchange.error.severity in ("FATAL", "PANIC")):
                 exchange.error = error
