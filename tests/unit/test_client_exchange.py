@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pgwire_py.client.exchange import Exchange, ManyExchange
+from pgwire_py.client.exchange import Exchange, ManyExchange, UnkeptExchange
 from pgwire_py.errors import RemoteProtocolError
 
 BOUND, DONE, READY, NOTICE = ("2", b""), ("C", b"INSERT 0 1\0"), ("Z", b"I"), ("N", b"\0")
@@ -15,18 +15,24 @@ ERROR = ("E", b"SERROR\0VERROR\0C23505\0Mtwice\0\0")
 COUNT = 6
 
 
-def taken(kind: type[Exchange], frames: list[Any], cuts: list[int]) -> Any:
+def taken(kind: type[Exchange], frames: list[Any], cuts: list[int], script: str = "2C" * COUNT + "Z") -> Any:
     """What became of the exchange, and what was handed on."""
     loop = asyncio.new_event_loop()
     try:
-        exchange = kind("2C" * COUNT + "Z", loop.create_future())
+        sources = [list, *(lambda bodies, number=number: [number] for number in range(1, COUNT))]
+        exchange = kind(script, loop.create_future(), decoders=sources)
         others: list[Any] = []
         try:
             for start, end in zip([0, *cuts], [*cuts, len(frames)], strict=True):
                 exchange.take(frames[start:end], lambda *other: others.append(other))
         except RemoteProtocolError as error:
             return str(error)
-        return exchange.position, exchange.done, exchange.status, str(exchange.error), exchange.waiter.done(), others
+        kept = None
+        if kind is not UnkeptExchange:
+            source = sources.index(exchange.decode) if len(exchange.results) < COUNT else None
+            kept = source, [str(one) if isinstance(one, BaseException) else one for one in exchange.results]
+        state = exchange.position, exchange.done, exchange.status, str(exchange.error), exchange.waiter.done()
+        return kept, (*state, others)
     finally:
         loop.close()
 
@@ -49,5 +55,30 @@ def taken(kind: type[Exchange], frames: list[Any], cuts: list[int]) -> Any:
 def test_answers_that_are_alike(frames: list[Any]) -> None:
     for first in range(len(frames)):
         for cuts in ([first], [first, (first + len(frames)) // 2]):
-            assert taken(ManyExchange, frames, cuts) == taken(Exchange, frames, cuts)
+            plain = taken(Exchange, frames, cuts)
+            assert taken(ManyExchange, frames, cuts) == plain
+            assert taken(UnkeptExchange, frames, cuts)[1:] == plain[1:]
     assert taken(ManyExchange, frames, []) == taken(Exchange, frames, [])
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [BOUND, DONE, READY] * COUNT,
+        [BOUND, DONE, READY] * 2 + [ERROR, READY] + [BOUND, DONE, READY] * (COUNT - 3),
+        [BOUND, DONE, READY] * 3 + [BOUND, ERROR, READY] + [BOUND, DONE, READY] * (COUNT - 4),
+        [BOUND, DONE, READY, NOTICE] + [BOUND, DONE, READY] * (COUNT - 1),
+        [BOUND, DONE, READY] * (COUNT - 3) + [BOUND, ("C", b"SELECT 0\0"), READY] * 3,
+        [BOUND, ("D", b"\0\0"), DONE, READY] + [BOUND, DONE, READY] * (COUNT - 1),
+        [BOUND, DONE, ("Z", b"T")] * (COUNT - 2) + [BOUND, DONE, READY] * 2,
+        [BOUND, DONE, ("Z", b"?")] * COUNT,
+        [BOUND, DONE, READY] * (COUNT + 1),
+        [BOUND, DONE] * COUNT,
+    ],
+)
+def test_answers_that_are_alike_with_a_sync_behind_each(frames: list[Any]) -> None:
+    script = "2CZ" * COUNT
+    for first in range(len(frames)):
+        for cuts in ([first], [first, (first + len(frames)) // 2]):
+            assert taken(ManyExchange, frames, cuts, script) == taken(Exchange, frames, cuts, script)
+    assert taken(ManyExchange, frames, [], script) == taken(Exchange, frames, [], script)

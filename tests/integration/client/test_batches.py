@@ -46,6 +46,39 @@ async def test_an_error_at_sync_fails_all_of_an_atomic_pipeline(conn: pg.Connect
     assert await conn.fetchval(f"select count(*) from {table}") == 1
 
 
+@pytest.mark.parametrize("atomic", [False, True])
+async def test_a_pipeline_of_statements_alike(conn: pg.Connection, table: str, atomic: bool) -> None:
+    await conn.execute(f"create table {table} (n int unique, w text)")
+    insert = f"insert into {table} values ($1, $2)"
+    async with conn.pipeline(atomic=atomic) as pipeline:
+        made: list[Any] = [pipeline.execute(insert, n, f"text {n}") for n in range(3_000)]
+        none = [pipeline.fetch(insert, n, None) for n in range(3_000, 3_003)]
+        kept = pipeline.fetch(f"delete from {table} where n % $1 = 0 returning n", 1_000)
+        updated = [pipeline.execute(f"update {table} set w = 'x' where n < $1", n) for n in (3, 3, 5, 5)]
+        count = pipeline.fetchval(f"select count(*) from {table}")
+    assert {one.result() for one in made} == {"INSERT 0 1"}
+    assert [one.result() for one in none] == [[], [], []]
+    assert none[0].result() is not none[1].result()
+    assert [row.n for row in kept.result()] == [0, 1_000, 2_000, 3_000]
+    assert [one.result() for one in updated] == ["UPDATE 2", "UPDATE 2", "UPDATE 4", "UPDATE 4"]
+    assert count.result() == 2_999
+
+
+async def test_errors_among_statements_alike(conn: pg.Connection, table: str) -> None:
+    await conn.execute(f"create table {table} (n int unique)")
+    insert = f"insert into {table} values ($1)"
+    values: list[Any] = [*range(500), "no number", *range(500, 1_000), 7, *range(1_000, 1_500)]
+    async with conn.pipeline(return_exceptions=True) as pipeline:
+        found = [pipeline.execute(insert, value) for value in values]
+        found.append(pipeline.execute(insert, 1, 2))
+        found.append(pipeline.execute(f"insert into {table} values (2000)"))
+    refused = {number: type(one.exception()) for number, one in enumerate(found) if one.exception() is not None}
+    assert refused == {500: errors.InvalidTextRepresentation, 1_001: errors.UniqueViolation, 1_502: pg.InterfaceError}
+    assert await conn.fetchval(f"select count(*) from {table}") == 1_501
+    with pytest.raises(errors.InvalidTextRepresentation, match=r"parameter \$1"):
+        found[500].result()
+
+
 @pytest.mark.parametrize("count", [5_000, 60_000])
 async def test_executemany_with_an_argument_that_cannot_be_sent(conn: pg.Connection, table: str, count: int) -> None:
     await conn.execute(f"create table {table} (n int)")
