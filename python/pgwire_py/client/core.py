@@ -162,10 +162,10 @@ class Core:
             if drained is not None and not drained.done():
                 drained.set_result(None)
 
-    async def within(self, work: Awaitable[T], timeout: float | None) -> T:
+    def within(self, work: Awaitable[T], timeout: float | None) -> Awaitable[T]:
         """``work``, within so many seconds; None is the connection's ``command_timeout``."""
         limit = self.command_timeout if timeout is None else timeout
-        return await self.driver.within(work, limit)
+        return work if limit is None else self.driver.within(work, limit)
 
     # -- plans -------------------------------------------------------------------------------------------------------
 
