@@ -88,7 +88,7 @@ class Notifications:
         self._maximum = maximum
         self._timeout = timeout
         self._queue: deque[Notification] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiters: list[asyncio.Future[None]] = []
         self._overrun = False
         self._ended = False
 
@@ -106,8 +106,9 @@ class Notifications:
         self._wake()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def __aenter__(self) -> Notifications:
         listeners = self._connection._listeners
@@ -145,7 +146,7 @@ class Notifications:
             InterfaceError: more came than may wait: some are lost.
             ConnectionLost: the connection is closed.
         """
-        if not self._queue:
+        while not self._queue:  # another task may have taken what woke this one
             await self._connection._core.driver.within(self._some(), timeout)
         return self._queue.popleft()
 
@@ -155,8 +156,12 @@ class Notifications:
                 raise InterfaceError(f"more than {self._maximum} notifications waited: some are lost")
             if self._ended:
                 raise self._connection._core.wire.lost()
-            self._waiter = self._connection._core.loop.create_future()
-            await self._waiter
+            waiter = self._connection._core.loop.create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiters.remove(waiter)
 
 
 def quoted(name: str) -> str:

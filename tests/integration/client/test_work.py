@@ -168,6 +168,17 @@ async def test_notifications(conn: pg.Connection, options: dict[str, Any], table
     assert await conn.fetch("select pg_listening_channels()") == []
 
 
+@pytest.mark.event_loop
+async def test_tasks_that_share_notifications(conn: pg.Connection, table: str) -> None:
+    async with conn.notifications(table) as found:
+        tasks = [asyncio.ensure_future(found.get(timeout=30)) for _ in range(4)]
+        await asyncio.sleep(0)
+        tasks.pop(1).cancel()
+        for n in range(3):
+            await conn.execute(f"notify {table}, '{n}'")
+        assert sorted(one.payload for one in await asyncio.gather(*tasks)) == ["0", "1", "2"]
+
+
 async def test_a_pool(options: dict[str, Any]) -> None:
     async with pg.create_pool(**options, min_size=1, max_size=3) as pool:
         assert await asyncio.gather(*(pool.fetchval("select $1::int", n) for n in range(30))) == [*range(30)]
