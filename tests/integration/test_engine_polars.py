@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
@@ -23,7 +24,7 @@ import sqlalchemy
 
 from pgwire_py.engines.polars import PolarsEngine
 from tests.support.frames import AWARE, CODES, FIRST, HOSTILE, MOMENT, TYPES, dsn_of, people
-from tests.support.hosted import Hosted, hosted
+from tests.support.hosted import DEADLINE, Hosted, hosted
 from tests.support.postgres import find_programs
 from tests.support.psql import run_psql
 from tests.support.servers import running_server, serve_command
@@ -188,6 +189,39 @@ def test_a_cancel_is_answered(tmp_path: Path) -> None:
             canceller.join()
             assert one.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
             assert two.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+def test_a_copy_that_was_cancelled_stores_nothing_later() -> None:
+    reached, release, waits = threading.Event(), threading.Event(), True
+
+    def slowly(frame: pl.DataFrame) -> pl.DataFrame:
+        if waits:
+            reached.set()
+            assert release.wait(DEADLINE)
+        return frame
+
+    engine = PolarsEngine({"slow": pl.LazyFrame({"n": [1]}).map_batches(slowly, schema={"n": pl.Int64})})
+    with hosted(engine) as it, psycopg.connect(dsn_of(it), autocommit=True) as connection:
+
+        def cancel() -> None:
+            if reached.wait(DEADLINE):
+                connection.cancel_safe()
+
+        canceller = threading.Thread(target=cancel)
+        canceller.start()
+        with pytest.raises(psycopg.errors.QueryCanceled), connection.cursor().copy("copy slow from stdin") as copy:
+            copy.write("2\n")
+        canceller.join()
+        waits = False
+        release.set()
+        deadline = time.monotonic() + DEADLINE
+        while engine.left_behind.count:
+            assert time.monotonic() < deadline, "what was cancelled does not end"
+            time.sleep(0.01)
+        assert connection.execute("select n from slow").fetchall() == [(1,)]
+        with connection.cursor().copy("copy slow from stdin") as copy:
+            copy.write("3\n")
+        assert connection.execute("select n from slow").fetchall() == [(1,), (3,)]
 
 
 def test_sessions_at_a_time(dsn: str) -> None:

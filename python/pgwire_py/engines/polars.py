@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any, TypeVar
 
@@ -80,7 +81,6 @@ class PolarsEngine(Engine):
         self._lock = threading.Lock()
         self._relations: tuple[tuple[str, ...], tuple[Relation, ...]] | None = None
         self._changes = 0
-        self._appending = threading.Lock()
         self._of_files: set[str] = set()
         if isinstance(source, self.module.SQLContext):
             self._context = source
@@ -141,19 +141,19 @@ class PolarsEngine(Engine):
         with self._lock:
             return self._whole(name).collect_schema()
 
-    def append(self, name: str, rows: Any) -> None:
-        """Add a frame to a table, which is held in memory from then on. Raises what polars raises."""
-        with self._appending:
-            while True:
-                with self._lock:
-                    seen, table = self._changes, self._whole(name)
-                grown = table.collect().vstack(rows)
-                if grown.n_chunks() > _MOST_CHUNKS:
-                    grown = grown.rechunk()
-                with self._lock:
-                    if seen == self._changes:
-                        self._context.register(name, grown)
-                        return
+    def append(self, name: str, rows: Any, calls: Interruptible) -> None:
+        """Add a frame to a table, which is held in memory from then on. Raises what polars raises, and what ``calls`` do where they are
+        cancelled: what they leave behind does not change the table.
+        """
+        while True:
+            with self._lock:
+                seen, table = self._changes, self._whole(name)
+            grown = calls.call(partial(_grown, table, rows))
+            with self._lock:
+                if seen == self._changes:
+                    self._changes += 1
+                    self._context.register(name, grown)
+                    return
 
     def _whole(self, name: str) -> Any:
         quoted = name.replace('"', '""')
@@ -223,7 +223,7 @@ class PolarsSession(UntransactedSession):
             raise postgres_error_of(error) from error
 
         def append(rows: Any) -> None:
-            self._calls.call(lambda: engine.append(relation.name, rows))
+            engine.append(relation.name, rows, self._calls)
 
         return open_sink(engine.module, relation.name, schema, chosen, append, self.wrote)
 
@@ -286,6 +286,12 @@ class PolarsSession(UntransactedSession):
             raise
         except Exception as error:
             raise postgres_error_of(error, statement.text) from error
+
+
+def _grown(table: Any, rows: Any) -> Any:
+    """A lazy frame and the rows of another behind its own, in memory."""
+    grown = table.collect().vstack(rows)
+    return grown.rechunk() if grown.n_chunks() > _MOST_CHUNKS else grown
 
 
 def _plain(statement: Statement, values: Sequence[object], types: Sequence[int]) -> Statement:
