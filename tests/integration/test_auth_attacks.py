@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from pgwire_py.auth import HostBasedRules, ScramVerifier, UsersFunction
+from pgwire_py.auth import AuthSource, HostBasedRules, ScramVerifier, UsersFunction
 from pgwire_py.engines.base import SessionContext
 from pgwire_py.engines.sqlite import SqliteEngine, SqliteSession
 from pgwire_py.server.authentication import PASSWORD_THREADS
 from pgwire_py.server.sql_users import SqlUsers
 from tests.support.hosted import LOOPS, hosted
 from tests.support.login import Login
-from tests.support.raw import RawClient, message, query, startup
+from tests.support.raw import SSL_REQUEST, RawClient, message, query, startup
 
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
 
@@ -76,6 +77,67 @@ def test_a_failing_source_tells_nothing(new_loop: NewLoop, caplog: pytest.LogCap
     with hosted(Counting(), new_loop, auth=UsersFunction(broken)) as it:
         assert answer_to(it.server.port, "ada") == ["E", "FATAL", "FATAL", "58000", "the users cannot be looked up"]
     assert "directory is away" in caplog.text  # where it helps
+
+
+class Broken(BaseException):
+    """What a panic of a native library looks like."""
+
+
+async def given_up(user: str, database: str) -> str:
+    """Waits for something that somebody cancels."""
+    future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(future.cancel)
+    return await future
+
+
+def cancelled(user: str, database: str) -> str:
+    """Looks at something that somebody has cancelled."""
+    future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    future.cancel()
+    return future.result()
+
+
+def panics(user: str, database: str) -> str:
+    raise Broken("hunter2")
+
+
+async def panics_later(user: str, database: str) -> str:
+    await asyncio.sleep(0)
+    raise Broken("hunter2")
+
+
+ODD_FAILURES = [cancelled, panics, panics_later]
+if sys.version_info >= (3, 11):  # Python 3.10 does not tell such a one from the cancelling of the session's task
+    ODD_FAILURES.append(given_up)
+
+
+@pytest.mark.parametrize("function", ODD_FAILURES)
+@pytest.mark.parametrize("before", [b"", SSL_REQUEST], ids=["at once", "after SSLRequest"])
+def test_a_source_that_fails_with_no_exception_is_told_of_and_logged(
+    new_loop: NewLoop, function: Any, before: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with hosted(Counting(), new_loop, auth=UsersFunction(function)) as it, it.connect() as client:
+        client.send(before)
+        if before:
+            assert client.byte() == b"N"
+        client.send(startup({"user": "ada", "database": "app"}))
+        assert client.to_end() == ["E 58000 FATAL"]
+    assert "looking up user 'ada' failed" in caplog.text
+
+
+class Texts(AuthSource):
+    """Has texts where verifiers should be."""
+
+    async def verifier(self, user: str, database: str) -> Any:
+        return {"ada": ScramVerifier.from_password("lovelace", b"salt", 1).format(), "eve": 7}.get(user)
+
+
+def test_what_a_source_returns_in_place_of_a_verifier_tells_nothing(new_loop: NewLoop) -> None:
+    with hosted(Counting(), new_loop, auth="password", users=Texts()) as it:
+        for user, end in [("ada", "Z I"), ("eve", "E 28P01 FATAL"), ("nobody", "E 28P01 FATAL")]:
+            with it.connect() as client:
+                client.send(startup({"user": user, "database": "app"}), message("p", b"lovelace\0"))
+                assert str(client.until_ready()[-1]) == end
 
 
 @pytest.mark.parametrize("stored", ["!", "", "md5x", b"bytes", 7])

@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Final
 
 from .. import messages as m
@@ -29,11 +30,13 @@ from ..auth import (
 )
 from ..auth.certificate_names import common_name, distinguished_name
 from ..auth.mock_secret import MOCK_SECRET_LENGTH
+from ..auth.source import stored_verifier
 from ..errors import (
     InvalidAuthorizationSpecification,
     InvalidPassword,
     PostgresError,
 )
+from .failures import is_to_be_told
 from .sasl_login import ClientLeft, SaslLogin, ScramLogin, expected
 from .tls import ServerTls, binding_of
 
@@ -52,7 +55,6 @@ PASSWORD_THREADS: Final = 2
 """Threads that check passwords in clear: strangers make that work, and it must not fill the loop's own threads."""
 
 _WITH_PASSWORD: Final = ("password", "md5", "scram-sha-256")
-_VERIFIERS: Final = (ScramVerifier, Md5Verifier)
 _FAILED: Final = {"cert": "certificate", "oauth": "OAuth bearer", "trust": '"trust"'}
 
 
@@ -216,17 +218,15 @@ class _Login:
         assert users is not None
         try:
             found = users.find(self._user, self._client.database)
-        except Exception as error:
+        except BaseException as error:
             raise _not_looked_up(error, self._user) from None
-        if found is None or isinstance(found, _VERIFIERS):
-            return self._ask(users, found)
-        return self._found_later(users, found)
+        return self._found_later(users, found) if isawaitable(found) else self._ask(users, found)
 
     async def _found_later(self, users: AuthSource, coming: Awaitable[Verifier | None]) -> None:
         await asyncio.sleep(0)  # a user's coroutine sees a task of its own
         try:
             found = await coming
-        except Exception as error:
+        except BaseException as error:
             raise _not_looked_up(error, self._user) from None
         if self._protocol.lost:
             raise ClientLeft("the client left during authentication")
@@ -235,7 +235,7 @@ class _Login:
     def _ask(self, users: AuthSource, found: Verifier | None) -> Proof:
         secret = self._server.mock_secret
         mock = users.mock(self._user, secret)  # made for everybody: it takes time
-        verifier = found or mock
+        verifier = stored_verifier(found, self._user) or mock
         if self._rule.method == "password":
             return self._clear_text(verifier)
         if self._rule.method == "md5" and isinstance(verifier, Md5Verifier):
@@ -283,9 +283,9 @@ class _Login:
             await asyncio.sleep(0)  # a user's code again
             try:
                 identity = await oauth.validate(token, client.user, client.database, client.address)
-            except PostgresError:
-                raise
-            except Exception:
+            except BaseException as error:
+                if isinstance(error, PostgresError) or not is_to_be_told(error):
+                    raise
                 log.exception("the validator of bearer tokens failed")
                 identity = None
             if isinstance(identity, str) and identity:
@@ -302,9 +302,11 @@ class _Login:
         return rule.delegate_ident_mapping or self._server.ident.allows(rule.map, identity, self._user)
 
 
-def _not_looked_up(error: Exception, user: str) -> PostgresError:
+def _not_looked_up(error: BaseException, user: str) -> PostgresError:
     """What the client is told where looking for its verifier raised. Any other error's text may hold anything."""
     if isinstance(error, PostgresError):
         return error
+    if not is_to_be_told(error):
+        raise error
     log.error("looking up user %r failed", user, exc_info=error)
     return PostgresError("the users cannot be looked up", sqlstate="58000")

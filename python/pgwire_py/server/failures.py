@@ -9,7 +9,7 @@ from .. import messages as m
 from ..connection import BackendConnection
 from ..errors import AdminShutdown, InternalError, LocalProtocolError, PostgresError
 
-__all__ = ["internal_error", "is_being_cancelled", "shutdown_error", "tell", "uncancel"]
+__all__ = ["internal_error", "is_being_cancelled", "is_to_be_told", "shutdown_error", "tell", "uncancel"]
 
 MAX_ERROR_TEXT: Final = 64 * 1024
 """Characters of an unforeseen exception's text that a client is told."""
@@ -56,5 +56,15 @@ def uncancel() -> None:
 
 def is_being_cancelled() -> bool:
     """Whether somebody cancelled the current task; True where Python cannot say (before 3.11)."""
-    cancelling = getattr(asyncio.current_task(), "cancelling", None)
+    task = asyncio.current_task()
+    if task is None:
+        return False
+    cancelling = getattr(task, "cancelling", None)
     return cancelling is None or cancelling() > 0
+
+
+def is_to_be_told(error: BaseException) -> bool:
+    """Whether an exception is a failure of who raised it: not what ends the program, nor that the current task is to end."""
+    if isinstance(error, asyncio.CancelledError):
+        return not is_being_cancelled()
+    return not isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit))

@@ -6,6 +6,7 @@ costs nothing. docs/how-to/handlers.md has the table of all of them.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import inspect
 import logging
@@ -181,6 +182,6 @@ def asked(function: Any, *args: Any) -> Any:
     """What a hook that must not fail returns; None where it raises, which is logged."""
     try:
         return function(*args)
-    except Exception:
+    except (Exception, asyncio.CancelledError):  # of a future that it looked at: it waits for nothing
         log.exception("the hook %s raised", getattr(function, "__name__", function))
         return None

@@ -16,7 +16,7 @@ from . import startup
 from .coding import Coding
 from .eager import PARKED, Runner
 from .encodings import FrameRecoder
-from .failures import internal_error, shutdown_error, tell
+from .failures import internal_error, is_to_be_told, shutdown_error, tell
 from .hooks import error_to_tell
 from .short import ShortAnswers
 from .tls_transport import BufferedTlsTransport, TlsTransport
@@ -173,7 +173,7 @@ class ServerProtocol(asyncio.Protocol):
             if login.stage is startup.OPENS:
                 self.session = login.open()
                 self._login = None
-        except Exception as error:
+        except BaseException as error:
             self._login = None
             self._start_failed(error)
 
@@ -189,8 +189,9 @@ class ServerProtocol(asyncio.Protocol):
             return
         self.lost = True
         if self._login is not None:
-            log.info("start-up ended: the client left during authentication")
             self._login = None
+            if self.connection.phase is not Phase.CLOSED:
+                log.info("start-up ended: the client left during authentication")
         self.connection.close()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
@@ -251,7 +252,7 @@ class ServerProtocol(asyncio.Protocol):
                 self.close()
                 return
             self.session = await login.finish()
-        except Exception as error:
+        except BaseException as error:
             self._start_failed(error)
             return
         self.server.logged_in(self)
@@ -260,8 +261,10 @@ class ServerProtocol(asyncio.Protocol):
             await asyncio.sleep(0)  # from here on handlers run: in the session's task
             await self.session.run(event)
 
-    def _start_failed(self, error: Exception) -> None:
+    def _start_failed(self, error: BaseException) -> None:
         """Tell the client, if it is still there, why it is not logged in, and close."""
+        if not is_to_be_told(error):
+            raise error
         if isinstance(error, RemoteProtocolError):
             error = postgres_error(error.sqlstate, str(error))
         if isinstance(error, PostgresError):
