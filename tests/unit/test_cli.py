@@ -6,7 +6,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -448,3 +450,15 @@ def test_signals_are_handled_afterwards_as_before(number: signal.Signals) -> Non
         assert signal.getsignal(number) is handler
     finally:
         signal.signal(number, before)
+
+
+def test_what_needs_no_signals_runs_in_any_thread() -> None:
+    ran: list[int] = []
+
+    async def main() -> None:
+        ran.append(threading.get_ident())
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(run_loop, main()).result(30)
+    assert ran
+    assert ran != [threading.get_ident()]

@@ -121,9 +121,12 @@ async def _restoring_signals(main: Coroutine[Any, Any, None]) -> None:
     finally:
         loop = asyncio.get_running_loop()  # uvloop forgets no handler unless it runs
         for number, handler in handlers.items():
+            if signal.getsignal(number) == handler:  # as always in a thread, which must not touch it
+                continue
             with suppress(NotImplementedError):  # Windows
                 loop.remove_signal_handler(number)
-            signal.signal(number, handler)
+            if handler is not None:  # None: it was not Python's
+                signal.signal(number, handler)
 
 
 def _new_event_loop() -> asyncio.AbstractEventLoop:
