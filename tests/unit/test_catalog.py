@@ -292,6 +292,7 @@ def test_not_claimed(catalog: Catalog, text: str) -> None:
         ("select relname from pg_class where", "42601"),
         ("select " + "(" * 5_000 + "1" + ")" * 5_000 + " from pg_class", "54001"),
         ("select 1 from pg_class where oid = " + "1" * 200_000, "54000"),
+        ("select length(relname) from pg_class where format('" + "%1$9999s" * 1000 + "', relname) is null", "54000"),
         ("select $70000 from pg_class", "42P02"),
         ("select left(relname, relname) from pg_class", "42883"),
     ],

@@ -136,10 +136,10 @@ def format_text(names: Names, text: str | None, *items: object) -> str | None:
     """``format(text, …)``: ``%s``, ``%I``, ``%L``, ``%2$s``, ``%-10s``, ``%%``."""
     if text is None:
         return None
-    following = 0
+    following = length = 0
 
     def write(found: re.Match[str]) -> str:
-        nonlocal following
+        nonlocal following, length
         position, left, width, kind = found.groups()
         if kind == "%":
             return "%"
@@ -161,6 +161,9 @@ def format_text(names: Names, text: str | None, *items: object) -> str | None:
         else:
             shown = "" if item is None else str(item)
         size = min(int(width or 0), _WIDEST)
+        length += max(len(shown), size)
+        if length > _LONGEST:
+            raise postgres_error("54000", f"the result of format() is longer than {_LONGEST} characters")
         return shown.ljust(size) if left else shown.rjust(size)
 
     return _FORMAT.sub(write, text)
@@ -168,6 +171,7 @@ def format_text(names: Names, text: str | None, *items: object) -> str | None:
 
 _FORMAT = re.compile(r"%(?:(\d{1,9})\$)?(-)?(\d{1,9})?(.?)", re.DOTALL)
 _WIDEST = 10_000
+_LONGEST = 1_000_000
 
 
 def type_text(names: Names, oid: int | None, modifier: int | None) -> str | None:
