@@ -303,3 +303,62 @@ def test_nothing_is_imported_before_use() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout == "the GlueSQL engine needs gluesql: pip install 'pgwire-py[gluesql]'\n", done.stderr
+
+
+OUTSIDE = ['"../secret"', "'../secret'", 'public."../secret"', 'x."../secret"', "x.'../secret'", "E'../secret'"]
+REACHING_OUT = [
+    "select * from {}",
+    "select * from /* ' */ {} -- '",
+    "select * from people join {} on true",
+    "select (select a from {})",
+    "insert into {} values ('{{\"a\": 2}}')",
+    "insert {} values (1)",
+    "update {} set a = 3",
+    "delete from {}",
+    "show columns from {}",
+    "create table {} (a int)",
+    "create table if not exists {} as select 1 as a",
+    "create table copied as select * from {}",
+    "drop table {}",
+    "drop table if exists {}",
+    "alter table {} rename to mine",
+    "alter table people rename to {}",
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "served"
+    made.mkdir()
+    (made / "people.json").write_text('[{"id": 1, "km/h": 5}]')
+    (tmp_path / "secret.json").write_text('[{"a": 1}]')
+    return made
+
+
+@pytest.mark.parametrize("name", [*OUTSIDE, '"{folder}/made"'])
+def test_a_tables_name_leads_to_no_file_outside_of_the_folder(folder: Path, name: str) -> None:
+    name = name.replace("{folder}", str(folder.parent))
+    for source in (GlueSQLEngine.from_folder(folder), GlueSQLEngine(gluesql.Glue(gluesql.JsonStorage(str(folder))))):
+        with hosted(source) as it, psycopg.connect(dsn_of(it), autocommit=True) as connection:
+            for statement in REACHING_OUT:
+                with pytest.raises(psycopg.Error):
+                    connection.execute(statement.format(name))  # type: ignore[arg-type]
+            with pytest.raises(psycopg.Error), connection.cursor().copy(f"copy {name} from stdin") as copy:  # type: ignore[arg-type]
+                copy.write("1\n")
+    assert sorted(path.name for path in folder.parent.rglob("*")) == ["people.json", "secret.json", "served"]
+    assert (folder.parent / "secret.json").read_text() == '[{"a": 1}]'
+
+
+def test_slashes_in_values_and_in_names_of_columns(folder: Path) -> None:
+    with (
+        hosted(GlueSQLEngine.from_folder(folder)) as it,
+        psycopg.connect(dsn_of(it), autocommit=True) as connection,
+    ):
+        assert connection.execute('select "km/h", people."km/h" as "m/s" from people').fetchone() == (5, 5)
+        connection.execute("create table paths (p text default 'a/b')")
+        connection.execute("insert into paths values ('c/d'), ('e''/f'), (%s)", ("g/h",))
+        with connection.cursor().copy("copy paths from stdin") as copy:
+            copy.write("i/j\n")
+        found = connection.execute("select p || '/' as q /* a/b */ from paths where p like '%/%' and p <> 'c/d'")
+        assert sorted(found.fetchall()) == [("e'/f/",), ("g/h/",), ("i/j/",)]
+        assert connection.execute("select 6 / 2 as three").fetchone() == (3,)

@@ -35,6 +35,7 @@ from .base import (
 )
 from .copy_columns import chosen_columns, find_table
 from .gluesql_errors import postgres_error_of
+from .gluesql_names import confined
 from .gluesql_types import LITERALS, converter, guessed, oid_of
 from .literals import sample, with_literals
 from .reading import Reader, Reading, with_own_names, without_public
@@ -67,6 +68,7 @@ class GlueSQLEngine(Engine):
         self._relations: tuple[Relation, ...] | None = None
         if source is None:
             source = gluesql.SharedMemoryStorage()
+        self._in_files = isinstance(source, (gluesql.JsonStorage, gluesql.Glue))  # a Glue does not tell its storage
         self._glue = source if isinstance(source, gluesql.Glue) else gluesql.Glue(source)
 
     @classmethod
@@ -90,7 +92,7 @@ class GlueSQLEngine(Engine):
             if changes:
                 self._relations = None
             try:
-                payloads: list[dict[str, Any]] = self._glue.query(text)
+                payloads: list[dict[str, Any]] = self._glue.query(confined(text) if self._in_files else text)
             except Exception as error:
                 raise postgres_error_of(error, sql) from error
         return payloads[0] if payloads else {"type": ""}
