@@ -213,10 +213,19 @@ class Core:
             PostgresError: it is refused.
         """
         data = MessageBuilder().parse(name, query).describe_statement(name).sync().take()
-        exchange = await self.exchange("1tTZ", data, statement=query)
-        if exchange.error is not None:
-            raise exchange.error
-        return await self.described(name, query, exchange.described[-1])
+        exchange = self.begin("1tTZ", data, statement=query)
+        try:
+            await self.wait(exchange)
+            if exchange.error is None:
+                return await self.described(name, query, exchange.described[-1])
+        except BaseException:
+            self.close_later(name)
+            raise
+        raise exchange.error
+
+    def close_later(self, *names: str) -> None:
+        """Have statements closed with the next batch, if they are there."""
+        self._garbage += filter(None, names)
 
     async def described(self, name: str, query: str, description: tuple[Any, Any]) -> Plan:
         """The plan of a description; types that are not known are looked up."""
@@ -230,26 +239,23 @@ class Core:
     def keep(self, plan: Plan) -> None:
         """Put a plan into the cache; one that falls out is closed with the next batch."""
         if self._max_cacheable and len(plan.query) > self._max_cacheable:
-            if plan.name:
-                self._garbage.append(plan.name)  # closed behind its one run: the name is parsed for nobody else
+            self.close_later(plan.name)  # closed behind its one run: the name is parsed for nobody else
             return
         self._plans[plan.query] = plan
         if len(self._plans) > max(self._cache_size, 100 if self._cache_size == 0 else 1):
             _, old = self._plans.popitem(last=False)
-            if old.name:
-                self._garbage.append(old.name)
+            self.close_later(old.name)
 
     def drop(self, plan: Plan) -> None:
         """Take a plan out of the cache and have it closed."""
         if self._plans.get(plan.query) is plan:
             del self._plans[plan.query]
-        if plan.name:
-            self._garbage.append(plan.name)
+        self.close_later(plan.name)
 
     def forget_plans(self, close: bool = True) -> None:
         """Empty the cache; ``close`` unless the server has forgotten the statements itself."""
         if close:
-            self._garbage += [plan.name for plan in self._plans.values() if plan.name]
+            self.close_later(*(plan.name for plan in self._plans.values()))
         else:
             self._garbage.clear()
         self._plans.clear()

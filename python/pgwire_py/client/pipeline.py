@@ -189,16 +189,20 @@ class Pipeline:
         # A Sync for each: a statement that is refused does not take the others with it.
         exchange = core.begin("1tTZ" * len(new), builder.take())
         exchange.refused = []
-        await core.wait(exchange)
-        if exchange.error is not None and not isinstance(exchange.error, PostgresError):
-            raise exchange.error
-        refused = dict(exchange.refused)
-        described = iter(exchange.described)
-        for number, (query, name) in enumerate(new.items()):
-            if number in refused:
-                plans[query] = refused[number]
-            else:
-                plans[query] = await core.described(name, query, next(described))
+        try:
+            await core.wait(exchange)
+            if exchange.error is not None and not isinstance(exchange.error, PostgresError):
+                raise exchange.error
+            refused = dict(exchange.refused)
+            described = iter(exchange.described)
+            for number, (query, name) in enumerate(new.items()):
+                if number in refused:
+                    plans[query] = refused[number]
+                else:
+                    plans[query] = await core.described(name, query, next(described))
+        except BaseException:
+            core.close_later(*new.values())
+            raise
         for query in new:  # one that makes another fall out of the cache must not do so before that has run
             made = plans[query]
             if isinstance(made, Plan):

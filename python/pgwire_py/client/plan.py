@@ -78,7 +78,7 @@ class Plan:
         chosen = formats if formats is not None else [result_format(registry, field.type_oid) for field in columns]
         self.column_formats = list(chosen)
         self.parameter_formats = [result_format(registry, oid) for oid in types]
-        self.decode: RowSource | None = row_source(registry, columns, self.column_formats) if columns else None
+        self.decode: RowSource | None = None if fields is None else row_source(registry, fields, self.column_formats)
         # What decodes rows natively is told apart: it can be given along where the bytes are cut.
         decoder = getattr(self.decode, "__self__", None)
         self.decoder: RowDecoder | None = decoder if isinstance(decoder, RowDecoder) else None

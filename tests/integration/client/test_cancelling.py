@@ -83,6 +83,23 @@ async def test_a_pool_that_is_terminated_while_a_connection_comes_back(options: 
 
 
 @pytest.mark.event_loop
+async def test_statements_cancelled_while_they_are_prepared_are_closed(conn: pg.Connection) -> None:
+    async def piped(number: int) -> None:
+        async with conn.pipeline() as pipeline:
+            pipeline.fetch(f"select 'piped', {number}")
+
+    for number in range(5):
+        for work in (conn.fetch(f"select 'one', {number}"), piped(number)):
+            task = asyncio.ensure_future(work)
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    kept = "select count(*) from pg_prepared_statements where statement like 'select ''%'"
+    assert await conn.fetchval(kept) == 0
+
+
+@pytest.mark.event_loop
 async def test_streams_and_copies_that_are_left(conn: pg.Connection) -> None:
     await conn.execute("create temp table t as select n from generate_series(1, 100000) n")
     async with aclosing(conn.stream("select n from t", rows=10)) as rows:  # type: ignore[type-var]

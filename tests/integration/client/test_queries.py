@@ -169,3 +169,19 @@ async def test_notices_and_settings(conn: pg.Connection) -> None:
     assert conn.get_settings()["application_name"] == "there"
     assert conn.get_server_version()[0] >= 15
     assert conn.get_server_pid() == await conn.fetchval("select pg_backend_pid()")
+
+
+@pytest.mark.parametrize("cache", [100, 0])
+async def test_rows_without_columns(options: dict[str, Any], cache: int) -> None:
+    async with await pg.connect(**options, statement_cache_size=cache) as conn:
+        query = "select from generate_series(1, $1)"
+        for _ in range(2):
+            assert [tuple(row) for row in await conn.fetch(query, 3)] == [(), (), ()]
+            assert tuple(await conn.fetchrow(query, 1)) == ()
+            assert await conn.fetchrow(query, 0) is None
+        async with conn.pipeline() as pipeline:
+            found = [pipeline.fetch(query, n) for n in (0, 0, 2)]
+        assert [len(one.result()) for one in found] == [0, 0, 2]
+        assert len([row async for row in conn.stream(query, 5, rows=2)]) == 5
+        async with conn.transaction():
+            assert len([row async for row in conn.cursor(query, 5, prefetch=2)]) == 5
