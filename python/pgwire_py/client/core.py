@@ -329,11 +329,15 @@ class Core:
 
     def _check_again(self, plan: Plan, error: BaseException, again: bool = True) -> None:
         """Raises the error, except where another plan may fare better."""
-        if not is_stale_plan(error) or not plan.name:
+        if not self.drop_stale(plan, error) or not again or self.wire.status != "I":
             raise error
-        self.drop(plan)
-        if not again or self.wire.status != "I":
-            raise error
+
+    def drop_stale(self, plan: Plan, error: BaseException) -> bool:
+        """Take a plan out of the cache where an error says that it does not hold any more; whether it does."""
+        stale = plan.name != "" and is_stale_plan(error)
+        if stale:
+            self.drop(plan)
+        return stale
 
     async def run_plan(self, plan: Plan, arguments: Sequence[object], limit: int = 0, *, again: bool = True) -> Result:
         """One run of a plan, and ``again`` one of its successor."""

@@ -35,6 +35,8 @@ async def stream_rows(core: Core, query: str, args: Sequence[object], rows: int)
             await core.wait(exchange)
             if exchange.done:  # before its Sync: the connection is lost
                 raise exchange.error or core.wire.lost()
+            if exchange.error is not None:
+                core.drop_stale(plan, exchange.error)
             found, tag = _last(exchange.error, exchange.results)
             exchange.results.clear()
             if tag or exchange.error is not None or len(found) < rows:
@@ -118,13 +120,16 @@ class Cursor:
         await core.ready()
         if not self._connection.is_in_transaction():
             raise InterfaceError("a cursor needs a transaction; stream() does not")
-        self._plan = plan = plan or await core.plan(query)
+        own, self._plan = plan, plan or await core.plan(query)
+        plan = self._plan
         core._count += 1
         self._portal = f"__pgwire_portal_{core._count:x}"
         script = "2Z" if plan.name else "12Z"
         exchange = core.begin(script, plan.open(args, self._portal) + SYNC, statement=query, uses=(plan,))
         await core.wait(exchange)
         if exchange.error is not None:
+            if own is None:
+                core.drop_stale(plan, exchange.error)
             raise exchange.error
 
     async def fetch(self, n: int, *, timeout: float | None = None) -> list[Any]:

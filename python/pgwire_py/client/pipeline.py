@@ -149,12 +149,12 @@ class Pipeline:
         if self._atomic:
             script += "Z"
             data += SYNC
-        sources = [plan.decode for plan, group, _ in runs for _ in group]
+        plans = [plan for plan, group, _ in runs for _ in group]
+        sources = [plan.decode for plan in plans]
         uses = [plan for plan, _, _ in runs]
         exchange = core.begin(script, data, sources[0], None, sources, ManyExchange, uses)
         if any(not plan.name for plan in uses):
-            nameless = (plan for plan, group, _ in runs for _ in group if not plan.name)
-            exchange.on_fields = lambda fields: core._source(next(nameless), fields)
+            exchange.on_fields = lambda fields: core._source(plans[len(exchange.results)], fields)
         await core.wait(exchange)
         results = [*exchange.results, *[exchange.error] * (len(sources) - len(exchange.results))]
         tags, start = set(), 0
@@ -167,8 +167,14 @@ class Pipeline:
                 tags.update([outcome[1] for outcome in found if isinstance(outcome, tuple)])
         for tag in tags:
             core.noticed(tag)
-        if exchange.error is not None and not isinstance(exchange.error, PostgresError):
-            raise exchange.error
+        error = exchange.error
+        if error is None:
+            return
+        for plan, refused in dict(zip(plans, results, strict=True)).items():
+            if isinstance(refused, BaseException):
+                core.drop_stale(plan, refused)
+        if not isinstance(error, PostgresError) and error not in exchange.results:  # the connection's
+            raise error
 
     async def _plans(self, queries: Iterable[str]) -> dict[str, Plan | PostgresError]:
         """A plan for every statement; those not known are prepared in one round trip."""

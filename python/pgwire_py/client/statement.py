@@ -141,6 +141,8 @@ class PreparedStatement:
                 core.abandon(exchange)
             raise
         if exchange.error is not None:
+            if not self._own:
+                core.drop_stale(plan, exchange.error)
             raise exchange.error
         return [row for result in exchange.results if isinstance(result, tuple) for row in result[0]]
 

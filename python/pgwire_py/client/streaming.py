@@ -7,7 +7,7 @@ from typing import Any
 
 from ..messages import FieldDescription
 from .core import Core, pause, resume
-from .exchange import SYNC, Exchange, Frame, RowSource, is_stale_plan
+from .exchange import SYNC, Exchange, Frame, RowSource
 from .plan import Plan
 
 __all__ = ["Results"]
@@ -103,10 +103,7 @@ class Results:
             if error is None:
                 return
             self.stop()
-            if self._own is not None or not is_stale_plan(error) or not plan.name:
-                raise error
-            core.drop(plan)
-            if not again or core.wire.status != "I":
+            if self._own is not None or not core.drop_stale(plan, error) or not again or core.wire.status != "I":
                 raise error
             again = False
 

@@ -88,6 +88,70 @@ async def test_executemany_with_an_argument_that_cannot_be_sent(conn: pg.Connect
     assert await conn.fetchval(f"select count(*) from {table}") == 0
 
 
+async def test_statements_that_changed_are_prepared_anew_behind_the_error(conn: pg.Connection, table: str) -> None:
+    await conn.execute(f"create table {table} (n int)")
+    query, returning = f"select * from {table} where n = $1", f"insert into {table} values ($1) returning *"
+
+    async def piped() -> None:
+        async with conn.pipeline(return_exceptions=True) as pipeline:
+            found = [pipeline.fetch(query, 0), pipeline.fetchval("select 1"), pipeline.fetch(query, 0)]
+        assert found[1].result() == 1
+        assert found[0].result() == found[2].result() == []
+
+    async def streamed() -> None:
+        assert [row async for row in conn.stream(query, 0)] == []
+
+    async def opened() -> None:
+        async with conn.transaction():
+            assert [row async for row in conn.cursor(query, 0)] == []
+
+    async def many() -> None:
+        await conn.fetchmany(returning, [(1,), (2,)])
+
+    for number, work in enumerate((piped, streamed, opened, many)):
+        await work()
+        await conn.execute(f"alter table {table} add column c{number} int")
+        with pytest.raises(errors.FeatureNotSupported, match="cached plan"):
+            await work()
+        await work()
+
+
+@pytest.mark.event_loop
+async def test_nameless_statements_without_rows_among_others(options: dict[str, Any], table: str) -> None:
+    async with await pg.connect(**options, statement_cache_size=0) as conn:
+        await conn.execute(f"create table {table} (n int)")
+        queries = [
+            f"insert into {table} values (1)",
+            f"select n from {table}",
+            f"update {table} set n = 2",
+            "select 'x'",
+        ]
+        for _ in range(2):
+            async with conn.pipeline() as pipeline:
+                found = [pipeline.fetch(query) for query in queries]
+            assert [len(one.result()) for one in found][::2] == [0, 0]
+            assert all(conn._core.kept(query) for query in queries)
+
+
+async def test_a_value_that_the_users_codec_cannot_read(conn: pg.Connection, table: str) -> None:
+    await conn.execute(f"create type {table} as enum ('b')")
+
+    def decode(text: str) -> object:
+        raise ZeroDivisionError(text)
+
+    await conn.set_type_codec(table, encoder=str, decoder=decode)
+    async with conn.pipeline(return_exceptions=True) as pipeline:
+        found = [pipeline.fetchval("select $1::text", "a"), pipeline.fetchval(f"select 'b'::{table}")]
+        found.append(pipeline.fetchval("select $1::text", "c"))
+    assert (found[0].result(), found[2].result()) == ("a", "c")
+    assert isinstance(found[1].exception(), ZeroDivisionError)
+    with pytest.raises(ZeroDivisionError):
+        async with conn.pipeline() as pipeline:
+            pipeline.fetchval(f"select 'b'::{table}")
+    assert await conn.fetchval("select 1") == 1
+    await conn.execute(f"drop type {table}")
+
+
 async def test_statements_too_long_to_be_kept(options: dict[str, Any], table: str) -> None:
     conn = await pg.connect(**options, max_cacheable_statement_size=10)
     await conn.execute(f"create table {table} (n int)")
