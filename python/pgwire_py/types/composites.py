@@ -45,6 +45,11 @@ class CompositeCodec:
     name: str
     fields: tuple[tuple[str, int], ...]
 
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """OIDs of the types within."""
+        return tuple(oid for _, oid in self.fields)
+
     def encode(self, coder: Coder, format: int, value: Any, depth: int) -> bytes:
         if isinstance(value, str) and format == TEXT:
             return to_utf8(value)
@@ -117,6 +122,11 @@ class RangeCodec:
     name: str
     subtype: int
 
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """OIDs of the types within."""
+        return (self.subtype,)
+
     def encode(self, coder: Coder, format: int, value: Any, depth: int) -> bytes:
         if isinstance(value, str) and format == TEXT:
             return to_utf8(value)
@@ -159,6 +169,11 @@ class MultirangeCodec:
     name: str
     range: RangeCodec
 
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """OIDs of the types within."""
+        return self.range.parts
+
     def encode(self, coder: Coder, format: int, value: Any, depth: int) -> bytes:
         if isinstance(value, str) and format == TEXT:
             return to_utf8(value)
@@ -183,6 +198,11 @@ class ArrayCodec:
     """Arrays of a type that is not built in. A list is a dimension, anything else an element."""
 
     element: int
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """OIDs of the types within."""
+        return (self.element,)
 
     def encode(self, coder: Coder, format: int, value: Any, depth: int) -> bytes:
         check_depth(depth)

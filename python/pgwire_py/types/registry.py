@@ -167,9 +167,16 @@ class TypeRegistry:
         return found
 
     def format(self, oid: int) -> int:
-        """The format to ask for values of a type in: 1 (binary), or 0 (text) where only a codec for text is set."""
-        codec = self._resolve(oid)
-        return TEXT if isinstance(codec, UserCodec) and BINARY not in codec.functions else BINARY
+        """The format to ask for values of a type in: 1 (binary), or 0 (text) where only a codec for text is set, for it or a part of it."""
+        waiting = [oid]
+        for part in waiting:  # which grows
+            codec = self._resolved(part)
+            if isinstance(codec, UserCodec):
+                if BINARY not in codec.functions:
+                    return TEXT
+            else:
+                waiting += [inner for inner in getattr(codec, "parts", ()) if inner not in waiting]
+        return BINARY
 
     def _resolve(self, oid: int) -> Codec | int:
         """The codec of a type, or the OID of the built-in type whose codec it has."""

@@ -185,3 +185,18 @@ async def test_rows_without_columns(options: dict[str, Any], cache: int) -> None
         assert len([row async for row in conn.stream(query, 5, rows=2)]) == 5
         async with conn.transaction():
             assert len([row async for row in conn.cursor(query, 5, prefetch=2)]) == 5
+
+
+async def test_a_codec_for_text_within_arrays_composites_and_ranges(conn: pg.Connection, table: str) -> None:
+    await conn.execute(f"create type {table} as enum ('a', 'b'); create type {table}_r as range (subtype = {table})")
+    await conn.execute(f"create type {table}_c as (n int, e {table}, many {table}[])")
+    await conn.set_type_codec(table, encoder=str.lower, decoder=str.upper)
+    assert await conn.fetchval(f"select $1::{table}[]", ["B", None]) == ["B", None]
+    row = await conn.fetchval(f"select $1::{table}_c", (7, "A", ["B", "A"]))
+    assert tuple(row) == (7, "A", ["B", "A"])
+    assert await conn.fetchval(f"select array[(1, 'b', null)::{table}_c]") == [(1, "B", None)]
+    found = await conn.fetchval(f"select {table}_r('a', 'b')")
+    assert (found.lower, found.upper) == ("A", "B")
+    await conn.set_type_codec("json", schema="pg_catalog", encoder=lambda value: f"[{value}]", decoder=len)
+    assert await conn.fetchval("select $1::json[]", [1, 23]) == [3, 4]
+    await conn.execute(f"drop type {table}_c, {table}_r, {table}")
