@@ -68,15 +68,16 @@ class BlockingDriver(Waits):
             coroutine.close()
             raise one_at_a_time()
         with self.lock:
+            begun = self._exchange()
             try:
                 coroutine.send(None)
             except StopIteration as end:
                 result: T = end.value
                 return result
-            except Exception:
-                raise
-            except BaseException:
-                self._interrupted()
+            except BaseException as error:
+                # What is open since before, as a stream, stays so, unless it is no error of the client's.
+                if not isinstance(error, Exception) or self._exchange() is not begun:
+                    self._interrupted()
                 raise
             finally:
                 if self._soon:
@@ -127,6 +128,11 @@ class BlockingDriver(Waits):
         transport.take(found)
         await core.wait(exchange)
         return (await core.finished(exchange, args, limit))[0]
+
+    def _exchange(self) -> Any:
+        """What is in flight, or being given up."""
+        wire = self._transport and self._transport.get_protocol()
+        return wire.drained or wire.exchange if isinstance(wire, Wire) else None
 
     def _interrupted(self) -> None:
         """Of a signal between two lines of the client's, which did not tell what it had begun: the connection is closed."""

@@ -81,8 +81,8 @@ class Wire(asyncio.Protocol):
         self.exchange = exchange
         try:
             self._send(data)
-        except BaseException:  # nothing went out, as from a signal handler of the thread that waits for the socket
-            self.exchange = None
+        except BaseException:  # a signal handler's, before the write or behind it: an answer may come, or none
+            self.fail(ConnectionLost("the client was interrupted while it sent a statement"))
             raise
 
     def whole(self) -> Exchange | None:

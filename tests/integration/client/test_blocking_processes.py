@@ -16,6 +16,7 @@ import pytest
 
 import pgwire_py as pg
 from pgwire_py import blocking
+from pgwire_py.client.protocol import Wire
 
 Options = dict[str, Any]
 DEADLINE = 60.0
@@ -153,6 +154,45 @@ def test_what_a_signal_handler_raises_comes_out_whatever_it_is(options: Options)
                     assert db.fetchval("select 1") == 1
                     left.pop()
     assert not left
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("within", [True, False])
+def test_a_signal_just_behind_the_sending_of_a_statement(
+    db: blocking.Connection, within: bool, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer is not taken for the next statement's, nor is the connection in use for ever: it is closed."""
+    query = "select $1::int"
+    assert db.fetchval(query, 1) == 1
+    begin = Wire.begin
+
+    def interrupted(wire: Any, *args: Any) -> None:
+        monkeypatch.setattr(Wire, "begin", begin)
+        send = wire._send
+
+        def sending(data: Any) -> None:
+            send(data)
+            raise error("by the handler")
+
+        if within:
+            wire._send = sending
+        begin(wire, *args)
+        raise error("by the handler")
+
+    monkeypatch.setattr(Wire, "begin", interrupted)
+    with pytest.raises(error, match="by the handler"):
+        db.fetchval(query, 2, timeout=DEADLINE)
+    with pytest.raises(pg.ConnectionLost, match="interrupted"):
+        db.fetchval(query, 3)
+
+
+def test_what_fails_beside_a_stream_leaves_it_alone(db: blocking.Connection) -> None:
+    with db.stream("select n from generate_series(1, 9) n", rows=2) as rows:
+        assert next(rows).n == 1
+        with pytest.raises(pg.InterfaceError, match="in use"):
+            db.fetchval("select 1")
+        assert [row.n for row in rows] == [2, 3, 4, 5, 6, 7, 8, 9]
+    assert db.fetchval("select 1") == 1
 
 
 def test_the_refusal_is_an_error_like_others_where_the_handler_lets_it_out(
