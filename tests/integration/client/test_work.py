@@ -173,7 +173,9 @@ async def test_tasks_that_share_notifications(conn: pg.Connection, table: str) -
     async with conn.notifications(table) as found:
         tasks = [asyncio.ensure_future(found.get(timeout=30)) for _ in range(4)]
         await asyncio.sleep(0)
-        tasks.pop(1).cancel()
+        cancelled = tasks.pop(1)
+        cancelled.cancel()
+        await asyncio.wait({cancelled})  # wait_for prefers what has come to a cancellation
         for n in range(3):
             await conn.execute(f"notify {table}, '{n}'")
         assert sorted(one.payload for one in await asyncio.gather(*tasks)) == ["0", "1", "2"]
