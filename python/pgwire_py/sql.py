@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Statement", "Token"]
+__all__ = ["Statement", "Token", "quoted"]
 
 
 class Token(NamedTuple):
@@ -44,3 +44,8 @@ class Statement(NamedTuple):
     keywords: tuple[str, ...]
     words: frozenset[str]
     parameters: tuple[tuple[int, int, int], ...]
+
+
+def quoted(name: str) -> str:
+    """A name as SQL writes it (PostgreSQL 4.1.1), whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'

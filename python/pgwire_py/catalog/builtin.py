@@ -8,6 +8,7 @@ import re
 from functools import cache
 
 from ..errors import postgres_error
+from ..sql import quoted
 from . import arrays, series
 from ._data import KEYWORDS
 from .names import Names
@@ -51,7 +52,7 @@ def quote_ident(_: Names, text: str) -> str:
     plain = text[:1].isalpha() or text[:1] == "_"
     if plain and text.isascii() and text == text.lower() and text.replace("_", "a").isalnum() and text not in RESERVED:
         return text
-    return '"' + text.replace('"', '""') + '"'
+    return quoted(text)
 
 
 _CATEGORIES = {

@@ -9,9 +9,10 @@ from sqlglot import exp
 
 from ..errors import postgres_error
 from ..oids import INT4, INT8, NAME, TEXT, TIMESTAMPTZ, UNKNOWN
+from ..sql import quoted
 from .casts import cast, common_type, string
 from .functions import AGGREGATES, FUNCTIONS, SETS, SQLITE, WINDOW
-from .scope import Scope, Value, quote, unsupported
+from .scope import Scope, Value, unsupported
 from .syntax import name_of_function
 from .typenames import ARRAYS, INTEGERS, REGISTERED, is_text, type_output
 
@@ -100,7 +101,7 @@ class Calls:
             raise postgres_error("0A000", f"set-returning function {name} is not allowed here")
         text, kind = self.set_call(name, nodes, scope)
         self.series.append(text)
-        sql = f"json_extract({quote(self.series_alias)}.value, '$[{len(self.series) - 1}]')"
+        sql = f"json_extract({quoted(self.series_alias)}.value, '$[{len(self.series) - 1}]')"
         return Value(f"CAST({sql} AS INTEGER)" if kind in INTEGERS else sql, kind, name, 2)
 
     def _aggregate(self, name: str, nodes: list[Any], scope: Scope) -> Value:

@@ -17,12 +17,12 @@ from typing import Any, Final, cast
 from ..engines.base import Relation, SessionContext
 from ..errors import PostgresError, postgres_error
 from ..oids import BOOL, FLOAT4, FLOAT8
+from ..sql import quoted
 from .functions import FUNCTIONS, INTERNAL, SETS, Function
 from .names import Names
 from .queries import Translation
 from .rows import FIRST_USER_OID, SESSION_TABLES, Oids, Row, session_rows, system_rows, user_rows
 from .schema import BY_NAME, CatalogRelation
-from .scope import quote
 from .series import ArrayAggregate, StringAggregate
 from .typenames import INTEGERS
 
@@ -159,7 +159,7 @@ class Database:
         wanted = SESSION_TABLES.intersection(tables)
         if wanted:
             for table in wanted:
-                self._connection.execute(f"DELETE FROM {quote(table)}")
+                self._connection.execute(f"DELETE FROM {quoted(table)}")
             _insert(self._connection, session_rows(context, self._names, wanted))
 
     def _load(self, context: SessionContext, relations: Sequence[Relation]) -> None:
@@ -168,9 +168,9 @@ class Database:
         self._connection.execute("BEGIN")
         try:
             for table, column in _KEYED.items():
-                self._connection.execute(f"DELETE FROM {quote(table)} WHERE {quote(column)} >= {FIRST_USER_OID}")
+                self._connection.execute(f"DELETE FROM {quoted(table)} WHERE {quoted(column)} >= {FIRST_USER_OID}")
             for table in _USER_TABLES:
-                self._connection.execute(f"DELETE FROM {quote(table)}")
+                self._connection.execute(f"DELETE FROM {quoted(table)}")
             _insert(self._connection, user_rows(relations, context, self._oids, self._names))
         finally:
             self._connection.execute("COMMIT")
@@ -237,10 +237,10 @@ class Database:
 def _template() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
     for relation in BY_NAME.values():
-        columns = ", ".join(f"{quote(name)} {_affinity(kind)}" for name, kind, _ in relation.columns)
-        connection.execute(f"CREATE TABLE {quote(relation.table)} ({columns})")
+        columns = ", ".join(f"{quoted(name)} {_affinity(kind)}" for name, kind, _ in relation.columns)
+        connection.execute(f"CREATE TABLE {quoted(relation.table)} ({columns})")
     for table, column in _INDEXES.items():
-        connection.execute(f"CREATE INDEX {quote(f'{table}_by_{column}')} ON {quote(table)} ({quote(column)})")
+        connection.execute(f"CREATE INDEX {quoted(f'{table}_by_{column}')} ON {quoted(table)} ({quoted(column)})")
     connection.execute("BEGIN")
     _insert(connection, system_rows())
     connection.execute("COMMIT")
@@ -258,7 +258,7 @@ def _insert(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
         gathered.setdefault(table, []).append(tuple(get(name, default) for name, default in _DEFAULTS[table]))
     for table, tuples in gathered.items():
         marks = ", ".join("?" * len(_DEFAULTS[table]))
-        connection.executemany(f"INSERT INTO {quote(table)} VALUES ({marks})", tuples)
+        connection.executemany(f"INSERT INTO {quoted(table)} VALUES ({marks})", tuples)
 
 
 def _defaults(relation: CatalogRelation) -> list[tuple[str, object]]:

@@ -13,9 +13,10 @@ from sqlglot import exp
 
 from ..errors import postgres_error
 from ..oids import BOOL, FLOAT8, INT2, INT4, INT8, JSON, JSONB, NUMERIC, TEXT, UNKNOWN
+from ..sql import quoted
 from .calls import Calls
 from .casts import cast, common_type, string
-from .scope import EXPANDED, Output, Scope, Value, folded, quote, unsupported
+from .scope import EXPANDED, Output, Scope, Value, folded, unsupported
 from .syntax import name_of_function
 from .typenames import ARRAYS, ELEMENTS, INTEGERS, NAMES, REGISTERED, VECTORS, type_named, type_oid_of_name, type_output
 
@@ -395,7 +396,7 @@ class Expressions(Calls):
         if len(node.expressions) == 1 and isinstance(node.expressions[0], (exp.Select, exp.SetOperation)):
             text, columns = self.query(node.expressions[0], scope)
             alias = self.alias()
-            items = f"(SELECT {quote(columns[0].name)} AS item FROM ({text})) AS {alias}"
+            items = f"(SELECT {quoted(columns[0].name)} AS item FROM ({text})) AS {alias}"
             inner = f"SELECT pg_array_agg('', 0, {alias}.item) FROM {items}"
             return Value(f"coalesce(({inner}), '{{}}')", ARRAYS.get(columns[0].type) or 1009, "array", 2)
         values = [self.value(item, scope) for item in node.expressions]

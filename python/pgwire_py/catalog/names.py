@@ -7,6 +7,7 @@ from typing import Final
 
 from ..engines.base import SessionContext
 from ..errors import postgres_error
+from ..sql import quoted
 from ._data import PROCEDURES
 from .schema import BY_NAME
 from .typenames import type_oid_of_name, type_output
@@ -201,4 +202,4 @@ def _quoted(name: str) -> str:
         and name.replace("_", "a").isalnum()
         and name == name.lower()
     )
-    return name if plain else '"' + name.replace('"', '""') + '"'
+    return name if plain else quoted(name)

@@ -9,11 +9,12 @@ from sqlglot import exp
 
 from ..errors import PostgresError, postgres_error
 from ..oids import INT8, TEXT, UNKNOWN
+from ..sql import quoted
 from .casts import common_type
 from .expressions import Expressions
 from .functions import INDEPENDENT, SETS
 from .schema import find_relation
-from .scope import RECORDS, Output, Scope, Source, Value, folded, quote, unsupported
+from .scope import RECORDS, Output, Scope, Source, Value, folded, unsupported
 from .syntax import name_of_function
 from .typenames import REGISTERED
 
@@ -111,8 +112,8 @@ class _Queries(Expressions):
                 scope.ctes[name] = _renamed(first, names)
             text, columns = self.query(cte.this, scope)
             scope.ctes[name] = _renamed(columns, names)
-            listed = ", ".join(quote(column.name) for column in scope.ctes[name])
-            parts.append(f"{quote(name)}({listed}) AS ({text})")
+            listed = ", ".join(quoted(column.name) for column in scope.ctes[name])
+            parts.append(f"{quoted(name)}({listed}) AS ({text})")
         return f"WITH {'RECURSIVE ' if clause.args.get('recursive') else ''}{', '.join(parts)} "
 
     # set operations and VALUES
@@ -150,7 +151,7 @@ class _Queries(Expressions):
         for row in rows:
             items = (self.resolve(value, kind) for value, kind in zip(row, kinds, strict=True))
             selects.append(
-                "SELECT " + ", ".join(f"{item} AS {quote(name)}" for item, name in zip(items, names, strict=True))
+                "SELECT " + ", ".join(f"{item} AS {quoted(name)}" for item, name in zip(items, names, strict=True))
             )
         return " UNION ALL ".join(selects), [Output(name, kind) for name, kind in zip(names, kinds, strict=True)]
 
@@ -170,10 +171,10 @@ class _Queries(Expressions):
         items = [item for expression in node.expressions for item in self._items(expression, scope)]
         series, self.series = self.series, None
         if series:
-            from_ += f"{', ' if from_ else ' FROM '}json_each(pg_lockstep({', '.join(series)})) AS {quote(alias)}"
+            from_ += f"{', ' if from_ else ' FROM '}json_each(pg_lockstep({', '.join(series)})) AS {quoted(alias)}"
         columns = [Output(item.name, item.type) for item in items]
         text = f"SELECT {'DISTINCT ' if distinct else ''}" + ", ".join(
-            f"{item.sql} AS {quote(item.name)}" for item in items
+            f"{item.sql} AS {quoted(item.name)}" for item in items
         )
         if node.args.get("where") is not None:
             conditions.append(self.typed(node.args["where"].this, scope, 16))
@@ -314,9 +315,9 @@ class _Queries(Expressions):
             scope.sources.append(Source(alias, _named_columns(alias, _renamed(columns, names))))
             listed = [] if not names else _renamed(columns, names)
             if listed:  # SQLite has no column aliases here
-                inner = ", ".join(f"{quote(c.name)} AS {quote(n.name)}" for c, n in zip(columns, listed, strict=True))
+                inner = ", ".join(f"{quoted(c.name)} AS {quoted(n.name)}" for c, n in zip(columns, listed, strict=True))
                 text = f"SELECT {inner} FROM ({text})"
-            return f"({text}) AS {quote(alias)}"
+            return f"({text}) AS {quoted(alias)}"
         if not isinstance(node, exp.Table):
             raise unsupported(node)
         function = name_of_function(node.this)
@@ -340,11 +341,11 @@ class _Queries(Expressions):
             self.tables.add(table)
         called = alias or name
         outputs = [
-            Output(new.name, old.type, f"{quote(called)}.{quote(old.name)}")
+            Output(new.name, old.type, f"{quoted(called)}.{quoted(old.name)}")
             for old, new in zip(columns, _renamed(columns, names), strict=True)
         ]
         scope.sources.append(Source(called, outputs, schema or "pg_catalog"))
-        return f"{quote(table)} AS {quote(called)}"
+        return f"{quoted(table)} AS {quoted(called)}"
 
     def _series(
         self,
@@ -361,11 +362,11 @@ class _Queries(Expressions):
             value = self._call_scalar_in_from(name, nodes, scope)
             called = alias or name
             column = names[0] if names else called
-            scope.sources.append(Source(called, [Output(column, value.type, f"{quote(called)}.{quote(column)}")]))
-            return f"(SELECT {value.sql} AS {quote(column)}) AS {quote(called)}"
+            scope.sources.append(Source(called, [Output(column, value.type, f"{quoted(called)}.{quoted(column)}")]))
+            return f"(SELECT {value.sql} AS {quoted(column)}) AS {quoted(called)}"
         text, kind = self.set_call(name, nodes, scope)
         called = alias or name
-        inner = quote(called)
+        inner = quoted(called)
         columns = [Output(names[0] if names else called, kind, f"{inner}.value")]
         if kind in RECORDS:
             columns = [
@@ -428,7 +429,7 @@ def _renamed(columns: Sequence[Output], names: Sequence[str]) -> list[Output]:
 
 
 def _named_columns(alias: str, columns: Sequence[Output]) -> list[Output]:
-    return [Output(column.name, column.type, f"{quote(alias)}.{quote(column.name)}") for column in columns]
+    return [Output(column.name, column.type, f"{quoted(alias)}.{quoted(column.name)}") for column in columns]
 
 
 def _position(node: exp.Expr, count: int) -> int:

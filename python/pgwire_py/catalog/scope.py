@@ -8,7 +8,7 @@ from typing import Any, Final
 from ..errors import PostgresError, postgres_error
 from ..oids import BOOL, CHAR, INT2, INT4, TEXT, UNKNOWN
 
-__all__ = ["EXPANDED", "KEYWORD", "RECORDS", "Output", "Scope", "Source", "Value", "folded", "quote", "unsupported"]
+__all__ = ["EXPANDED", "KEYWORD", "RECORDS", "Output", "Scope", "Source", "Value", "folded", "unsupported"]
 
 EXPANDED = -1
 """Type of what information_schema._pg_expandarray returns: a record with fields x and n, kept as JSON."""
@@ -19,11 +19,6 @@ RECORDS: Final[dict[int, tuple[tuple[str, int], ...]]] = {
     KEYWORD: (("word", TEXT), ("catcode", CHAR), ("barelabel", BOOL), ("catdesc", TEXT), ("baredesc", TEXT)),
 }
 """Fields of these records and their types."""
-
-
-def quote(name: str) -> str:
-    """An SQLite identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True, slots=True)

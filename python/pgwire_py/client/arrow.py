@@ -11,13 +11,13 @@ from ..copy import ArrowCopyEncoder, CopyOptions
 from ..errors import FeatureNotSupported
 from ..messages import FieldDescription
 from ..oids import JSON, RECORD, RECORD_ARRAY, TEXT, TYPES
+from ..sql import quoted
 from ..types import TypeRegistry
 from ..types.composites import ArrayCodec, CompositeCodec
 from .copying import CopyIn
 from .core import Core
 from .errors import InterfaceError
 from .exchange import RowSource
-from .notifications import quoted
 from .plan import Plan
 from .rows import WITHOUT_BINARY
 from .streaming import Results

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from .._impl import MessageBuilder, RowEncoder
 from ..errors import QueryCanceled, RemoteProtocolError
+from ..sql import quoted
 from .core import Core, pause, resume
 from .driver import Driver
 from .errors import InterfaceError
 from .exchange import Exchange, Frame
-from .notifications import quoted
 
 __all__ = ["CopyIn", "CopyOut", "copy_records", "copy_source"]
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import messages as m
+from ..sql import quoted
 from .errors import InterfaceError
 
 if TYPE_CHECKING:
@@ -162,9 +163,3 @@ class Notifications:
                 await waiter
             finally:
                 self._waiters.remove(waiter)
-
-
-def quoted(name: str) -> str:
-    """A name as SQL writes it (PostgreSQL 4.1.1)."""
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import FeatureNotSupported, NotNullViolation, PostgresError, postgres_error
+from ..sql import quoted
 from .arrow_copy import ArrowCopySink
 from .base import Relation, RelationColumn
 from .datafusion_errors import postgres_error_of
@@ -35,7 +36,7 @@ def open_sink(
         context = datafusion.SessionContext()
         context.register_table("target", table)
         context.from_arrow(pa.Table.from_batches(batches, schema), "source")
-        names = ", ".join('"' + column.name.replace('"', '""') + '"' for column in columns)
+        names = ", ".join(quoted(column.name) for column in columns)
         return context.sql(f"INSERT INTO target ({names}) SELECT {names} FROM source")
 
     def store(batches: list[Any]) -> None:

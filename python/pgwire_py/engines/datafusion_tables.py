@@ -8,6 +8,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
+from ..sql import quoted
 from .base import Relation, RelationColumn
 from .batches import columns_of
 from .datafusion_types import type_modifiers
@@ -40,17 +41,17 @@ def register(datafusion: Any, context: Any, tables: Mapping[str, Any]) -> None:
     import pyarrow.dataset as ds  # type: ignore[import-untyped]
 
     for name, table in tables.items():
-        quoted = '"' + name.replace('"', '""') + '"'
+        place = quoted(name)
         if isinstance(table, (str, PathLike)):
-            context.register_view(quoted, _read(context, Path(fspath(table))))
+            context.register_view(place, _read(context, Path(fspath(table))))
         elif isinstance(table, (datafusion.DataFrame, datafusion.catalog.Table, ds.Dataset)):
-            context.register_table(quoted, table)
+            context.register_table(place, table)
         elif isinstance(table, Mapping):
-            context.from_arrow(pa.table(dict(table)), quoted)
+            context.from_arrow(pa.table(dict(table)), place)
         elif hasattr(table, "collect") and not hasattr(table, "__arrow_c_stream__"):
-            context.from_arrow(table.collect(), quoted)  # polars' lazy frames
+            context.from_arrow(table.collect(), place)  # polars' lazy frames
         elif hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__"):
-            context.from_arrow(table, quoted)
+            context.from_arrow(table, place)
         else:
             raise TypeError(f'table "{name}": neither an Arrow object nor a path, but {type(table).__name__}')
 

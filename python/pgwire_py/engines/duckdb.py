@@ -20,7 +20,7 @@ from typing import Any
 from .. import oids
 from .._impl import tokenize
 from ..errors import InsufficientPrivilege, PostgresError, ReadOnlySQLTransaction, changed_result_type, postgres_error
-from ..sql import Statement
+from ..sql import Statement, quoted
 from .arrow_stream import ArrowRelay
 from .base import (
     Capabilities,
@@ -196,10 +196,8 @@ class DuckDBSession(EngineSession):
             raise ReadOnlySQLTransaction("cannot execute COPY FROM in a read-only transaction")
         relation = find_table(self.relations(), table)
         chosen = chosen_columns(relation.name, relation.columns, columns)
-        target = ".".join(
-            '"' + part.replace('"', '""') + '"'
-            for part in ("main" if relation.schema == "public" else relation.schema, relation.name)
-        )
+        schema = "main" if relation.schema == "public" else relation.schema
+        target = f"{quoted(schema)}.{quoted(relation.name)}"
         self._settle()
         return DuckDBCopySink(self._connection, postgres_error_of, self._error, target, chosen)
 
@@ -241,8 +239,7 @@ class DuckDBSession(EngineSession):
         except self._error as error:
             raise postgres_error_of(error) from error
         for kind, name in found:
-            quoted = name.replace('"', '""')
-            self._run(f'DROP {kind} temp.main."{quoted}"')
+            self._run(f"DROP {kind} temp.main.{quoted(name)}")
         if found:
             self._changed()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import oids
 from ..errors import PostgresError
+from ..sql import quoted
 from .base import Column, CopySink, RelationColumn
 
 __all__ = ["DuckDBCopySink"]
@@ -75,10 +76,10 @@ class DuckDBCopySink(CopySink):
             raise converted from error
 
     def write_arrow(self, batch: object) -> None:
-        names = ", ".join(_identifier(column.name) for column in self.columns)
+        names = ", ".join(quoted(column.name) for column in self.columns)
         try:
             source = self._connection._register_source(batch)
-            sql = f"INSERT INTO {self._target} ({names}) SELECT * FROM {_identifier(source.name)}"
+            sql = f"INSERT INTO {self._target} ({names}) SELECT * FROM {quoted(source.name)}"
             self._connection._submit(sql, None, "rows", 1).close()
         except self._error as error:
             raise self._convert(error) from error
@@ -110,7 +111,3 @@ def _values(types: list[int], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ..
     for place in others:
         taken[place] = [None if value is None else str(value) for value in taken[place]]
     return list(zip(*taken, strict=True))
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import oids
+from ..sql import quoted
 from .base import Relation, RelationColumn
 from .duckdb_types import described, numeric_modifier
 from .files import suffix
@@ -28,7 +29,7 @@ def create_views(connection: Any, files: dict[str, Path]) -> None:
     absolute = {name: str(file.resolve()) for name, file in files.items()}
     for name, file in absolute.items():
         reader = _READERS[suffix(Path(file))]
-        connection.execute(f"CREATE VIEW {_identifier(name)} AS SELECT * FROM {reader}({_pattern(file)})")
+        connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM {reader}({_pattern(file)})")
     # DuckDB checks a view's text and the file that it finds by it
     allowed = dict.fromkeys(name for file in absolute.values() for name in (_string(file), _pattern(file)))
     connection.execute(f"SET allowed_paths = [{', '.join(allowed)}]")
@@ -78,10 +79,6 @@ def _rows(connection: Any, sql: str) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = result.fetchall()
     result.close()
     return rows
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _string(text: str) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 
 from .. import oids
 from ..errors import FeatureNotSupported, ReadOnlySQLTransaction, UndefinedParameter, changed_result_type
-from ..sql import Statement
+from ..sql import Statement, quoted
 from .base import (
     Capabilities,
     Column,
@@ -102,8 +102,7 @@ class GlueSQLEngine(Engine):
         if self._relations is None:
             found = []
             for name in sorted(self.query("SHOW TABLES")["tables"]):
-                quoted = '"' + name.replace('"', '""') + '"'
-                columns = self.query(f"SHOW COLUMNS FROM {quoted}")["columns"]
+                columns = self.query(f"SHOW COLUMNS FROM {quoted(name)}")["columns"]
                 found.append(
                     Relation(
                         "public", name, "r", tuple(RelationColumn(one["name"], oid_of(one["type"])) for one in columns)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import PostgresError
+from ..sql import quoted
 from .base import Column, CopySink, RelationColumn
 from .gluesql_types import LITERALS
 from .literals import literal
@@ -39,16 +40,12 @@ class GlueSQLCopySink(CopySink):
         gathered, self._gathered = self._gathered, []
         if not gathered:
             return
-        names = ", ".join(_identifier(column.name) for column in self.columns)
+        names = ", ".join(quoted(column.name) for column in self.columns)
         try:
-            self._store(f"INSERT INTO {_identifier(self._table)} ({names}) VALUES {', '.join(gathered)}")
+            self._store(f"INSERT INTO {quoted(self._table)} ({names}) VALUES {', '.join(gathered)}")
         except PostgresError as error:
             error.fields.setdefault("where", f"COPY {self._table}")  # GlueSQL tells no row
             raise
 
     def abort(self) -> None:
         self._gathered = []
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -23,7 +23,7 @@ from ..errors import (
     UndefinedParameter,
     changed_result_type,
 )
-from ..sql import Statement
+from ..sql import Statement, quoted
 from .base import Capabilities, Column, CopySink, Description, Engine, EngineResult, Relation, SessionContext
 from .batches import BatchResult, columns_of
 from .copy_columns import chosen_columns, find_table
@@ -156,8 +156,7 @@ class PolarsEngine(Engine):
                     return
 
     def _whole(self, name: str) -> Any:
-        quoted = name.replace('"', '""')
-        return self._context.execute(f'SELECT * FROM "{quoted}"', eager=False)
+        return self._context.execute(f"SELECT * FROM {quoted(name)}", eager=False)
 
     def _check_readable(self) -> None:
         try:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from .. import oids
 from ..errors import FeatureNotSupported, InsufficientPrivilege, PostgresError, changed_result_type, postgres_error
-from ..sql import Statement
+from ..sql import Statement, quoted
 from .base import (
     Capabilities,
     Column,
@@ -194,13 +194,13 @@ class SqliteSession(EngineSession):
         self._read_write()
 
     def savepoint(self, name: str) -> None:
-        self._run(f"SAVEPOINT {_identifier(name)}")
+        self._run(f"SAVEPOINT {quoted(name)}")
 
     def release(self, name: str) -> None:
-        self._run(f"RELEASE {_identifier(name)}")
+        self._run(f"RELEASE {quoted(name)}")
 
     def rollback_to(self, name: str) -> None:
-        self._run(f"ROLLBACK TO {_identifier(name)}")
+        self._run(f"ROLLBACK TO {quoted(name)}")
 
     def discard_temp(self) -> None:
         names = "SELECT type, name FROM sqlite_temp_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
@@ -209,7 +209,7 @@ class SqliteSession(EngineSession):
         except sqlite3.Error as error:
             raise self.convert(error) from error
         for kind, name in found:
-            self._run(f"DROP {kind} temp.{_identifier(name)}")
+            self._run(f"DROP {kind} temp.{quoted(name)}")
 
     def relations(self) -> Sequence[Relation]:
         return self._tables().relations
@@ -426,7 +426,3 @@ def _reads(statement: Statement) -> bool:
     """Whether a PRAGMA only tells: it sets nothing."""
     changing = {"wal_checkpoint", "optimize", "incremental_vacuum", "shrink_memory"}
     return "=" not in statement.text and statement.words.isdisjoint(changing)
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import oids
 from ..errors import FeatureNotSupported
+from ..sql import quoted
 from .base import Column, CopySink, RelationColumn
 from .copy_columns import chosen_columns, table_name, undefined_table, view_refused
 from .sqlite_errors import postgres_error_of
@@ -54,7 +55,7 @@ class SqliteCopySink(CopySink):
 
     def write(self, rows: list[tuple[Any, ...]], omitted: tuple[int, ...] = ()) -> None:
         columns = [column for index, column in enumerate(self.columns) if index not in omitted]
-        names = ", ".join(_identifier(column.name) for column in columns)
+        names = ", ".join(quoted(column.name) for column in columns)
         marks = ", ".join("?" * len(columns))
         values = f"({names}) VALUES ({marks})" if columns else "DEFAULT VALUES"
         data: Any = iter(_stored(columns, rows))
@@ -109,9 +110,5 @@ def open_sink(
             raise FeatureNotSupported(
                 f'column "{name}" is a generated column', detail="Generated columns cannot be used in COPY."
             )
-    target = f"{_identifier(place)}.{_identifier(kind[1])}"
+    target = f"{quoted(place)}.{quoted(kind[1])}"
     return SqliteCopySink(connection, session.convert, target, chosen_columns(table, columns, wanted))
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

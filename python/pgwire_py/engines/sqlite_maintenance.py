@@ -7,7 +7,7 @@ being NULL.
 from __future__ import annotations
 
 from .._impl import tokenize
-from ..sql import Statement, Token
+from ..sql import Statement, Token, quoted
 
 __all__ = ["rewritten"]
 
@@ -45,7 +45,7 @@ def _vacuum(tokens: list[Token]) -> str | None:
     names = [token.value for token in tokens if token.kind != "operator"]
     if not names:
         return "ANALYZE" if analyze else "VACUUM"
-    table = _identifier(names[-1])
+    table = quoted(names[-1])
     return f"ANALYZE {table}" if analyze else f"DELETE FROM {table} WHERE 0"
 
 
@@ -70,8 +70,4 @@ def _add_key(tokens: list[Token], name: str | None) -> str | None:
     table = words[0]
     if name is None:
         name = f"{table}_pkey" if "primary" in words else "_".join((table, *columns, "key"))
-    return f"CREATE UNIQUE INDEX {_identifier(name)} ON {_identifier(table)} ({', '.join(map(_identifier, columns))})"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return f"CREATE UNIQUE INDEX {quoted(name)} ON {quoted(table)} ({', '.join(map(quoted, columns))})"

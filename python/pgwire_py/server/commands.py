@@ -12,7 +12,7 @@ from typing import Final
 from .. import oids
 from ..engines.base import Column
 from ..errors import FeatureNotSupported
-from ..sql import Statement
+from ..sql import Statement, quoted
 from . import session_commands
 from .tokens import Command, Tokens
 
@@ -271,9 +271,7 @@ def _values(tokens: Tokens) -> list[str] | None:
 
 def _as_list(values: list[str]) -> str:
     """Names as a list's value has them: those that need quotes in quotes."""
-    return ", ".join(
-        value if _PLAIN_NAME.fullmatch(value) else '"' + value.replace('"', '""') + '"' for value in values
-    )
+    return ", ".join(value if _PLAIN_NAME.fullmatch(value) else quoted(value) for value in values)
 
 
 def _interval(tokens: Tokens) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from .._impl import split_statements
 from ..catalog import Catalog
 from ..errors import PostgresError, SQLSyntaxError
-from ..sql import Statement
+from ..sql import Statement, quoted
 from . import commands
 from .coding import Coding
 from .copy_statement import CopyStatement, parse_copy
@@ -128,16 +128,12 @@ def _source(copy: CopyStatement, catalog: Catalog) -> Plan | None:
         return None
     text = copy.query
     if copy.table:
-        columns = "*" if copy.columns is None else ", ".join(map(_quoted, copy.columns))
-        text = f"SELECT {columns} FROM {'.'.join(map(_quoted, copy.table))}"
+        columns = "*" if copy.columns is None else ", ".join(map(quoted, copy.columns))
+        text = f"SELECT {columns} FROM {'.'.join(map(quoted, copy.table))}"
     statements = split_statements(text)
     if len(statements) != 1:
         raise SQLSyntaxError("a COPY query must be one statement")
     return Plan(statements[0], catalog)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 class PlanCache:
