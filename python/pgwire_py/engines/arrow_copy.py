@@ -1,4 +1,4 @@
-"""COPY FROM STDIN into engines whose tables are Arrow and that have no transactions: rows are gathered, and stored when all have come."""
+"""COPY FROM STDIN into engines whose tables are Arrow and that have no transactions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from .._impl import ArrowDecoder, RowEncoder
 from ..errors import PostgresError
-from .base import Column, CopySink, RelationColumn
+from .base import Column, RelationColumn
+from .gathering import GatheringSink
 
 __all__ = ["ArrowCopySink"]
 
@@ -15,8 +16,8 @@ _AT_ONCE = 1 << 20
 """Bytes of rows that are encoded in one step."""
 
 
-class ArrowCopySink(CopySink):
-    """See :class:`~pgwire_py.engines.base.CopySink`. Nothing is stored before :meth:`finish`.
+class ArrowCopySink(GatheringSink):
+    """See :class:`GatheringSink`: batches are gathered.
 
     Args:
         table: its name, for the context of errors.
@@ -34,12 +35,9 @@ class ArrowCopySink(CopySink):
         fit: Callable[[Any], Any],
         store: Callable[[list[Any]], None],
     ) -> None:
-        self.columns = tuple(Column(column.name, column.type, column.type_modifier) for column in columns)
-        self.without_default = tuple(column.name for column in columns)
-        self._table = table
+        super().__init__(table, tuple(Column(column.name, column.type, column.type_modifier) for column in columns))
         self._fit = fit
-        self._store = store
-        self._gathered: list[Any] = []
+        self._take = store
 
     def write(self, rows: list[tuple[Any, ...]], omitted: tuple[int, ...] = ()) -> None:
         try:
@@ -85,15 +83,5 @@ class ArrowCopySink(CopySink):
                 fits = middle
         return fits
 
-    def finish(self) -> None:
-        gathered, self._gathered = self._gathered, []
-        if not gathered:
-            return
-        try:
-            self._store(gathered)
-        except PostgresError as error:
-            error.fields.setdefault("where", f"COPY {self._table}")  # no row is at fault that could be told
-            raise
-
-    def abort(self) -> None:
-        self._gathered = []
+    def _store(self, gathered: list[Any]) -> None:
+        self._take(gathered)

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from ..errors import DuplicateColumn, FeatureNotSupported, UndefinedColumn, UndefinedTable, WrongObjectType
+from ..errors import (
+    DuplicateColumn,
+    FeatureNotSupported,
+    ReadOnlySQLTransaction,
+    UndefinedColumn,
+    UndefinedTable,
+    WrongObjectType,
+)
 from .base import Relation, RelationColumn
 
-__all__ = ["chosen_columns", "find_table", "table_name", "undefined_table", "view_refused"]
+__all__ = ["check_writable", "chosen_columns", "find_table", "table_name", "undefined_table", "view_refused"]
+
+
+def check_writable(engine: Any) -> None:
+    """Raises 25006 where the engine is for reading only."""
+    if engine.read_only:
+        raise ReadOnlySQLTransaction("cannot execute COPY FROM in a read-only transaction")
 
 
 def table_name(parts: Sequence[str]) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from ..errors import (
 from ..sql import Statement
 from .base import Capabilities, Column, CopySink, Description, Engine, EngineResult, Relation, SessionContext
 from .batches import BatchResult, columns_of
-from .copy_columns import chosen_columns, find_table
+from .copy_columns import check_writable, chosen_columns, find_table
 from .datafusion_errors import postgres_error_of
 from .datafusion_tables import new_context, partitions, read_relations, register, register_files
 from .datafusion_types import LITERALS, scalar, type_modifiers
@@ -152,8 +152,7 @@ class DataFusionSession(UntransactedSession):
     def copy_in(self, table: Sequence[str], columns: Sequence[str] | None) -> CopySink:
         from .datafusion_copy import open_sink
 
-        if self._engine.read_only:
-            raise ReadOnlySQLTransaction("cannot execute COPY FROM in a read-only transaction")
+        check_writable(self._engine)
         relation = find_table(self.relations(), table)
         chosen = chosen_columns(relation.name, relation.columns, columns)
         target = self._engine.context.catalog().schema(relation.schema).table(relation.name)

@@ -34,7 +34,7 @@ from .base import (
     SessionContext,
     declared_types,
 )
-from .copy_columns import chosen_columns, find_table
+from .copy_columns import check_writable, chosen_columns, find_table
 from .duckdb_errors import postgres_error_of, postgres_error_of_text
 from .duckdb_types import described, export_cast, numeric_modifier, parameter_value
 from .parsing import replace_parameters, sql_type_name
@@ -192,8 +192,7 @@ class DuckDBSession(EngineSession):
     def copy_in(self, table: Sequence[str], columns: Sequence[str] | None) -> CopySink:
         from .duckdb_copy import DuckDBCopySink
 
-        if self._engine.read_only:
-            raise ReadOnlySQLTransaction("cannot execute COPY FROM in a read-only transaction")
+        check_writable(self._engine)
         relation = find_table(self.relations(), table)
         chosen = chosen_columns(relation.name, relation.columns, columns)
         schema = "main" if relation.schema == "public" else relation.schema

@@ -33,7 +33,7 @@ from .base import (
     RelationColumn,
     SessionContext,
 )
-from .copy_columns import chosen_columns, find_table
+from .copy_columns import check_writable, chosen_columns, find_table
 from .gluesql_errors import postgres_error_of
 from .gluesql_names import confined
 from .gluesql_types import LITERALS, converter, guessed, oid_of
@@ -152,8 +152,7 @@ class GlueSQLSession(UntransactedSession):
     def copy_in(self, table: Sequence[str], columns: Sequence[str] | None) -> CopySink:
         from .gluesql_copy import GlueSQLCopySink
 
-        if self._engine.read_only:
-            raise ReadOnlySQLTransaction("cannot execute COPY FROM in a read-only transaction")
+        check_writable(self._engine)
         relation = find_table(self._engine.relations(), table)
         if not relation.columns:
             raise FeatureNotSupported(

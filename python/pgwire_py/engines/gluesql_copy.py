@@ -5,30 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..errors import PostgresError
 from ..sql import quoted
-from .base import Column, CopySink, RelationColumn
+from .base import Column, RelationColumn
+from .gathering import GatheringSink
 from .gluesql_types import LITERALS
 from .literals import literal
 
 __all__ = ["GlueSQLCopySink"]
 
 
-class GlueSQLCopySink(CopySink):
-    """See :class:`~pgwire_py.engines.base.CopySink`.
+class GlueSQLCopySink(GatheringSink):
+    """See :class:`GatheringSink`.
 
     Args:
         table: its name.
         columns: those that rows have.
-        store: runs the INSERT; may raise PostgresError.
+        run: runs the INSERT; may raise PostgresError.
     """
 
-    def __init__(self, table: str, columns: Sequence[RelationColumn], store: Callable[[str], object]) -> None:
-        self.columns = tuple(Column(column.name, column.type) for column in columns)
-        self.without_default = tuple(column.name for column in columns)
-        self._table = table
-        self._store = store
-        self._gathered: list[str] = []
+    def __init__(self, table: str, columns: Sequence[RelationColumn], run: Callable[[str], object]) -> None:
+        super().__init__(table, tuple(Column(column.name, column.type) for column in columns))
+        self._run = run
 
     def write(self, rows: list[tuple[Any, ...]], omitted: tuple[int, ...] = ()) -> None:
         types = [column.type for column in self.columns]
@@ -36,16 +33,6 @@ class GlueSQLCopySink(CopySink):
             values = [literal(value, oid, LITERALS) for value, oid in zip(row, types, strict=True)]
             self._gathered.append(f"({', '.join(values)})")
 
-    def finish(self) -> None:
-        gathered, self._gathered = self._gathered, []
-        if not gathered:
-            return
+    def _store(self, gathered: list[Any]) -> None:
         names = ", ".join(quoted(column.name) for column in self.columns)
-        try:
-            self._store(f"INSERT INTO {quoted(self._table)} ({names}) VALUES {', '.join(gathered)}")
-        except PostgresError as error:
-            error.fields.setdefault("where", f"COPY {self._table}")  # GlueSQL tells no row
-            raise
-
-    def abort(self) -> None:
-        self._gathered = []
+        self._run(f"INSERT INTO {quoted(self._table)} ({names}) VALUES {', '.join(gathered)}")

@@ -26,7 +26,7 @@ from ..errors import (
 from ..sql import Statement, quoted
 from .base import Capabilities, Column, CopySink, Description, Engine, EngineResult, Relation, SessionContext
 from .batches import BatchResult, columns_of
-from .copy_columns import chosen_columns, find_table
+from .copy_columns import check_writable, chosen_columns, find_table
 from .interruptible import Interruptible, LeftBehind
 from .literals import sample, with_literals
 from .polars_errors import postgres_error_of
@@ -210,8 +210,7 @@ class PolarsSession(UntransactedSession):
         from .polars_copy import open_sink
 
         engine = self._engine
-        if engine.read_only:
-            raise ReadOnlySQLTransaction("cannot execute COPY FROM in a read-only transaction")
+        check_writable(engine)
         relation = find_table(engine.relations(), table)
         if engine.is_of_file(relation.name):
             raise FeatureNotSupported(f'cannot insert into foreign table "{relation.name}"')
