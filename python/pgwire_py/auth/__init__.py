@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .._lazy import lazy, places
 
 if TYPE_CHECKING:
+    from .._impl.scram_text import MAX_MESSAGE_LENGTH, SCRAM_SHA_256, SCRAM_SHA_256_PLUS
     from .channel_binding import NoChannelBinding, tls_server_end_point
     from .ident import IdentLine, IdentMap
     from .lines import Token
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
         ScramClientFirst,
         choose_mechanism,
     )
-    from .scram_messages import MAX_MESSAGE_LENGTH, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, new_nonce, new_server_nonce
+    from .scram_messages import new_nonce, new_server_nonce
     from .scram_server import ScramServer, ScramServerFinal
     from .source import AuthSource, UsersFunction, Verifier, parse_verifier
     from .users_file import UsersFile, users_file_line
@@ -42,7 +43,8 @@ else:
             ".oauth": "OAUTHBEARER OAuth OAuthFailure OAuthServer oauth_client_first read_oauth_failure",
             ".rules": "METHODS ClientInfo HostBasedRules HostRule",
             ".scram_client": "DEFAULT_MAX_ITERATIONS ScramClient ScramClientFinal ScramClientFirst choose_mechanism",
-            ".scram_messages": "MAX_MESSAGE_LENGTH SCRAM_SHA_256 SCRAM_SHA_256_PLUS new_nonce new_server_nonce",
+            ".scram_messages": "new_nonce new_server_nonce",
+            ".._impl.scram_text": "MAX_MESSAGE_LENGTH SCRAM_SHA_256 SCRAM_SHA_256_PLUS",
             ".scram_server": "ScramServer ScramServerFinal",
             ".source": "AuthSource UsersFunction Verifier parse_verifier",
             ".users_file": "UsersFile users_file_line",

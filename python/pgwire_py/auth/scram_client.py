@@ -10,17 +10,9 @@ import hmac
 from collections.abc import Sequence
 
 from .. import _impl
+from .._impl.scram_text import SCRAM_SHA_256, SCRAM_SHA_256_PLUS, TLS_SERVER_END_POINT, encode_base64, malformed
 from ..errors import RemoteProtocolError
-from .scram_messages import (
-    SCRAM_SHA_256,
-    SCRAM_SHA_256_PLUS,
-    TLS_SERVER_END_POINT,
-    check_nonce,
-    encode_base64,
-    malformed,
-    read_server_final,
-    read_server_first,
-)
+from .scram_messages import check_nonce, read_server_final, read_server_first
 from .step import Step
 from .verifier import MAX_ITERATIONS, prepared
 

@@ -6,7 +6,6 @@ nothing secret.
 
 from __future__ import annotations
 
-import binascii
 import os
 import re
 from dataclasses import dataclass, field
@@ -14,9 +13,6 @@ from dataclasses import dataclass, field
 from .._impl.scram_text import (
     KEY_LENGTH,
     MAX_MESSAGE_LENGTH,
-    SCRAM_SHA_256,
-    SCRAM_SHA_256_PLUS,
-    TLS_SERVER_END_POINT,
     attributes_of,
     checked_message,
     decode_base64,
@@ -28,16 +24,8 @@ from .._impl.scram_text import (
 from ..errors import InvalidAuthorizationSpecification
 
 __all__ = [
-    "KEY_LENGTH",
-    "MAX_MESSAGE_LENGTH",
-    "SCRAM_SHA_256",
-    "SCRAM_SHA_256_PLUS",
-    "TLS_SERVER_END_POINT",
     "ServerFirst",
     "check_nonce",
-    "decode_base64",
-    "encode_base64",
-    "malformed",
     "new_nonce",
     "new_server_nonce",
     "read_server_final",
@@ -112,7 +100,7 @@ def check_nonce(nonce: bytes) -> bytes:
 
 def new_nonce() -> bytes:
     """A fresh nonce for either end: 18 random bytes in base64, as PostgreSQL makes them."""
-    return binascii.b2a_base64(os.urandom(_NONCE_LENGTH), newline=False)
+    return encode_base64(os.urandom(_NONCE_LENGTH))
 
 
 new_server_nonce = new_nonce

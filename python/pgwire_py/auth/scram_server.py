@@ -7,8 +7,9 @@ With a stored verifier neither costs a PBKDF2.
 from __future__ import annotations
 
 from .. import _impl
+from .._impl.scram_text import SCRAM_SHA_256, SCRAM_SHA_256_PLUS
 from ..errors import InvalidPassword
-from .scram_messages import SCRAM_SHA_256, SCRAM_SHA_256_PLUS, check_nonce
+from .scram_messages import check_nonce
 from .step import Step
 from .verifier import ScramVerifier
 

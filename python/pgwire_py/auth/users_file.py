@@ -9,7 +9,7 @@ import stat
 from collections import Counter
 from collections.abc import Awaitable
 
-from .scram_messages import SCRAM_SHA_256
+from .._impl.scram_text import SCRAM_SHA_256
 from .source import AuthSource, Verifier, parse_verifier
 from .verifier import DEFAULT_ITERATIONS, ScramVerifier
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 
 from .. import _impl
-from .scram_messages import KEY_LENGTH, SCRAM_SHA_256, decode_base64, encode_base64
+from .._impl.scram_text import KEY_LENGTH, SCRAM_SHA_256, decode_base64, encode_base64
 
 __all__ = ["DEFAULT_ITERATIONS", "MAX_ITERATIONS", "ScramVerifier", "prepared", "saslprep"]
 
@@ -42,8 +42,7 @@ class ScramVerifier:
     doomed: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.iterations <= MAX_ITERATIONS:
-            _check_iterations(self.iterations)
+        _check_iterations(self.iterations)
         if not self.salt:
             raise ValueError("a SCRAM salt must not be empty")
         if len(self.stored_key) != KEY_LENGTH or len(self.server_key) != KEY_LENGTH:

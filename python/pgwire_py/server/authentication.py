@@ -240,9 +240,8 @@ class _Login:
             return self._clear_text(verifier)
         if self._rule.method == "md5" and isinstance(verifier, Md5Verifier):
             return self._md5(verifier)
-        if not isinstance(
-            verifier, ScramVerifier
-        ):  # an MD5 password does not serve SCRAM: as in PostgreSQL no password is right then
+        if not isinstance(verifier, ScramVerifier):
+            # An MD5 password does not serve SCRAM: as in PostgreSQL no password is right then.
             verifier = ScramVerifier.mock(self._user, secret, users.iterations)
         tls = self._protocol.tls
         return ScramLogin(self._connection, verifier, self._user, None if tls is None else binding_of(tls))

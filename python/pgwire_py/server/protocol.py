@@ -376,8 +376,8 @@ class ServerProtocol(asyncio.Protocol):
     @property
     def address(self) -> str | None:
         """The client's IP address; None for a Unix-domain socket, and for a client who was gone before he was accepted."""
-        peer = None if self._transport is None else self._transport.get_extra_info("peername")
-        return str(peer[0]) if isinstance(peer, tuple) else None
+        peer = self.peer
+        return None if peer is None else peer[0]
 
     @property
     def peer(self) -> tuple[str, int] | None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from ..scram_text import KEY_LENGTH
+
 __all__ = [
     "scram_check_proof",
     "scram_client_proof",
@@ -15,7 +17,6 @@ __all__ = [
     "scram_server_signature",
 ]
 
-_KEY_LENGTH = 32
 _SALT_LENGTH = 16
 _MAX_ITERATIONS = 2**31 - 1
 
@@ -63,10 +64,10 @@ def check_iterations(iterations: int) -> None:
 
 def checked_key(key: bytes) -> bytes:
     """``key`` itself; raises ValueError where it has not 32 bytes."""
-    if len(key) != _KEY_LENGTH:
-        raise ValueError(f"SCRAM keys and proofs have {_KEY_LENGTH} bytes, not {len(key)}")
+    if len(key) != KEY_LENGTH:
+        raise ValueError(f"SCRAM keys and proofs have {KEY_LENGTH} bytes, not {len(key)}")
     return key
 
 
 def _xor(one: bytes, two: bytes) -> bytes:
-    return (int.from_bytes(one, "big") ^ int.from_bytes(two, "big")).to_bytes(_KEY_LENGTH, "big")
+    return (int.from_bytes(one, "big") ^ int.from_bytes(two, "big")).to_bytes(KEY_LENGTH, "big")
