@@ -4,81 +4,8 @@
 //! the vector as it was.
 //! Format codes take the shortest form there is: none where all is text, one where all is binary, else one for each value.
 use crate::messages::{CANCEL_REQUEST_CODE, GSSENC_REQUEST_CODE, Kind, SSL_REQUEST_CODE};
+use crate::nul::extend_without_nul;
 use crate::wire::{EncodeError, check_count, check_length, check_text};
-
-/// Binds for DataRow messages: each row's values are the parameters.
-#[derive(Debug, Clone, Copy)]
-pub struct BindRows<'a> {
-    /// Whole DataRow messages.
-    pub rows: &'a [u8],
-    /// What stands before the values in each: portal, statement, formats of the parameters.
-    pub before: &'a [u8],
-    /// What stands behind the values: formats of the results.
-    pub after: &'a [u8],
-    /// Whole messages behind each Bind.
-    pub behind: &'a [u8],
-}
-
-impl<'a> BindRows<'a> {
-    /// The bodies of the rows.
-    ///
-    /// # Errors
-    /// The bytes are no such messages.
-    fn bodies(&self) -> impl Iterator<Item = Result<&'a [u8], EncodeError>> {
-        let mut rest = self.rows;
-        std::iter::from_fn(move || {
-            if rest.is_empty() {
-                return None;
-            }
-            let body = match rest {
-                [b'D', a, b, c, d, behind @ ..] => u32::from_be_bytes([*a, *b, *c, *d])
-                    .checked_sub(4)
-                    .filter(|size| *size >= 2)
-                    .and_then(|size| behind.split_at_checked(size as usize)),
-                _ => None,
-            };
-            let (body, behind) = body.unwrap_or_default();
-            rest = behind;
-            Some(if body.is_empty() {
-                Err(EncodeError::NoRows)
-            } else {
-                Ok(body)
-            })
-        })
-    }
-
-    /// Bytes of all messages.
-    ///
-    /// # Errors
-    /// The rows are none, or a message becomes too long.
-    pub fn size(&self) -> Result<usize, EncodeError> {
-        let mut size = 0;
-        for body in self.bodies() {
-            let length = 4 + self.before.len() + body?.len() + self.after.len();
-            check_length(length)?;
-            size += 1 + length + self.behind.len();
-        }
-        Ok(size)
-    }
-
-    /// Writes them to the beginning of `out`, which has room for what `size` says.
-    ///
-    /// # Errors
-    /// The rows are none.
-    pub fn write(&self, mut out: &mut [u8]) -> Result<(), EncodeError> {
-        for body in self.bodies() {
-            let body = body?;
-            let length = 4 + self.before.len() + body.len() + self.after.len();
-            let head = (length as u32).to_be_bytes();
-            for piece in [b"B", &head[..], self.before, body, self.after, self.behind] {
-                let (place, rest) = out.split_at_mut(piece.len());
-                place.copy_from_slice(piece);
-                out = rest;
-            }
-        }
-        Ok(())
-    }
-}
 
 /// What is to be written, borrowed.
 #[derive(Debug, Clone, Copy)]
@@ -191,6 +118,25 @@ impl Request<'_> {
     /// Appends the message. On an error `out` is as it was.
     #[inline(always)]
     pub fn append(&self, out: &mut Vec<u8>) -> Written {
+        // The messages of one text need not ask twice whether there is room.
+        match *self {
+            Request::Query(text) => append_text(out, [b'Q', 0, 0, 0, 0], text, [0]),
+            Request::Describe(kind, name) => {
+                append_text(out, [b'D', 0, 0, 0, 0, kind.byte()], name, [0])
+            }
+            Request::Close(kind, name) => {
+                append_text(out, [b'C', 0, 0, 0, 0, kind.byte()], name, [0])
+            }
+            Request::Execute { portal, max_rows } => {
+                let [a, b, c, d] = max_rows.to_be_bytes();
+                append_text(out, [b'E', 0, 0, 0, 0], portal, [0, a, b, c, d])
+            }
+            _ => self.append_parts(out),
+        }
+    }
+
+    #[inline(always)]
+    fn append_parts(&self, out: &mut Vec<u8>) -> Written {
         let before = out.len();
         let start = match self.tag() {
             None => {
@@ -333,6 +279,27 @@ impl Request<'_> {
         }
         Ok(())
     }
+}
+
+/// Appends a message of one text: tag, length and what stands before the text; the text; its NUL and what follows.
+#[inline(always)]
+fn append_text<const HEAD: usize, const END: usize>(
+    out: &mut Vec<u8>,
+    mut head: [u8; HEAD],
+    text: &str,
+    end: [u8; END],
+) -> Written {
+    let start = out.len();
+    let size = HEAD + text.len() + END;
+    head[1..5].copy_from_slice(&check_length(size - 1)?.to_be_bytes());
+    out.reserve(size);
+    out.extend_from_slice(&head);
+    if !extend_without_nul(out, text.as_bytes()) {
+        out.truncate(start);
+        return Err(EncodeError::Nul);
+    }
+    out.extend_from_slice(&end);
+    Ok(())
 }
 
 /// Format codes, the count of values, the values.

@@ -6,6 +6,7 @@
 
 pub mod arrow;
 pub mod arrow_decoder;
+pub mod bind_rows;
 pub mod builder;
 pub mod copy;
 pub mod frames;

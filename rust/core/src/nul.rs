@@ -43,6 +43,38 @@ pub fn has_nul(bytes: &[u8]) -> bool {
     }
 }
 
+/// Appends bytes while looking at them; whether they were without a NUL.
+#[inline(always)]
+pub fn extend_without_nul(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
+    if bytes.len() > 64 {
+        out.extend_from_slice(bytes);
+        return !has_nul(bytes);
+    }
+    let found = extend_by(out, bytes, zero_in::<32>)
+        .or_else(|| extend_by(out, bytes, zero_in::<16>))
+        .or_else(|| extend_by(out, bytes, zero_in_8))
+        .or_else(|| extend_by(out, bytes, zero_in_4));
+    found.unwrap_or_else(|| {
+        out.extend_from_slice(bytes);
+        !bytes.contains(&0)
+    })
+}
+
+/// Appends `N` to `2 * N` bytes as the first `N` and the last.
+#[inline(always)]
+fn extend_by<const N: usize>(
+    out: &mut Vec<u8>,
+    bytes: &[u8],
+    zero_in: impl Fn(&[u8; N]) -> bool,
+) -> Option<bool> {
+    let (first, last) = (bytes.first_chunk::<N>()?, bytes.last_chunk::<N>()?);
+    let end = out.len() + bytes.len();
+    out.extend_from_slice(first);
+    out.truncate(end - N);
+    out.extend_from_slice(last);
+    Some(!(zero_in(first) | zero_in(last)))
+}
+
 /// The smaller byte of each two: one instruction on vectors.
 #[inline]
 fn smaller(mut a: [u8; 16], b: &[u8; 16]) -> [u8; 16] {
@@ -82,11 +114,15 @@ mod tests {
         for length in (0..140).chain([191, 192, 300, 511, 512, 513, 700]) {
             let clean = vec![0xff; length];
             assert!(!has_nul(&clean), "{length}");
+            let mut out = b"before".to_vec();
+            assert!(extend_without_nul(&mut out, &clean), "{length}");
+            assert_eq!(out, [b"before", clean.as_slice()].concat());
             assert_eq!(find_nul(&clean), None);
             for at in 0..length {
                 let mut bytes = clean.clone();
                 bytes[at] = 0;
                 assert!(has_nul(&bytes), "{at} of {length}");
+                assert!(!extend_without_nul(&mut out, &bytes), "{at} of {length}");
                 assert_eq!(find_nul(&bytes), Some(at));
                 bytes[at..].fill(0);
                 assert_eq!(find_nul(&bytes), Some(at));

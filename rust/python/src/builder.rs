@@ -1,5 +1,6 @@
 //! `MessageBuilder`: messages written straight into a bytearray, values read straight from whatever offers a buffer.
-use pgwire_py_core::builder::{BindRows, Request};
+use pgwire_py_core::bind_rows::BindRows;
+use pgwire_py_core::builder::Request;
 use pgwire_py_core::messages::Kind;
 use pgwire_py_core::wire::EncodeError;
 use pyo3::exceptions::{PyBufferError, PyTypeError};
