@@ -322,7 +322,7 @@ class RunExchange(Exchange):
 
     def finish(self) -> None:
         if not self.waiter.done():
-            self.waiter.set_result(self)
+            self.waiter.set_result(None if self.discarding else self)
 
 
 class ManyExchange(Exchange):
