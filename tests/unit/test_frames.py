@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import re
 import tracemalloc
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -272,10 +275,16 @@ def test_the_usual_answer_comes_as_what_it_says(core: Any) -> None:
                 assert type(made) is tuple
                 assert other == row
                 assert len(made[0]) == data.count(row) + 1
-        for place in range(1, len(data)):
-            one, other = core.FrameDecoder(), core.FrameDecoder()
-            found = one.feed_answer(data[:place], rows) + one.feed_answer(data[place:], rows)
-            assert found == other.feed_rows(data[:place], rows) + other.feed_rows(data[place:], rows) or place == 0
+        # In pieces, too: what has come of it is kept.
+        for place in range(len(data)):
+            decoder = core.FrameDecoder()
+            assert decoder.feed_answer(data[:place], rows) is None
+            assert decoder.feed_answer(data[place:], rows) == expected
+        decoder = core.FrameDecoder()
+        assert [decoder.feed_answer(data[at : at + 1], rows) for at in range(len(data))][:-1] == [None] * (
+            len(data) - 1
+        )
+        assert decoder.feed_answer(data, rows) == expected
         # The beginning of a packet behind it, too: that is kept, and what comes next is no answer by itself.
         decoder = core.FrameDecoder()
         assert decoder.feed_answer(data + notice[:3], rows) == core.FrameDecoder().feed_rows(data, rows)
@@ -286,6 +295,126 @@ def test_the_usual_answer_comes_as_what_it_says(core: Any) -> None:
     with pytest.raises(FrameError) as caught:
         core.FrameDecoder().feed_answer(bind + row + end + b"Z\0\0\0\3", rows)
     assert caught.value.frames == (("2", b""), ("D", [(7,)]), ("C", b"SELECT 2\0"))
+
+
+ANSWER_PARTS = (
+    b"2\0\0\0\4",
+    b"D\0\0\0\x0e\0\1\0\0\0\4\0\0\0\7",
+    b"D\0\0\0\x0c\0\1\0\0\0\2\0\7",  # a value of the wrong size
+    b"D\0\0\0\6\0\2",  # a row that is none
+    b"C\0\0\0\x0dSELECT 2\0",
+    b"C\0\0\0\5x",
+    b"s\0\0\0\4",
+    b"Z\0\0\0\5T",
+    b"Z\0\0\0\5?",
+    b"N\0\0\0\5\0",
+    b"E\0\0\0\5\0",
+    b"Z\0\0\0\3",  # ends the stream
+)
+
+
+def _fed(core: Any, pieces: list[bytes], answers: list[bool]) -> list[Any]:
+    """What each piece gave, by ``feed_answer`` or ``feed_rows``, and what is kept behind the last; up to a fault."""
+    rows, decoder, found = core.RowDecoder([23], [1], ["n"]), core.FrameDecoder(), []
+    try:
+        for piece, answer in zip(pieces, answers, strict=True):
+            found.append((decoder.feed_answer if answer else decoder.feed_rows)(piece, rows))
+        found.append(decoder.feed_rows(b""))
+    except FrameError as error:
+        found.append(list(error.frames))
+    return found
+
+
+def _tags(found: list[Any]) -> str:
+    """Of all messages in order, DataRows one behind the other as one."""
+    tags = ""
+    for one in found:
+        if isinstance(one, tuple):
+            tags += "2" + "D" * bool(one[0]) + ("C" if one[1] else "s") + "Z"
+        else:
+            tags += "".join(tag for tag, _ in one or ())
+    return re.sub("D+", "D", tags)
+
+
+def _fields(found: list[Any]) -> list[Any]:
+    """Of the errors in place of rows."""
+    return [getattr(body, "fields", None) for one in found if isinstance(one, list) for _, body in one]
+
+
+@given(st.data())
+def test_answers_in_pieces_are_the_same_with_both_cores(data: st.DataObject) -> None:
+    """Whatever comes, in whatever pieces, taken by either feed: no message is lost, and both cores say the same."""
+    usual = b"".join(ANSWER_PARTS[part] for part in (0, 1, 1, 4, 7))
+    stream = b"".join(data.draw(st.lists(st.sampled_from((usual, usual[:-6], *ANSWER_PARTS)), max_size=5)))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=4)))
+    pieces = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+    answers = data.draw(st.lists(st.sampled_from((True, True, False)), min_size=len(pieces), max_size=len(pieces)))
+    one, other = (_fed(core_module(name), pieces, answers) for name in IMPLEMENTATIONS)
+    assert repr(one) == repr(other)
+    assert _fields(one) == _fields(other)
+    assert _tags(one) == _tags(_fed(pure, pieces, [False] * len(pieces)))
+
+
+def test_an_answer_in_part_is_not_for_feed(core: Any) -> None:
+    decoder = core.FrameDecoder()
+    assert decoder.feed_answer(b"2\0\0") is None
+    assert [(tag, bytes(body)) for tag, body in decoder.feed(b"\0\4")] == [("2", b"")]
+    assert decoder.feed_answer(b"2\0\0\0\4") is None
+    with pytest.raises(LocalProtocolError, match="in part"):
+        decoder.feed(b"Z")
+    assert decoder.feed_rows(b"Z\0\0\0\5I") == [("2", b""), ("Z", b"I")]
+
+
+def test_rows_are_counted_from_the_beginning_of_the_answer(core: Any) -> None:
+    """An error tells the number of its row, in whatever pieces the answer came, and whoever takes the last one."""
+    rows, bad = core.RowDecoder([23], [1], ["n"]), ANSWER_PARTS[2]
+    for last in ("feed_answer", "feed_rows"):
+        decoder = core.FrameDecoder()
+        assert decoder.feed_answer(ANSWER_PARTS[0] + ANSWER_PARTS[1] * 2, rows) is None
+        assert decoder.feed_answer(ANSWER_PARTS[1], rows) is None
+        (first, (tag, error)) = getattr(decoder, last)(bad, rows)
+        assert (first, tag) == (("2", b""), "D")
+        assert error.where.startswith("row 3, column 1")
+
+
+def test_what_is_kept_comes_with_the_fault(core: Any) -> None:
+    decoder, rows = core.FrameDecoder(), core.RowDecoder([23], [1], ["n"])
+    row = ANSWER_PARTS[1]
+    assert decoder.feed_answer(b"2\0\0\0\4" + row, rows) is None
+    with pytest.raises(FrameError) as caught:
+        decoder.feed_answer(row + b"Z\0\0\0\3", rows)
+    assert caught.value.frames == (("2", b""), ("D", [(7,), (7,)]))
+
+
+def test_rows_with_lists_are_seen_by_the_garbage_collector(core: Any) -> None:
+    """Once they are given out, by whatever way, and a circle through them is found."""
+    array = b"".join(n.to_bytes(4, "big") for n in (1, 0, 23, 1, 1, 4, 7))
+    row = b"D" + (len(array) + 10).to_bytes(4, "big") + b"\0\1" + len(array).to_bytes(4, "big") + array
+    rows, answer = core.RowDecoder([1007], [1], ["a"]), b"2\0\0\0\4" + row + row + b"C\0\0\0\x0dSELECT 2\0Z\0\0\0\5I"
+    ways: list[Callable[[], Any]] = [
+        lambda: rows.decode(row + row),
+        lambda: rows.decode([row[5:], row[5:]]),
+        lambda: core.FrameDecoder().feed_rows(answer, rows)[1][1],
+        lambda: core.FrameDecoder().feed_answer(answer, rows)[0],
+        lambda: core.FrameDecoder().feed_answer(answer + b"N", rows)[1][1],
+    ]
+    for place in (5, len(row) + 7, len(row) * 2 + 7, len(answer) - 1):
+        ways.append(lambda place=place: in_pieces(core.FrameDecoder(), place))  # type: ignore[misc]
+
+    def in_pieces(decoder: Any, place: int) -> Any:
+        assert decoder.feed_answer(answer[:place], rows) is None
+        gc.collect()
+        return decoder.feed_answer(answer[place:], rows)[0]
+
+    for way in ways:
+        made = way()
+        assert made == [([7],), ([7],)]
+        assert all(gc.is_tracked(record) and gc.is_tracked(record[0]) for record in made)
+        made[0][0].append(made[0])
+        gone = weakref.ref(made[0])
+        del made
+        gc.collect()
+        assert gone() is None
 
 
 def test_rows_come_decoded_with_the_frames(core: Any) -> None:

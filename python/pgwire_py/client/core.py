@@ -318,11 +318,12 @@ class Core:
         """The result of what :meth:`start` sent, or of another run with a new plan."""
         if isinstance(found, tuple):
             rows, tag, _ = found
-        elif found.error is None:
-            rows, tag = found.results[-1]  # type: ignore[misc]
         else:
-            self._check_again(found.plan, found.error)
-            return await self.run_plan(await self.plan(found.plan.query), arguments, limit, again=False)
+            del found.waiter  # it holds the exchange: in a circle the rows would stay until the garbage collector comes
+            if found.error is not None:
+                self._check_again(found.plan, found.error)
+                return await self.run_plan(await self.plan(found.plan.query), arguments, limit, again=False)
+            rows, tag = found.results[-1]  # type: ignore[misc]
         if not rows:
             self.noticed(tag)
         return rows, tag

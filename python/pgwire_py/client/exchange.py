@@ -306,7 +306,7 @@ Run = tuple["Plan", "Future[Any]"]
 """One run of a named prepared statement in flight, and what is done with an :data:`Answer` or a :class:`RunExchange`."""
 
 Answer = tuple[list[Any], bytes, str]
-"""Rows, command tag and transaction status: what ``FrameDecoder.feed_answer`` makes of an answer in one piece, as nearly all are."""
+"""Rows, command tag and transaction status: what ``FrameDecoder.feed_answer`` makes of an answer of no more, as nearly all are."""
 
 
 class RunExchange(Exchange):
@@ -322,7 +322,7 @@ class RunExchange(Exchange):
 
     def finish(self) -> None:
         if not self.waiter.done():
-            self.waiter.set_result(self)
+            self.waiter.set_result(None if self.discarding else self)
 
 
 class ManyExchange(Exchange):

@@ -60,7 +60,7 @@ class Wire(asyncio.Protocol):
         self._send: Callable[[bytes | bytearray], None]
         self.decoder = decoder
         self._feed = decoder.feed_rows
-        self._feed_answer: Callable[[bytes, RowDecoder | None], Answer | list[Frame]] = decoder.feed_answer
+        self._feed_answer: Callable[[bytes, RowDecoder | None], Answer | list[Frame] | None] = decoder.feed_answer
         self._room: asyncio.Future[None] | None = None
 
     # -- sending -----------------------------------------------------------------------------------------------------
@@ -134,7 +134,8 @@ class Wire(asyncio.Protocol):
                     if not waiter.done():
                         waiter.set_result(found)
                     return
-                self.take(found)
+                if found is not None:
+                    self.take(found)
             elif exchange is not None:
                 # What decodes rows natively is given along; codecs in Python get the bodies.
                 self.take(self._feed(data, getattr(exchange.decode, "__self__", None)))

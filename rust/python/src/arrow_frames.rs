@@ -7,18 +7,19 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::arrow_decoder::{ArrowBatch, ArrowDecoder, Inner};
-use crate::frames::{ends_result, frame_error, tag};
+use crate::frames::{frame_error, tag};
+use crate::row_frames::ends_result;
 
-/// The frames of `data`, DataRows one behind the other as the batches that became full of them.
+/// Adds to `found` the frames of `data`, DataRows one behind the other as the batches that became full of them.
 pub fn feed<'py>(
     frames: &mut FrameDecoder,
     data: &Bound<'py, PyBytes>,
     rows: &Bound<'py, ArrowDecoder>,
+    found: Bound<'py, PyList>,
 ) -> PyResult<Bound<'py, PyList>> {
     let py = data.py();
     let inner = &rows.get().inner;
     let bytes = data.as_bytes();
-    let found = PyList::empty(py);
     let (mut position, mut open) = (0, true);
     loop {
         let next = if open {

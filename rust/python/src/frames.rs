@@ -11,7 +11,8 @@ use crate::arrow_decoder::ArrowDecoder;
 use crate::arrow_frames;
 use crate::buffers;
 use crate::message::local_error;
-use crate::row_decoder::{RowDecoder, Session};
+use crate::row_decoder::RowDecoder;
+use crate::row_frames::{Kept, Outcome, Run};
 
 /// See `pgwire_py._impl.interface.FrameDecoder`.
 #[pyclass(module = "pgwire_py._native")]
@@ -19,6 +20,8 @@ pub struct FrameDecoder {
     inner: frames::FrameDecoder,
     /// By tag, whether consecutive messages are handed out as one frame.
     joined: [bool; 256],
+    /// An answer that has come in part.
+    kept: Option<Kept>,
 }
 
 #[pymethods]
@@ -61,6 +64,7 @@ impl FrameDecoder {
         Ok(FrameDecoder {
             inner: frames::FrameDecoder::new(startup, limits),
             joined,
+            kept: None,
         })
     }
 
@@ -107,6 +111,11 @@ impl FrameDecoder {
 
     fn feed<'py>(&mut self, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
         let py = data.py();
+        self.kept = self.kept.take().filter(|kept| !kept.is_empty());
+        if self.kept.is_some() {
+            let text = "an answer has come in part: feed_rows gives it";
+            return Err(local_error(py, text.into())?);
+        }
         let copied;
         let data = match data.cast_exact::<PyBytes>() {
             Ok(data) => data,
@@ -155,18 +164,26 @@ impl FrameDecoder {
     }
 
     #[pyo3(signature = (data, rows = None))]
-    fn feed_rows<'py>(
+    pub fn feed_rows<'py>(
         &mut self,
         data: &Bound<'py, PyBytes>,
         rows: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyList>> {
+        let py = data.py();
         if let Some(Ok(rows)) = rows.map(|rows| rows.cast::<ArrowDecoder>()) {
-            return arrow_frames::feed(&mut self.inner, data, rows);
+            let found = match self.kept.take() {
+                Some(kept) => Run::behind(py, None, kept)?.frames()?,
+                None => PyList::empty(py),
+            };
+            return arrow_frames::feed(&mut self.inner, data, rows, found);
         }
         let rows = rows.map(|rows| rows.cast::<RowDecoder>()).transpose()?;
-        let mut run = Run::new(data.py(), rows, false)?;
+        let mut run = match self.kept.take() {
+            Some(kept) => Run::behind(py, rows, kept)?,
+            None => Run::new(py, rows)?,
+        };
         self.run(data, &mut run)?;
-        Ok(run.found)
+        run.frames()
     }
 
     #[pyo3(signature = (data, rows = None))]
@@ -174,13 +191,23 @@ impl FrameDecoder {
         &mut self,
         data: &Bound<'py, PyBytes>,
         rows: Option<&Bound<'py, RowDecoder>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let mut run = Run::new(data.py(), rows, self.inner.buffered() == 0)?;
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = data.py();
+        let begins = self.kept.is_none() && self.inner.buffered() == 0;
+        let mut run = match self.kept.take() {
+            Some(kept) => Run::resumed(py, rows, kept)?,
+            None if begins => Run::resumed(py, rows, Kept::default())?,
+            None => Run::new(py, rows)?,
+        };
         self.run(data, &mut run)?;
-        if self.inner.buffered() != 0 {
-            run.seldom()?;
+        match run.outcome(self.inner.buffered() == 0)? {
+            Outcome::Part(kept) => {
+                self.kept = Some(kept);
+                Ok(None)
+            }
+            Outcome::Answer(answer) => Ok(Some(answer.into_any())),
+            Outcome::Frames(frames) => Ok(Some(frames.into_any())),
         }
-        run.answer()
     }
 }
 
@@ -193,187 +220,11 @@ impl FrameDecoder {
             }
             match self.inner.next(data.as_bytes(), &mut position) {
                 Ok(Some(frame)) => run.take(frame.tag, frame.body.as_slice())?,
-                Ok(None) => return run.end(),
-                Err(error) => {
-                    run.seldom()?;
-                    run.end()?;
-                    return Err(frame_error(&error, run.found.clone())?);
-                }
+                Ok(None) => return Ok(()),
+                Err(error) => return Err(frame_error(&error, run.frames()?)?),
             }
         }
     }
-}
-
-/// The rows of DataRows that stand one behind the other, and the frames before them.
-struct Run<'a, 'py> {
-    /// None behind the end of the result it belongs to.
-    decoder: Option<&'a RowDecoder>,
-    session: Session<'a, 'py>,
-    made: Vec<Bound<'py, PyAny>>,
-    broken: Option<PyErr>,
-    found: Bound<'py, PyList>,
-    /// What came so far of an answer as nearly all are; None once it is another.
-    answer: Option<Answer<'py>>,
-}
-
-/// BindComplete, rows, CommandComplete or PortalSuspended, ReadyForQuery: what came of them.
-struct Answer<'py> {
-    last: u8,
-    rows: Option<Bound<'py, PyList>>,
-    /// Letter and text of what ended the rows.
-    tag: Option<(u8, Bound<'py, PyBytes>)>,
-    status: u8,
-}
-
-impl<'a, 'py> Run<'a, 'py> {
-    fn new(
-        py: Python<'py>,
-        decoder: Option<&'a Bound<'py, RowDecoder>>,
-        answer: bool,
-    ) -> PyResult<Self> {
-        let answer = answer.then_some(Answer {
-            last: 0,
-            rows: None,
-            tag: None,
-            status: 0,
-        });
-        Ok(Run {
-            decoder: decoder.map(Bound::get),
-            session: Session::new(py)?,
-            made: Vec::new(),
-            broken: None,
-            found: PyList::empty(py),
-            answer,
-        })
-    }
-
-    #[inline]
-    fn take(&mut self, letter: Option<u8>, body: &[u8]) -> PyResult<()> {
-        if let (Some(b'D'), Some(decoder)) = (letter, self.decoder) {
-            if self
-                .answer
-                .as_ref()
-                .is_some_and(|answer| answer.last != b'2')
-            {
-                self.seldom()?;
-            }
-            if self.broken.is_none()
-                && let Err(error) = decoder.body(&self.session, body, &mut self.made)
-            {
-                self.broken = Some(error);
-            }
-            return Ok(());
-        }
-        if self.answer.is_some() {
-            if self.usual(letter, body)? {
-                return Ok(());
-            }
-            self.seldom()?;
-        }
-        self.end()?;
-        if ends_result(letter) {
-            self.decoder = None;
-        }
-        let py = self.session.py;
-        self.found
-            .append((tag(py, letter)?, PyBytes::new(py, body)))
-    }
-
-    /// Whether the frame is the next of the usual answer; then it is noted.
-    fn usual(&mut self, letter: Option<u8>, body: &[u8]) -> PyResult<bool> {
-        let py = self.session.py;
-        let Some(answer) = self.answer.as_mut().filter(|_| self.broken.is_none()) else {
-            return Ok(false);
-        };
-        match (answer.last, letter, body) {
-            (0, Some(b'2'), []) => answer.last = b'2',
-            (b'2', Some(end @ b's'), []) | (b'2', Some(end @ b'C'), [.., 0]) => {
-                answer.last = end;
-                let text = body.strip_suffix(b"\0").unwrap_or_default();
-                answer.rows = Some(PyList::new(py, self.made.drain(..))?);
-                answer.tag = Some((end, PyBytes::new(py, text)));
-                self.decoder = None;
-            }
-            (b'C' | b's', Some(b'Z'), [status @ (b'I' | b'T' | b'E')]) => {
-                answer.last = b'Z';
-                answer.status = *status;
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    /// The answer is not the usual one: what was noted of it becomes frames.
-    #[cold]
-    fn seldom(&mut self) -> PyResult<()> {
-        let py = self.session.py;
-        let Some(answer) = self.answer.take() else {
-            return Ok(());
-        };
-        let frame = |letter: u8, body: &[u8]| {
-            self.found
-                .append((tag(py, Some(letter))?, PyBytes::new(py, body)))
-        };
-        if answer.last != 0 {
-            frame(b'2', b"")?;
-        }
-        if let Some(rows) = answer.rows.filter(|rows| !rows.is_empty()) {
-            self.found.append((tag(py, Some(b'D'))?, rows))?;
-        }
-        match answer.tag {
-            Some((b'C', text)) => frame(b'C', &[text.as_bytes(), b"\0"].concat())?,
-            Some((end, _)) => frame(end, b"")?,
-            None => (),
-        }
-        if answer.status != 0 {
-            frame(b'Z', &[answer.status])?;
-        }
-        Ok(())
-    }
-
-    /// What was made of the DataRows so far.
-    fn end(&mut self) -> PyResult<()> {
-        let py = self.session.py;
-        if let Some(answer) = &self.answer
-            && answer.last == b'Z'
-        {
-            return Ok(());
-        }
-        self.seldom()?;
-        if let Some(error) = self.broken.take() {
-            self.made.clear();
-            return self
-                .found
-                .append((tag(py, Some(b'D'))?, error.into_value(py)));
-        }
-        if self.made.is_empty() {
-            return Ok(());
-        }
-        let rows = PyList::new(py, self.made.drain(..))?;
-        self.found.append((tag(py, Some(b'D'))?, rows))
-    }
-
-    /// The usual answer's rows, tag and status, or else the frames.
-    fn answer(self) -> PyResult<Bound<'py, PyAny>> {
-        let py = self.session.py;
-        if let Some(Answer {
-            last: b'Z',
-            rows: Some(rows),
-            tag: Some((_, text)),
-            status,
-        }) = self.answer
-        {
-            return Ok((rows, text, tag(py, Some(status))?)
-                .into_pyobject(py)?
-                .into_any());
-        }
-        Ok(self.found.into_any())
-    }
-}
-
-/// Whether the rows of another result begin behind such a message.
-pub fn ends_result(letter: Option<u8>) -> bool {
-    matches!(letter, Some(b'C' | b's' | b'I' | b'E' | b'T' | b'Z'))
 }
 
 /// What a feed hands out: views of its data.

@@ -25,6 +25,7 @@ mod record_object;
 mod replication;
 mod responder;
 mod row_decoder;
+mod row_frames;
 mod rows;
 mod shape;
 #[cfg(unix)]

@@ -1,6 +1,7 @@
-//! Python objects made in the shortest way that CPython offers: the strings, decimals and tuples of decoded rows.
+//! Python objects made in the shortest way that CPython offers: the strings, integers, decimals, lists and tuples of decoded rows.
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyTuple, PyType};
 
 use crate::record::Names;
@@ -81,14 +82,45 @@ pub fn of_text<'py>(class: &Bound<'py, PyType>, text: &str) -> PyResult<Bound<'p
     }
 }
 
-/// A list of what `next` makes, so many times; None where it makes nothing.
+/// How many small integers CPython shares, from the smallest on.
+const SMALL: usize = 262;
+const SMALLEST: i64 = -5;
+
+/// The integers that CPython shares: to look one up here costs less than to ask for it.
+pub struct SmallInts([Py<PyAny>; SMALL]);
+
+impl SmallInts {
+    pub fn get(py: Python<'_>) -> &Self {
+        static SHARED: PyOnceLock<SmallInts> = PyOnceLock::new();
+        SHARED.get_or_init(py, || {
+            let made = |at| object(py, SMALLEST + at as i64).unbind();
+            SmallInts(std::array::from_fn(made))
+        })
+    }
+
+    /// An `int`.
+    #[inline(always)]
+    pub fn make<'py>(&self, py: Python<'py>, value: i64) -> Bound<'py, PyAny> {
+        match self.0.get(value.wrapping_sub(SMALLEST) as usize) {
+            Some(shared) => shared.bind(py).clone(),
+            None => object(py, value),
+        }
+    }
+}
+
+fn object(py: Python<'_>, value: i64) -> Bound<'_, PyAny> {
+    let Ok(made) = value.into_pyobject(py);
+    made.into_any()
+}
+
+/// A list of what `next` makes, so many times; None where it makes nothing. The garbage collector does not see it: see [`track`].
 #[inline]
 pub fn list<'py>(
     py: Python<'py>,
     size: usize,
     mut next: impl FnMut() -> PyResult<Option<Bound<'py, PyAny>>>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    // SAFETY: a new list, or null with an error set; it is not tracked before it is whole.
+    // SAFETY: a new list, or null with an error set.
     let list = unsafe {
         let made = ffi::PyList_New(size as ffi::Py_ssize_t);
         let list = Bound::from_owned_ptr_or_err(py, made)?.cast_into_unchecked::<PyList>();
@@ -102,9 +134,14 @@ pub fn list<'py>(
         // SAFETY: the list is new and nobody else's, the place is one of its own and empty; the reference goes to the list.
         unsafe { ffi::PyList_SET_ITEM(list.as_ptr(), at as ffi::Py_ssize_t, value.into_ptr()) };
     }
-    // SAFETY: the list is whole and not tracked.
-    unsafe { ffi::PyObject_GC_Track(list.as_ptr().cast()) };
     Ok(Some(list.into_any()))
+}
+
+/// Lets the garbage collector see an object that was made here without it, once.
+#[inline]
+pub fn track(object: &Bound<'_, PyAny>) {
+    // SAFETY: the object is alive and whole; CPython ends the process where it is tracked already.
+    unsafe { ffi::PyObject_GC_Track(object.as_ptr().cast()) };
 }
 
 /// A tuple or a record that is filled while its values are made.
@@ -173,12 +210,18 @@ impl<'py, T> Row<'py, T> {
 
     #[inline]
     pub fn finish(self) -> Bound<'py, T> {
-        assert!(self.filled == self.size);
-        if self.containers {
-            // SAFETY: the row is whole and not tracked (a tuple that holds something is not the one empty tuple).
-            unsafe { ffi::PyObject_GC_Track(self.row.as_ptr().cast()) };
+        let (row, containers) = self.untracked();
+        if containers {
+            track(row.as_any());
         }
-        self.row
+        row
+    }
+
+    /// The row, and whether it is to be tracked: then it holds something, and so is not the one empty tuple.
+    #[inline]
+    pub fn untracked(self) -> (Bound<'py, T>, bool) {
+        assert!(self.filled == self.size);
+        (self.row, self.containers)
     }
 }
 

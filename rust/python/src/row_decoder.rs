@@ -1,5 +1,5 @@
 //! `RowDecoder`: DataRow messages (Protocol 55.7) or tuples of binary COPY → Python rows, a batch in one call.
-use std::convert::Infallible;
+use std::cell::RefCell;
 
 use pgwire_py_core::row_reader::{Broken, Layout, RowReader};
 use pgwire_py_core::rows;
@@ -8,8 +8,7 @@ use pgwire_py_core::types::{Kind, PgType, datetime};
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyBytes, PyDate, PyDateTime, PyFloat, PyInt, PyList, PyMemoryView, PyTuple, PyType,
-    PyTzInfo,
+    PyBool, PyBytes, PyDate, PyDateTime, PyFloat, PyList, PyMemoryView, PyTuple, PyType, PyTzInfo,
 };
 
 use crate::extract::{Fail, decimal_type, postgres_error, row_failure};
@@ -34,6 +33,10 @@ pub struct Session<'a, 'py> {
     utc: Borrowed<'a, 'py, PyTzInfo>,
     decimal: &'a Bound<'py, PyType>,
     record: &'a Bound<'py, PyType>,
+    ints: &'a make::SmallInts,
+    /// Lists, and rows that hold containers, which the garbage collector does not see before [`Session::track`]: whatever makes it run
+    /// until the rows are given out, it has nothing of them to look at.
+    untracked: RefCell<Vec<Py<PyAny>>>,
 }
 
 /// See `pgwire_py._impl.interface.RowDecoder`.
@@ -82,7 +85,7 @@ impl RowDecoder {
 
     fn decode<'py>(&self, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
         let py = data.py();
-        let session = Session::new(py)?;
+        let session = Session::new(py, Vec::new())?;
         let mut found = Vec::new();
         let mut copied = Vec::new();
         let whole = if self.copy {
@@ -96,6 +99,7 @@ impl RowDecoder {
             tuple.clone()
         } else {
             self.buffer(&session, data, whole, &mut copied, &mut found, &mut false)?;
+            session.track();
             return PyList::new(py, found);
         };
         let each = if self.copy {
@@ -108,25 +112,26 @@ impl RowDecoder {
         for piece in pieces.iter_borrowed() {
             self.buffer(&session, &piece, each, &mut copied, &mut found, &mut ended)?;
         }
+        session.track();
         PyList::new(py, found)
     }
 }
 
 impl RowDecoder {
-    /// Adds the row of one body of DataRow.
+    /// Adds the row of one body of DataRow; [`Session::track`] is to be called before anybody else sees it.
     #[inline]
     pub fn body<'py>(
         &self,
         session: &Session<'_, 'py>,
         body: &[u8],
-        found: &mut Vec<Bound<'py, PyAny>>,
+        found: &mut Vec<Py<PyAny>>,
     ) -> PyResult<()> {
         let mut reader = RowReader::new(body, Layout::Body);
         reader
             .begin(self.columns.len())
             .map_err(|broken| self.broken(session.py, found.len(), broken))?;
         let row = self.row(session, &mut reader, found.len())?;
-        found.push(row);
+        found.push(row.unbind());
         Ok(())
     }
 
@@ -137,7 +142,7 @@ impl RowDecoder {
         data: &Bound<'py, PyAny>,
         layout: Layout,
         copied: &mut Vec<u8>,
-        found: &mut Vec<Bound<'py, PyAny>>,
+        found: &mut Vec<Py<PyAny>>,
         ended: &mut bool,
     ) -> PyResult<()> {
         if let Ok(bytes) = data.cast_exact::<PyBytes>() {
@@ -163,7 +168,7 @@ impl RowDecoder {
         session: &Session<'_, 'py>,
         data: &[u8],
         layout: Layout,
-        found: &mut Vec<Bound<'py, PyAny>>,
+        found: &mut Vec<Py<PyAny>>,
         ended: &mut bool,
     ) -> PyResult<()> {
         let py = session.py;
@@ -177,7 +182,7 @@ impl RowDecoder {
             .map_err(|broken| self.broken(py, found.len(), broken))?
         {
             let row = self.row(session, &mut reader, found.len())?;
-            found.push(row);
+            found.push(row.unbind());
         }
         *ended |= reader.ended();
         Ok(())
@@ -222,7 +227,7 @@ impl RowDecoder {
                 values.push_plain(py.None().into_bound(py));
                 continue;
             };
-            if let Some(made) = column.short.and_then(|kind| plain(py, kind, bytes)) {
+            if let Some(made) = column.short.and_then(|kind| session.plain(kind, bytes)) {
                 values.push_plain(made);
                 continue;
             }
@@ -234,7 +239,11 @@ impl RowDecoder {
         reader
             .finish()
             .map_err(|broken| self.broken(py, row, broken))?;
-        Ok(values.finish())
+        let (made, containers) = values.untracked();
+        if containers {
+            session.later(made.as_any());
+        }
+        Ok(made)
     }
 
     #[cold]
@@ -271,43 +280,6 @@ fn fixed<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*item)
 }
 
-/// The object of a value that needs no more than its bytes, and that holds no other objects; None for everything else.
-#[inline(always)]
-fn plain<'py>(py: Python<'py>, kind: Kind, bytes: &[u8]) -> Option<Bound<'py, PyAny>> {
-    fn int<'py>(
-        number: impl IntoPyObject<'py, Target = PyInt, Output = Bound<'py, PyInt>, Error = Infallible>,
-        py: Python<'py>,
-    ) -> Option<Bound<'py, PyAny>> {
-        let Ok(made) = number.into_pyobject(py);
-        Some(made.into_any())
-    }
-    match kind {
-        Kind::Int2 => int(i16::from_be_bytes(bytes.try_into().ok()?), py),
-        Kind::Int4 => int(i32::from_be_bytes(bytes.try_into().ok()?), py),
-        Kind::Int8 => int(i64::from_be_bytes(bytes.try_into().ok()?), py),
-        Kind::Oid | Kind::Xid | Kind::Cid => int(u32::from_be_bytes(bytes.try_into().ok()?), py),
-        Kind::Float4 => {
-            let number = f32::from_be_bytes(bytes.try_into().ok()?);
-            Some(PyFloat::new(py, f64::from(number)).into_any())
-        }
-        Kind::Float8 => {
-            let number = f64::from_be_bytes(bytes.try_into().ok()?);
-            Some(PyFloat::new(py, number).into_any())
-        }
-        Kind::Bool => match bytes {
-            [byte @ 0..=1] => Some(PyBool::new(py, *byte == 1).to_owned().into_any()),
-            _ => None,
-        },
-        Kind::Text | Kind::Name => make::text(py, bytes),
-        Kind::Char => match bytes {
-            [1..=0x7f] => make::text(py, bytes),
-            _ => None,
-        },
-        Kind::Bytea => Some(PyBytes::new(py, bytes).into_any()),
-        _ => None,
-    }
-}
-
 /// First and last microsecond of the years that Python has, from 2000-01-01; the first and last day likewise.
 const FIRST: i64 = -63_082_281_600_000_000;
 const LAST: i64 = 252_455_615_999_999_999;
@@ -318,17 +290,37 @@ impl<'a, 'py> Session<'a, 'py>
 where
     'py: 'a,
 {
-    pub fn new(py: Python<'py>) -> PyResult<Self> {
+    /// What `untracked` holds is tracked with what will be made.
+    pub fn new(py: Python<'py>, untracked: Vec<Py<PyAny>>) -> PyResult<Self> {
         Ok(Session {
             py,
             utc: PyTzInfo::utc(py)?,
             decimal: decimal_type(py)?,
             record: record_object::class(py)?,
+            ints: make::SmallInts::get(py),
+            untracked: RefCell::new(untracked),
         })
     }
 }
 
 impl<'py> Session<'_, 'py> {
+    /// Lets the garbage collector see what was made.
+    pub fn track(&self) {
+        for object in self.untracked.borrow_mut().drain(..) {
+            make::track(&object.into_bound(self.py));
+        }
+    }
+
+    /// What [`Session::track`] would have let the collector see: a later session does.
+    pub fn into_untracked(self) -> Vec<Py<PyAny>> {
+        self.untracked.into_inner()
+    }
+
+    /// Has an object tracked with the others.
+    fn later(&self, object: &Bound<'py, PyAny>) {
+        self.untracked.borrow_mut().push(object.clone().unbind());
+    }
+
     /// The Python object of a field: the usual values directly, everything else, and whatever is wrong, by way of a value.
     #[inline]
     fn value(&self, column: &Column, bytes: &[u8]) -> Result<Bound<'py, PyAny>, Fail> {
@@ -367,19 +359,21 @@ impl<'py> Session<'_, 'py> {
         let py = self.py;
         let made = match kind {
             Kind::Int4 => self.items(kind, count, &mut rest, |rest| {
-                let Ok(made) = i32::from_be_bytes(fixed(rest)?).into_pyobject(py);
-                Some(made.into_any())
+                Some(self.int(i32::from_be_bytes(fixed(rest)?)))
             }),
             Kind::Int8 => self.items(kind, count, &mut rest, |rest| {
-                let Ok(made) = i64::from_be_bytes(fixed(rest)?).into_pyobject(py);
-                Some(made.into_any())
+                Some(self.int(i64::from_be_bytes(fixed(rest)?)))
             }),
             Kind::Float8 => self.items(kind, count, &mut rest, |rest| {
                 Some(PyFloat::new(py, f64::from_be_bytes(fixed(rest)?)).into_any())
             }),
             _ => self.items(kind, count, &mut rest, |_| None),
         }?;
-        Ok(made.filter(|_| rest.is_empty()))
+        let made = made.filter(|_| rest.is_empty());
+        if let Some(list) = &made {
+            self.later(list);
+        }
+        Ok(made)
     }
 
     /// A list of so many elements; `fast` makes the usual ones and leaves others where they are.
@@ -413,6 +407,44 @@ impl<'py> Session<'_, 'py> {
         })
     }
 
+    /// The object of a value that needs no more than its bytes, and that holds no other objects; None for everything else.
+    #[inline(always)]
+    fn plain(&self, kind: Kind, bytes: &[u8]) -> Option<Bound<'py, PyAny>> {
+        let py = self.py;
+        match kind {
+            Kind::Int2 => Some(self.int(i16::from_be_bytes(bytes.try_into().ok()?))),
+            Kind::Int4 => Some(self.int(i32::from_be_bytes(bytes.try_into().ok()?))),
+            Kind::Int8 => Some(self.int(i64::from_be_bytes(bytes.try_into().ok()?))),
+            Kind::Oid | Kind::Xid | Kind::Cid => {
+                Some(self.int(u32::from_be_bytes(bytes.try_into().ok()?)))
+            }
+            Kind::Float4 => {
+                let number = f32::from_be_bytes(bytes.try_into().ok()?);
+                Some(PyFloat::new(py, f64::from(number)).into_any())
+            }
+            Kind::Float8 => {
+                let number = f64::from_be_bytes(bytes.try_into().ok()?);
+                Some(PyFloat::new(py, number).into_any())
+            }
+            Kind::Bool => match bytes {
+                [byte @ 0..=1] => Some(PyBool::new(py, *byte == 1).to_owned().into_any()),
+                _ => None,
+            },
+            Kind::Text | Kind::Name => make::text(py, bytes),
+            Kind::Char => match bytes {
+                [1..=0x7f] => make::text(py, bytes),
+                _ => None,
+            },
+            Kind::Bytea => Some(PyBytes::new(py, bytes).into_any()),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn int(&self, value: impl Into<i64>) -> Bound<'py, PyAny> {
+        self.ints.make(self.py, value.into())
+    }
+
     #[inline]
     fn short(&self, kind: Kind, bytes: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = self.py;
@@ -433,7 +465,7 @@ impl<'py> Session<'_, 'py> {
                     None => None,
                 }
             }
-            _ => plain(py, kind, bytes),
+            _ => self.plain(kind, bytes),
         })
     }
 

@@ -120,7 +120,12 @@ impl SocketIO {
             return Ok(answer.into_any());
         }
         self.received -= bytes.len() as u64;
-        decoder.try_borrow_mut()?.feed_answer(&answer, rows)
+        let mut decoder = decoder.try_borrow_mut()?;
+        match decoder.feed_answer(&answer, rows)? {
+            Some(found) => Ok(found),
+            // What looked like its end stood within a row.
+            None => Ok(decoder.feed_rows(&PyBytes::new(py, b""), None)?.into_any()),
+        }
     }
 
     #[pyo3(signature = (data, /))]

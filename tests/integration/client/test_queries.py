@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import time
+import weakref
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +32,22 @@ async def test_many_rows_in_any_chunking(conn: pg.Connection) -> None:
     assert [row.n for row in rows] == list(range(1, 20001))
     assert all(len(row.t) == row.n % 300 for row in rows)
     assert len(await conn.fetchval("select repeat('y', 3000000)")) == 3_000_000
+
+
+async def test_rows_are_gone_with_their_last_reference(conn: pg.Connection) -> None:
+    """No circle of the client's own keeps the rows of an answer in many pieces until the garbage collector comes."""
+    gc.disable()
+    try:
+        for _ in range(3):  # the first run of a statement takes another way than those behind it
+            rows = await conn.fetch("select n, repeat('x', 300) as t from generate_series(1, 5000) n")
+            kept = weakref.ref(rows[-1])
+            del rows
+            deadline = time.monotonic() + 30
+            while kept() is not None:  # a thread of the blocking client may have something left to do
+                assert time.monotonic() < deadline, "the rows are kept"
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
 
 
 async def test_execute_tells_the_last_tag(conn: pg.Connection) -> None:

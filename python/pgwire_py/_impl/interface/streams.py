@@ -121,6 +121,7 @@ class FrameDecoder(Protocol):
         Raises:
             FrameError: the stream cannot be followed: a length out of bounds, a tag that is refused, or data where none may be. It holds
                 the frames completed before the fault; every later feed raises it again, without frames.
+            LocalProtocolError: :meth:`feed_answer` has kept messages.
         """
 
     def feed_rows(self, data: bytes, rows: RowDecoder | ArrowDecoder | None = None) -> list[tuple[str, Any]]:
@@ -133,18 +134,21 @@ class FrameDecoder(Protocol):
         An ArrowDecoder instead gets the rows as its ``feed`` does, and what comes out is the batches that became full, perhaps none; the
         rows left are for its ``finish``.
 
+        What :meth:`feed_answer` has kept comes first; DataRows of both that stand one behind the other come as one list.
+
         Raises:
             FrameError: as by :meth:`feed`; its ``frames`` are of this form.
         """
 
     def feed_answer(
         self, data: bytes, rows: RowDecoder | None = None
-    ) -> tuple[list[Any], bytes, str] | list[tuple[str, Any]]:
-        """As :meth:`feed_rows`; where ``data`` is the whole answer to Bind, Execute and Sync, as nearly all are, what it says.
+    ) -> tuple[list[Any], bytes, str] | list[tuple[str, Any]] | None:
+        """As :meth:`feed_rows`; where an answer to Bind, Execute and Sync is the usual one, as nearly all are, what it says.
 
         Returns:
             Rows, command tag (empty for PortalSuspended) and transaction status of ``2``, DataRows, ``C`` or ``s``, ``Z`` and nothing
-            else, with no incomplete packet before; what :meth:`feed_rows` returns for everything else.
+            else, with no incomplete packet before or behind. None where what has come is the beginning of that: it is kept, its rows
+            decoded, and further calls go on with it. For everything else what :meth:`feed_rows` returns.
         """
 
 

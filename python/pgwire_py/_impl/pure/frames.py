@@ -31,14 +31,38 @@ _RESULT_ENDS = frozenset("CsIETZ")
 
 
 def _end_run(found: list[tuple[str, Any]], run: list[memoryview], rows: RowDecoder | ArrowDecoder | None) -> None:
-    """What DataRows one behind the other are: their rows, or what is wrong with one of them."""
+    """What DataRows one behind the other are: their rows, with those that were kept, or what is wrong with one of them."""
     if not run or rows is None:
         return
     try:
-        found.append(("D", rows.decode(run) if isinstance(rows, RowDecoder) else rows.feed(run)))
+        if isinstance(rows, RowDecoder):
+            kept = found.pop()[1] if found and found[-1][0] == "D" else []
+            found.append(("D", rows.extend(kept, run)))
+        else:
+            found.append(("D", rows.feed(run)))
     except Exception as error:
         found.append(("D", error))
     run.clear()
+
+
+_USUAL: Final = frozenset(letters[:end] for letters in ("2DCZ", "2DsZ", "2CZ", "2sZ") for end in range(5))
+"""Tags of the usual answer to Bind, Execute and Sync, and of its beginnings."""
+
+
+def _is_usual(frames: list[tuple[str, Any]]) -> bool:
+    """Whether they are such an answer or the beginning of one."""
+    if "".join(tag or "?" for tag, _ in frames) not in _USUAL:
+        return False
+    for tag, body in frames:
+        if tag == "D":
+            fits = isinstance(body, list)
+        elif tag == "C":
+            fits = body.endswith(b"\0")
+        else:
+            fits = body in (b"I", b"T", b"E") if tag == "Z" else not body
+        if not fits:
+            return False
+    return True
 
 
 class FrameDecoder:
@@ -51,6 +75,7 @@ class FrameDecoder:
         "_failed",
         "_header",
         "_joined",
+        "_kept",
         "_limits",
         "_max_message_length",
         "_max_startup_length",
@@ -86,6 +111,7 @@ class FrameDecoder:
         self._body_length = 0
         self._offset = 0
         self._failed: tuple[str, str] | None = None
+        self._kept: list[tuple[str, Any]] | None = None  # an answer that has come in part
 
     @property
     def startup(self) -> bool:
@@ -129,6 +155,9 @@ class FrameDecoder:
 
     def feed(self, data: Buffer) -> list[tuple[str, memoryview]]:
         """Take bytes, return the complete frames in order; see the interface for errors."""
+        if self._kept:
+            raise LocalProtocolError("an answer has come in part: feed_rows gives it")
+        self._kept = None
         stream = data if type(data) is bytes else bytes(memoryview(data))
         frames: list[tuple[str, memoryview]] = []
         if self._failed is None:
@@ -144,6 +173,9 @@ class FrameDecoder:
 
     def feed_rows(self, data: bytes, rows: RowDecoder | ArrowDecoder | None = None) -> list[tuple[str, Any]]:
         """Frames with their bodies as bytes, DataRows as rows; see the interface."""
+        found, self._kept = self._kept or [], None
+        if found and found[-1][0] in _RESULT_ENDS and isinstance(rows, RowDecoder):
+            rows = None
         fault = None
         joined, self._joined = self._joined, frozenset()
         try:
@@ -152,7 +184,6 @@ class FrameDecoder:
             fault, frames = error, error.frames
         finally:
             self._joined = joined
-        found: list[tuple[str, Any]] = []
         run: list[memoryview] = []
         for tag, body in frames:
             if tag == "D" and rows is not None:
@@ -169,19 +200,18 @@ class FrameDecoder:
 
     def feed_answer(
         self, data: bytes, rows: RowDecoder | None = None
-    ) -> tuple[list[Any], bytes, str] | list[tuple[str, Any]]:
-        """The parts of a usual answer, or its frames; see the interface."""
-        fresh = not self.buffered
+    ) -> tuple[list[Any], bytes, str] | list[tuple[str, Any]] | None:
+        """The parts of a usual answer, None for its beginning, or else frames; see the interface."""
+        if self._kept is None and self.buffered:
+            return self.feed_rows(data, rows)
         found = self.feed_rows(data, rows)
-        if not fresh or self.buffered or not 3 <= len(found) <= 4:
+        if not _is_usual(found) or (found[-1:] and found[-1][0] == "Z" and self.buffered):
             return found
-        first, (end, tag), (last, status) = found[0], *found[-2:]
-        made = found[1] if len(found) == 4 else ("D", [])
-        usual = first == ("2", b"") and made[0] == "D" and isinstance(made[1], list) and last == "Z"
-        ended = (end == "s" and tag == b"") or (end == "C" and tag.endswith(b"\0"))
-        if not usual or not ended or status not in (b"I", b"T", b"E"):
-            return found
-        return made[1], tag[:-1], status.decode()
+        if not found or found[-1][0] != "Z":
+            self._kept = found
+            return None
+        made = found[1][1] if len(found) == 4 else []
+        return made, found[-2][1][:-1], found[-1][1].decode()
 
     def _feed(self, stream: bytes, frames: list[tuple[str, memoryview]]) -> None:
         view, position, size = memoryview(stream), 0, len(stream)

@@ -75,8 +75,12 @@ class RowDecoder:
             else:
                 self._messages(buffer, found)
             return found
+        return self.extend(found, data)
+
+    def extend(self, found: list[Any], pieces: Sequence[Any]) -> list[Any]:
+        """Add the rows of pieces to those found before, which count where a row is told by its number."""
         ended = False
-        for piece in tuple(data):
+        for piece in tuple(pieces):
             buffer = bytes(memoryview(piece))
             if self._copy:
                 ended = self._tuples(buffer, found, ended)

@@ -52,7 +52,8 @@ class SocketIO:
         if not answer.startswith(b"2") or answer[-6:-1] != b"Z\0\0\0\5":
             return answer
         self.received -= len(answer)
-        return decoder.feed_answer(answer, rows)
+        found = decoder.feed_answer(answer, rows)
+        return decoder.feed_rows(b"") if found is None else found  # what looked like its end stood within a row
 
     def pump(self, timeout: float | None, answer: bool, /) -> bytes | None:
         deadline = None if timeout is None else time.monotonic() + timeout

@@ -1,0 +1,236 @@
+//! Frames whose DataRows are decoded on the way, and answers that are no more than rows: `FrameDecoder.feed_rows` and `feed_answer`.
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyTuple};
+
+use crate::frames::tag;
+use crate::row_decoder::{RowDecoder, Session};
+
+/// The rows of DataRows that stand one behind the other, and the frames before them.
+pub struct Run<'a, 'py> {
+    /// None behind the end of the result it belongs to.
+    decoder: Option<&'a RowDecoder>,
+    session: Session<'a, 'py>,
+    made: Vec<Py<PyAny>>,
+    broken: Option<PyErr>,
+    found: Bound<'py, PyList>,
+    /// What came so far of an answer as nearly all are; None once it is another.
+    answer: Option<Answer>,
+}
+
+/// BindComplete, rows, CommandComplete or PortalSuspended, ReadyForQuery: what came of them.
+#[derive(Default)]
+struct Answer {
+    last: u8,
+    rows: Option<Py<PyList>>,
+    /// Letter and text of what ended the rows.
+    tag: Option<(u8, Py<PyBytes>)>,
+    status: u8,
+}
+
+/// An answer that has come in part: its rows are nobody else's yet.
+#[derive(Default)]
+pub struct Kept {
+    answer: Answer,
+    made: Vec<Py<PyAny>>,
+    untracked: Vec<Py<PyAny>>,
+}
+
+impl Kept {
+    /// Whether no message of it has come.
+    pub fn is_empty(&self) -> bool {
+        self.answer.last == 0
+    }
+}
+
+/// What bytes fed to `feed_answer` were.
+pub enum Outcome<'py> {
+    /// The beginning of the usual answer, or more of it.
+    Part(Kept),
+    /// The usual answer's rows, tag and status.
+    Answer(Bound<'py, PyTuple>),
+    Frames(Bound<'py, PyList>),
+}
+
+impl<'a, 'py> Run<'a, 'py> {
+    pub fn new(py: Python<'py>, decoder: Option<&'a Bound<'py, RowDecoder>>) -> PyResult<Self> {
+        Ok(Run {
+            decoder: decoder.map(Bound::get),
+            session: Session::new(py, Vec::new())?,
+            made: Vec::new(),
+            broken: None,
+            found: PyList::empty(py),
+            answer: None,
+        })
+    }
+
+    /// What comes is the rest of an answer, as long as it is the usual one.
+    pub fn resumed(
+        py: Python<'py>,
+        decoder: Option<&'a Bound<'py, RowDecoder>>,
+        kept: Kept,
+    ) -> PyResult<Self> {
+        let decoder = decoder.filter(|_| kept.answer.tag.is_none());
+        Ok(Run {
+            decoder: decoder.map(Bound::get),
+            session: Session::new(py, kept.untracked)?,
+            made: kept.made,
+            broken: None,
+            found: PyList::empty(py),
+            answer: Some(kept.answer),
+        })
+    }
+
+    /// What comes is frames, behind those that were kept.
+    pub fn behind(
+        py: Python<'py>,
+        decoder: Option<&'a Bound<'py, RowDecoder>>,
+        kept: Kept,
+    ) -> PyResult<Self> {
+        let mut run = Run::resumed(py, decoder, kept)?;
+        run.seldom()?;
+        Ok(run)
+    }
+
+    #[inline]
+    pub fn take(&mut self, letter: Option<u8>, body: &[u8]) -> PyResult<()> {
+        if let (Some(b'D'), Some(decoder)) = (letter, self.decoder) {
+            if self
+                .answer
+                .as_ref()
+                .is_some_and(|answer| answer.last != b'2')
+            {
+                self.seldom()?;
+            }
+            if self.broken.is_none()
+                && let Err(error) = decoder.body(&self.session, body, &mut self.made)
+            {
+                self.broken = Some(error);
+            }
+            return Ok(());
+        }
+        if self.answer.is_some() {
+            if self.usual(letter, body)? {
+                return Ok(());
+            }
+            self.seldom()?;
+        }
+        self.end()?;
+        if ends_result(letter) {
+            self.decoder = None;
+        }
+        let py = self.session.py;
+        self.found
+            .append((tag(py, letter)?, PyBytes::new(py, body)))
+    }
+
+    /// Whether the frame is the next of the usual answer; then it is noted.
+    fn usual(&mut self, letter: Option<u8>, body: &[u8]) -> PyResult<bool> {
+        let py = self.session.py;
+        let Some(answer) = self.answer.as_mut().filter(|_| self.broken.is_none()) else {
+            return Ok(false);
+        };
+        match (answer.last, letter, body) {
+            (0, Some(b'2'), []) => answer.last = b'2',
+            (b'2', Some(end @ b's'), []) | (b'2', Some(end @ b'C'), [.., 0]) => {
+                answer.last = end;
+                let text = body.strip_suffix(b"\0").unwrap_or_default();
+                answer.rows = Some(PyList::new(py, self.made.drain(..))?.unbind());
+                answer.tag = Some((end, PyBytes::new(py, text).unbind()));
+                self.decoder = None;
+            }
+            (b'C' | b's', Some(b'Z'), [status @ (b'I' | b'T' | b'E')]) => {
+                answer.last = b'Z';
+                answer.status = *status;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The answer is not the usual one: what was noted of it becomes frames.
+    #[cold]
+    fn seldom(&mut self) -> PyResult<()> {
+        let py = self.session.py;
+        let Some(answer) = self.answer.take() else {
+            return Ok(());
+        };
+        let frame = |letter: u8, body: &[u8]| {
+            self.found
+                .append((tag(py, Some(letter))?, PyBytes::new(py, body)))
+        };
+        if answer.last != 0 {
+            frame(b'2', b"")?;
+        }
+        let rows = answer.rows.map(|rows| rows.into_bound(py));
+        if let Some(rows) = rows.filter(|rows| !rows.is_empty()) {
+            self.found.append((tag(py, Some(b'D'))?, rows))?;
+        }
+        match answer.tag {
+            Some((b'C', text)) => frame(b'C', &[text.as_bytes(py), b"\0"].concat())?,
+            Some((end, _)) => frame(end, b"")?,
+            None => (),
+        }
+        if answer.status != 0 {
+            frame(b'Z', &[answer.status])?;
+        }
+        Ok(())
+    }
+
+    /// What was made of the DataRows so far.
+    fn end(&mut self) -> PyResult<()> {
+        let py = self.session.py;
+        if let Some(error) = self.broken.take() {
+            self.made.clear();
+            return self
+                .found
+                .append((tag(py, Some(b'D'))?, error.into_value(py)));
+        }
+        if self.made.is_empty() {
+            return Ok(());
+        }
+        let rows = PyList::new(py, self.made.drain(..))?;
+        self.found.append((tag(py, Some(b'D'))?, rows))
+    }
+
+    /// All that came, as frames.
+    pub fn frames(&mut self) -> PyResult<Bound<'py, PyList>> {
+        self.seldom()?;
+        self.end()?;
+        self.session.track();
+        Ok(self.found.clone())
+    }
+
+    /// What came; `whole` where nothing of another message is behind it.
+    pub fn outcome(mut self, whole: bool) -> PyResult<Outcome<'py>> {
+        let py = self.session.py;
+        if self.broken.is_some() {
+            return self.frames().map(Outcome::Frames);
+        }
+        match self.answer.take() {
+            Some(Answer {
+                last: b'Z',
+                rows: Some(rows),
+                tag: Some((_, text)),
+                status,
+            }) if whole => {
+                self.session.track();
+                let answer = (rows, text, tag(py, Some(status))?).into_pyobject(py)?;
+                Ok(Outcome::Answer(answer))
+            }
+            Some(answer) if answer.last != b'Z' => Ok(Outcome::Part(Kept {
+                answer,
+                made: self.made,
+                untracked: self.session.into_untracked(),
+            })),
+            answer => {
+                self.answer = answer;
+                self.frames().map(Outcome::Frames)
+            }
+        }
+    }
+}
+
+/// Whether the rows of another result begin behind such a message.
+pub fn ends_result(letter: Option<u8>) -> bool {
+    matches!(letter, Some(b'C' | b's' | b'I' | b'E' | b'T' | b'Z'))
+}
