@@ -20,9 +20,10 @@ from ..client.errors import ConnectionLost, InterfaceError, PoolError
 from ..client.exchange import Exchange, RunExchange, one_at_a_time
 from ..client.plan import Plan
 from ..client.protocol import Wire
+from ..errors import FrameError
 from .tls import TLSIO
-from .transport import Transport
-from .waiting import Expired, Future, Waits, bounded, left, run, unbounded
+from .transport import Transport, by_handler
+from .waiting import Expired, Future, Waits, deadlines, forget_others, left, run, unbounded
 
 __all__ = ["BlockingDriver", "TLSUpgrade", "ThreadsDriver"]
 
@@ -89,19 +90,32 @@ class BlockingDriver(Waits):
         self, core: Core, query: str, args: Sequence[object], limit: int, timeout: float | None
     ) -> list[Any] | None:
         """The rows of a statement known by name, without a coroutine, in one step of the socket's; None where there is more to do."""
-        if timeout is not None or core.command_timeout is not None:
+        if timeout is not None or core.command_timeout is not None or deadlines:
             return None
         with self.lock:
             wire, transport = core.wire, self._transport
-            if transport is None or transport.waiting or bounded():
+            if transport is None or transport.waiting or wire.exchange is not None or wire.failure is not None:
                 return None
             plan = core.known(query)
-            if plan is None or wire.exchange is not None or wire.failure is not None:
+            if plan is None:
                 return None
-            data = plan.batch(args, limit)
+            data = plan.ready[limit] if plan.ready and not args else plan.batch(args, limit)
             try:
                 wire.exchange = _ASKING
-                found = transport.ask(data, wire.decoder, plan.decoder)
+                try:
+                    transport.waiting = True
+                    if transport.closed:
+                        found = ConnectionLost("the connection is closed")
+                    else:
+                        found = transport.io.ask(data, wire.decoder, plan.decoder)
+                except (OSError, FrameError) as error:
+                    if by_handler(error):
+                        raise
+                    found = error
+                finally:  # in these very lines: a signal handler could raise where a function begins
+                    transport.waiting = False
+                    if transport.closed:
+                        transport.endpoint.close()
                 if found.__class__ is tuple:  # the usual way
                     rows, tag, wire.status = found
                     wire.exchange = None
@@ -428,6 +442,7 @@ _drivers: WeakSet[BlockingDriver | ThreadsDriver] = WeakSet()
 
 
 def _forked() -> None:
+    forget_others()
     for driver in tuple(_drivers):
         driver.forked()
 

@@ -13,7 +13,7 @@ from ..client.errors import ConnectionLost
 from ..errors import FrameError
 from .waiting import Expired, left
 
-__all__ = ["IO", "Transport"]
+__all__ = ["IO", "Transport", "by_handler"]
 
 HIGH_WATER = 1 << 18
 """Bytes waiting to be sent from which on the protocol is asked to write no more, until a quarter of them is left."""
@@ -47,7 +47,10 @@ class Transport(asyncio.Transport):
         extra: for :meth:`get_extra_info`.
 
     Attributes:
+        closed: whether it is closed, or another has taken its place.
         waiting: whether that thread is in ``io``, where signal handlers run too: nothing else may be done with the connection then.
+            Whoever calls ``io`` sets it, then sees whether ``closed``; and behind the call clears it, and closes the socket where
+            ``closed``.
     """
 
     def __init__(
@@ -60,12 +63,12 @@ class Transport(asyncio.Transport):
         self._lock = lock
         self.waiting = False
         self._paused = False
-        self._closed = False
+        self.closed = False
         self._taken = 0  # bytes that the protocol has dealt with
 
     def replaced(self, io: IO, protocol: asyncio.BaseProtocol, extra: dict[str, Any]) -> Transport:
         """The same socket with another way to read and write it."""
-        self._closed = True
+        self.closed = True
         return Transport(self.endpoint, io, protocol, self._lock, extra)
 
     # -- what protocols use ------------------------------------------------------------------------------------------
@@ -78,10 +81,10 @@ class Transport(asyncio.Transport):
         return found
 
     def is_closing(self) -> bool:
-        return self._closed
+        return self.closed
 
     def write(self, data: Any) -> None:
-        if self._closed:
+        if self.closed:
             return
         if self.io.write(data) > HIGH_WATER and not self._paused:
             self._paused = True
@@ -95,14 +98,14 @@ class Transport(asyncio.Transport):
 
     def close(self) -> None:
         """Send what is left, and close."""
-        if not self._closed:
+        if not self.closed:
             with suppress(OSError):
                 self._wait(CLOSING, False)
         self.abort()
 
     def abort(self) -> None:
         """Close at once; where another thread is waiting for the socket, that one closes it."""
-        if self._closed:
+        if self.closed:
             return
         if not self._lock.acquire(blocking=False):
             with suppress(OSError):
@@ -127,7 +130,7 @@ class Transport(asyncio.Transport):
             try:
                 data = self._wait(left(), not self._paused)
             except OSError as error:
-                if _by_handler(error):
+                if by_handler(error):
                     raise
                 self._lost(error)
                 return
@@ -143,24 +146,8 @@ class Transport(asyncio.Transport):
             self._paused = False
             self._protocol.resume_writing()
 
-    def ask(self, data: bytes, decoder: FrameDecoder, rows: RowDecoder | None) -> Any:
-        """Send, and wait: what :meth:`SocketIO.ask` gives, or an exception for :meth:`take`."""
-        try:
-            self.waiting = True
-            if self._closed:
-                return ConnectionLost("the connection is closed")
-            return self.io.ask(data, decoder, rows)
-        except (OSError, FrameError) as error:
-            if _by_handler(error):
-                raise
-            return error
-        finally:
-            self.waiting = False
-            if self._closed:
-                self.endpoint.close()
-
     def take(self, found: Any) -> None:
-        """Hand over what :meth:`ask` gave."""
+        """Hand over what :meth:`SocketIO.ask` gave or raised."""
         if isinstance(found, bytes):
             self._received(found)
         elif isinstance(found, list):
@@ -173,12 +160,12 @@ class Transport(asyncio.Transport):
     def _wait(self, timeout: float | None, answer: bool) -> bytes | None:
         try:
             self.waiting = True
-            if self._closed:
+            if self.closed:
                 raise ConnectionLost("the connection is closed")
             return self.io.pump(timeout, answer)
         finally:
             self.waiting = False
-            if self._closed:
+            if self.closed:
                 self.endpoint.close()
 
     def _received(self, data: bytes) -> None:
@@ -190,8 +177,8 @@ class Transport(asyncio.Transport):
             self._lost(None)
 
     def _lost(self, error: Exception | None) -> None:
-        if not self._closed:
-            self._closed = True
+        if not self.closed:
+            self.closed = True
             if self.waiting:  # a signal handler closes: the descriptor must not become another socket's under the wait
                 with suppress(OSError):
                     self.endpoint.shutdown(socket.SHUT_RDWR)
@@ -202,9 +189,9 @@ class Transport(asyncio.Transport):
     def disown(self, lock: Any, error: Exception) -> None:
         """In a child process: the connection is the parent's, which sees nothing of its being closed here."""
         self._lock = lock
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         if self.waiting:  # perhaps by this thread, in whose signal handler it was forked: it finds the end of a stream
             self.waiting = False
             end, other = socket.socketpair()
@@ -216,6 +203,6 @@ class Transport(asyncio.Transport):
         self._protocol.connection_lost(error)
 
 
-def _by_handler(error: Exception) -> bool:
+def by_handler(error: Exception) -> bool:
     """Whether a signal handler raised it, as a TimeoutError of its own: those of the system have a number."""
     return isinstance(error, OSError) and error.errno is None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..client.errors import InterfaceError
 
-__all__ = ["Expired", "Future", "Timeout", "Waits", "bounded", "left", "run", "unbounded"]
+__all__ = ["Expired", "Future", "Timeout", "Waits", "deadlines", "forget_others", "left", "run", "unbounded"]
 
 T = TypeVar("T")
 
@@ -28,11 +28,8 @@ class Expired(asyncio.CancelledError):
     """The thread's deadline has passed: what ``CancelledError`` is to a task. :func:`within` makes a TimeoutError of it."""
 
 
-class _Deadline(threading.local):
-    at: float | None = None
-
-
-_deadline = _Deadline()
+deadlines: dict[int, float] = {}
+"""By the threads that have one, for as long as they do: while nobody has, that is told by a look."""
 
 
 def left() -> float | None:
@@ -41,7 +38,7 @@ def left() -> float | None:
     Raises:
         Expired: it has passed.
     """
-    at = _deadline.at
+    at = deadlines.get(threading.get_ident()) if deadlines else None
     if at is None:
         return None
     seconds = at - time.monotonic()
@@ -50,34 +47,44 @@ def left() -> float | None:
     return seconds
 
 
-def bounded() -> bool:
-    """Whether the thread has a deadline."""
-    return _deadline.at is not None
+def forget_others() -> None:
+    """In a child process: of all threads only this one is here."""
+    mine = deadlines.get(threading.get_ident())
+    deadlines.clear()
+    _set(mine)
+
+
+def _set(at: float | None) -> None:
+    if at is None:
+        deadlines.pop(threading.get_ident(), None)
+    else:
+        deadlines[threading.get_ident()] = at
 
 
 async def within(work: Awaitable[T], timeout: float | None) -> T:
     """``work``, which must take no more seconds than ``timeout``, nor than is left of a timeout around it."""
-    outer = _deadline.at
+    outer = deadlines.get(threading.get_ident())
     mine = None if timeout is None else time.monotonic() + timeout
     if mine is None or (outer is not None and outer <= mine):
         return await work
-    _deadline.at = mine
     try:
+        _set(mine)
         return await work
     except Expired:
         raise Timeout from None
     finally:
-        _deadline.at = outer
+        _set(outer)
 
 
 @contextmanager
 def unbounded() -> Iterator[None]:
     """What must be done whatever the deadline."""
-    outer, _deadline.at = _deadline.at, None
+    outer = deadlines.get(threading.get_ident())
     try:
+        _set(None)
         yield
     finally:
-        _deadline.at = outer
+        _set(outer)
 
 
 def run(work: Awaitable[T]) -> T:

@@ -40,13 +40,15 @@ class Plan:
         fields: its columns; None where no rows come.
         registry: the connection's codecs.
         formats: what the columns are asked for in; by default binary wherever there is a codec for it.
+
+    Attributes:
+        ready: :meth:`batch` for all rows and for one, of a named statement without parameters; else empty.
     """
 
     __slots__ = (
         "_after",
         "_before",
         "_encoder",
-        "_ready",
         "column_formats",
         "decode",
         "decoder",
@@ -55,6 +57,7 @@ class Plan:
         "name",
         "parameter_formats",
         "query",
+        "ready",
         "registry",
         "script",
         "types",
@@ -90,7 +93,7 @@ class Plan:
         self.script = "2C" if name else "12TC"
         # Without parameters, all rows or one: always the same bytes.
         bind = self._bind("", b"\0\0") if name and not types else b""
-        self._ready = (bind + _EXECUTE_ALL + SYNC, bind + _EXECUTE_ONE + SYNC) if bind else ()
+        self.ready = (bind + _EXECUTE_ALL + SYNC, bind + _EXECUTE_ONE + SYNC) if bind else ()
 
     def in_formats(self, formats: Sequence[int]) -> Plan:
         """The same statement with other formats of its columns."""
@@ -122,8 +125,8 @@ class Plan:
 
     def batch(self, arguments: Sequence[object], limit: int) -> bytes:
         """As :meth:`run` of a named statement, with Sync."""
-        if self._ready and not arguments and limit < 2:
-            return self._ready[limit]
+        if self.ready and not arguments and limit < 2:
+            return self.ready[limit]
         return self.run(arguments, limit) + SYNC
 
     def open(self, arguments: Sequence[object], portal: str) -> bytes:
