@@ -93,13 +93,13 @@ class BlockingDriver(Waits):
         if timeout is not None or core.command_timeout is not None or deadlines:
             return None
         with self.lock:
-            wire, transport = core.wire, self._transport
-            if transport is None or transport.waiting or wire.exchange is not None or wire.failure is not None:
-                return None
+            wire = core.wire
+            transport: Transport = self._transport  # type: ignore[assignment]
             plan = core.known(query)
-            if plan is None:
+            if plan is None or transport.waiting or wire.exchange is not None or wire.failure is not None:
                 return None
             data = plan.ready[limit] if plan.ready and not args else plan.batch(args, limit)
+            found: Any
             try:
                 wire.exchange = _ASKING
                 try:

@@ -49,42 +49,44 @@ def left() -> float | None:
 
 def forget_others() -> None:
     """In a child process: of all threads only this one is here."""
-    mine = deadlines.get(threading.get_ident())
-    deadlines.clear()
-    _set(mine)
+    me = threading.get_ident()
+    for thread in [thread for thread in deadlines if thread != me]:
+        del deadlines[thread]
 
 
-def _set(at: float | None) -> None:
-    if at is None:
-        deadlines.pop(threading.get_ident(), None)
-    else:
-        deadlines[threading.get_ident()] = at
+# What is to be undone is undone by a line in which no signal handler can raise: not behind a call, nor where a function begins.
 
 
 async def within(work: Awaitable[T], timeout: float | None) -> T:
     """``work``, which must take no more seconds than ``timeout``, nor than is left of a timeout around it."""
-    outer = deadlines.get(threading.get_ident())
+    me = threading.get_ident()
+    outer = deadlines.get(me)
     mine = None if timeout is None else time.monotonic() + timeout
     if mine is None or (outer is not None and outer <= mine):
         return await work
     try:
-        _set(mine)
+        deadlines[me] = mine
         return await work
     except Expired:
         raise Timeout from None
     finally:
-        _set(outer)
+        if outer is None:
+            deadlines.pop(me, None)
+        else:
+            deadlines[me] = outer
 
 
 @contextmanager
 def unbounded() -> Iterator[None]:
     """What must be done whatever the deadline."""
-    outer = deadlines.get(threading.get_ident())
+    me = threading.get_ident()
+    outer = deadlines.get(me)
     try:
-        _set(None)
+        deadlines.pop(me, None)
         yield
     finally:
-        _set(outer)
+        if outer is not None:
+            deadlines[me] = outer
 
 
 def run(work: Awaitable[T]) -> T:

@@ -67,6 +67,7 @@ class Core:
         self._cache_size = cache_size
         self._max_cacheable = max_cacheable
         self._plans: OrderedDict[str, Plan] = OrderedDict()
+        self._last: Plan | None = None  # the plan at the end of them, where it was used just now
         self._garbage: list[str] = []
         self._count = 0
         self.undo = ""  # what is to be sent behind the statement at hand where nobody waits for its end
@@ -183,9 +184,8 @@ class Core:
 
     async def plan(self, query: str) -> Plan:
         """The plan of a statement, kept or made."""
-        plan = self._plans.get(query)
+        plan = self.kept(query)
         if plan is not None:
-            self._plans.move_to_end(query)
             return plan
         await self.ready()
         plan = await self.prepare(query, self.new_name(query))
@@ -197,6 +197,7 @@ class Core:
         plan = self._plans.get(query)
         if plan is not None:
             self._plans.move_to_end(query)
+            self._last = plan
         return plan
 
     def new_name(self, query: str) -> str:
@@ -242,6 +243,7 @@ class Core:
             self.close_later(plan.name)  # closed behind its one run: the name is parsed for nobody else
             return
         self._plans[plan.query] = plan
+        self._last = None  # a plan that takes another's place stays where that was
         if len(self._plans) > max(self._cache_size, 100 if self._cache_size == 0 else 1):
             _, old = self._plans.popitem(last=False)
             self.close_later(old.name)
@@ -249,7 +251,7 @@ class Core:
     def drop(self, plan: Plan) -> None:
         """Take a plan out of the cache and have it closed."""
         if self._plans.get(plan.query) is plan:
-            del self._plans[plan.query]
+            self._forget(plan)
         self.close_later(plan.name)
 
     def forget_plans(self, close: bool = True) -> None:
@@ -259,6 +261,11 @@ class Core:
         else:
             self._garbage.clear()
         self._plans.clear()
+        self._last = None
+
+    def _forget(self, plan: Plan) -> None:
+        self._plans.pop(plan.query, None)
+        self._last = None
 
     def noticed(self, tag: bytes) -> None:
         """A command was carried out after which what is kept may be wrong."""
@@ -308,10 +315,11 @@ class Core:
 
     def known(self, query: str) -> Plan | None:
         """The plan of a statement that is known by name, where nothing else is to be sent or awaited before."""
-        plan = self._plans.get(query)
+        plan = self._last
+        if plan is None or plan.query is not query:  # most often it is the same text once more
+            plan = self.kept(query)
         if plan is None or not plan.name or self._garbage or self.wire.drained is not None:
             return None
-        self._plans.move_to_end(query)
         return plan
 
     async def finished(self, found: Answer | RunExchange, arguments: Sequence[object], limit: int) -> Result:
@@ -364,7 +372,7 @@ class Core:
         """What reads the rows of a nameless statement, whose columns may have changed since it was described."""
         if plan.same_columns(fields) and plan.decode is not None:
             return plan.decode
-        self._plans.pop(plan.query, None)
+        self._forget(plan)
         from .rows import row_source
 
         return row_source(self.types, fields, [field.format for field in fields])

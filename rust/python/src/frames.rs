@@ -182,17 +182,28 @@ impl FrameDecoder {
             Some(kept) => Run::behind(py, rows, kept)?,
             None => Run::new(py, rows)?,
         };
-        self.run(data, &mut run)?;
+        self.run(data.as_bytes(), &mut run)?;
         run.frames()
     }
 
     #[pyo3(signature = (data, rows = None))]
-    pub fn feed_answer<'py>(
+    fn feed_answer<'py>(
         &mut self,
         data: &Bound<'py, PyBytes>,
         rows: Option<&Bound<'py, RowDecoder>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let py = data.py();
+        self.answer(data.py(), data.as_bytes(), rows)
+    }
+}
+
+impl FrameDecoder {
+    /// `feed_answer` of bytes that are no Python object.
+    pub fn answer<'py>(
+        &mut self,
+        py: Python<'py>,
+        data: &[u8],
+        rows: Option<&Bound<'py, RowDecoder>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let begins = self.kept.is_none() && self.inner.buffered() == 0;
         let mut run = match self.kept.take() {
             Some(kept) => Run::resumed(py, rows, kept)?,
@@ -209,16 +220,14 @@ impl FrameDecoder {
             Outcome::Frames(frames) => Ok(Some(frames.into_any())),
         }
     }
-}
 
-impl FrameDecoder {
-    fn run(&mut self, data: &Bound<'_, PyBytes>, run: &mut Run<'_, '_>) -> PyResult<()> {
+    fn run(&mut self, data: &[u8], run: &mut Run<'_, '_>) -> PyResult<()> {
         let mut position = 0;
         loop {
-            while let Some((tag, body)) = self.inner.whole(data.as_bytes(), &mut position) {
+            while let Some((tag, body)) = self.inner.whole(data, &mut position) {
                 run.take(Some(tag), body)?;
             }
-            match self.inner.next(data.as_bytes(), &mut position) {
+            match self.inner.next(data, &mut position) {
                 Ok(Some(frame)) => run.take(frame.tag, frame.body.as_slice())?,
                 Ok(None) => return Ok(()),
                 Err(error) => return Err(frame_error(&error, run.frames()?)?),

@@ -12,7 +12,8 @@ pub struct Run<'a, 'py> {
     session: Session<'a, 'py>,
     made: Vec<Py<PyAny>>,
     broken: Option<PyErr>,
-    found: Bound<'py, PyList>,
+    /// Tags and bodies.
+    found: Vec<Bound<'py, PyTuple>>,
     /// What came so far of an answer as nearly all are; None once it is another.
     answer: Option<Answer>,
 }
@@ -58,7 +59,7 @@ impl<'a, 'py> Run<'a, 'py> {
             session: Session::new(py, Vec::new())?,
             made: Vec::new(),
             broken: None,
-            found: PyList::empty(py),
+            found: Vec::new(),
             answer: None,
         })
     }
@@ -75,7 +76,7 @@ impl<'a, 'py> Run<'a, 'py> {
             session: Session::new(py, kept.untracked)?,
             made: kept.made,
             broken: None,
-            found: PyList::empty(py),
+            found: Vec::new(),
             answer: Some(kept.answer),
         })
     }
@@ -118,9 +119,13 @@ impl<'a, 'py> Run<'a, 'py> {
         if ends_result(letter) {
             self.decoder = None;
         }
+        self.push(letter, PyBytes::new(self.session.py, body).into_any())
+    }
+
+    fn push(&mut self, letter: Option<u8>, body: Bound<'py, PyAny>) -> PyResult<()> {
         let py = self.session.py;
-        self.found
-            .append((tag(py, letter)?, PyBytes::new(py, body)))
+        self.found.push((tag(py, letter)?, body).into_pyobject(py)?);
+        Ok(())
     }
 
     /// Whether the frame is the next of the usual answer; then it is noted.
@@ -154,17 +159,15 @@ impl<'a, 'py> Run<'a, 'py> {
         let Some(answer) = self.answer.take() else {
             return Ok(());
         };
-        let frame = |letter: u8, body: &[u8]| {
-            self.found
-                .append((tag(py, Some(letter))?, PyBytes::new(py, body)))
-        };
         if answer.last != 0 {
-            frame(b'2', b"")?;
+            self.push(Some(b'2'), PyBytes::new(py, b"").into_any())?;
         }
         let rows = answer.rows.map(|rows| rows.into_bound(py));
         if let Some(rows) = rows.filter(|rows| !rows.is_empty()) {
-            self.found.append((tag(py, Some(b'D'))?, rows))?;
+            self.push(Some(b'D'), rows.into_any())?;
         }
+        let mut frame =
+            |letter: u8, body: &[u8]| self.push(Some(letter), PyBytes::new(py, body).into_any());
         match answer.tag {
             Some((b'C', text)) => frame(b'C', &[text.as_bytes(py), b"\0"].concat())?,
             Some((end, _)) => frame(end, b"")?,
@@ -181,15 +184,14 @@ impl<'a, 'py> Run<'a, 'py> {
         let py = self.session.py;
         if let Some(error) = self.broken.take() {
             self.made.clear();
-            return self
-                .found
-                .append((tag(py, Some(b'D'))?, error.into_value(py)));
+            let error = error.into_value(py).into_bound(py);
+            return self.push(Some(b'D'), error.into_any());
         }
         if self.made.is_empty() {
             return Ok(());
         }
         let rows = PyList::new(py, self.made.drain(..))?;
-        self.found.append((tag(py, Some(b'D'))?, rows))
+        self.push(Some(b'D'), rows.into_any())
     }
 
     /// All that came, as frames.
@@ -197,7 +199,7 @@ impl<'a, 'py> Run<'a, 'py> {
         self.seldom()?;
         self.end()?;
         self.session.track();
-        Ok(self.found.clone())
+        PyList::new(self.session.py, self.found.drain(..))
     }
 
     /// What came; `whole` where nothing of another message is behind it.

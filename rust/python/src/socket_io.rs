@@ -107,21 +107,20 @@ impl SocketIO {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = data.py();
         self.asking = true;
-        self.write(data.as_any())?;
-        let Some(answer) = self.pump(py, None, true)? else {
-            return Ok(PyBytes::new(py, b"").into_any());
-        };
+        self.queue(data.as_bytes());
+        // Without a deadline something comes, if only the end.
+        let size = self.wait(py, None, true)?.unwrap_or_default();
         self.asking = false;
-        let bytes = answer.as_bytes();
+        let bytes = &self.buffer[..size];
         let whole = bytes.starts_with(b"2")
             && bytes.len() > END.len()
             && bytes[..bytes.len() - 1].ends_with(END);
         if !whole {
-            return Ok(answer.into_any());
+            self.received += size as u64;
+            return Ok(PyBytes::new(py, bytes).into_any());
         }
-        self.received -= bytes.len() as u64;
         let mut decoder = decoder.try_borrow_mut()?;
-        match decoder.feed_answer(&answer, rows)? {
+        match decoder.answer(py, bytes, rows)? {
             Some(found) => Ok(found),
             // What looked like its end stood within a row.
             None => Ok(decoder.feed_rows(&PyBytes::new(py, b""), None)?.into_any()),
@@ -130,15 +129,9 @@ impl SocketIO {
 
     #[pyo3(signature = (data, /))]
     fn write(&mut self, data: &Bound<'_, PyAny>) -> PyResult<usize> {
-        if self.sent > 0 && self.sent >= self.queue.len() / 2 {
-            self.queue.drain(..self.sent);
-            self.sent = 0;
-        }
         match data.cast_exact::<PyBytes>() {
-            Ok(data) => self.queue.extend_from_slice(data.as_bytes()),
-            Err(_) => self
-                .queue
-                .extend_from_slice(View::get(data, pyo3::ffi::PyBUF_SIMPLE)?.as_slice()),
+            Ok(data) => self.queue(data.as_bytes()),
+            Err(_) => self.queue(View::get(data, pyo3::ffi::PyBUF_SIMPLE)?.as_slice()),
         }
         Ok(self.pending())
     }
@@ -158,22 +151,9 @@ impl SocketIO {
                 Err(_) => Some(Instant::now()),
             }
         });
-        if self.buffer.is_empty() {
-            self.buffer.resize(BUFFER, 0);
-        }
-        loop {
-            match py.detach(|| self.step(deadline, answer)) {
-                Step::Received(size) => {
-                    self.received += size as u64;
-                    return Ok(Some(PyBytes::new(py, &self.buffer[..size])));
-                }
-                Step::Nothing => return Ok(None),
-                Step::Failed(error) if error.kind() == ErrorKind::Interrupted => {
-                    py.check_signals()?
-                }
-                Step::Failed(error) => return Err(os_error(&error)),
-            }
-        }
+        let size = self.wait(py, deadline, answer)?;
+        self.received += size.unwrap_or_default() as u64;
+        Ok(size.map(|size| PyBytes::new(py, &self.buffer[..size])))
     }
 }
 
@@ -185,6 +165,36 @@ fn os_error(error: &Error) -> PyErr {
 }
 
 impl SocketIO {
+    fn queue(&mut self, data: &[u8]) {
+        if self.sent > 0 && self.sent >= self.queue.len() / 2 {
+            self.queue.drain(..self.sent);
+            self.sent = 0;
+        }
+        self.queue.extend_from_slice(data);
+    }
+
+    /// Bytes received, which are in the buffer; None where the time is over, or everything has gone.
+    fn wait(
+        &mut self,
+        py: Python<'_>,
+        deadline: Option<Instant>,
+        answer: bool,
+    ) -> PyResult<Option<usize>> {
+        if self.buffer.is_empty() {
+            self.buffer.resize(BUFFER, 0);
+        }
+        loop {
+            match py.detach(|| self.step(deadline, answer)) {
+                Step::Received(size) => return Ok(Some(size)),
+                Step::Nothing => return Ok(None),
+                Step::Failed(error) if error.kind() == ErrorKind::Interrupted => {
+                    py.check_signals()?
+                }
+                Step::Failed(error) => return Err(os_error(&error)),
+            }
+        }
+    }
+
     fn step(&mut self, deadline: Option<Instant>, answer: bool) -> Step {
         loop {
             if self.sent < self.queue.len() {

@@ -16,6 +16,7 @@ import pytest
 
 import pgwire_py as pg
 from pgwire_py import blocking
+from pgwire_py.blocking.waiting import deadlines, left, run, unbounded, within
 from pgwire_py.client.protocol import Wire
 
 Options = dict[str, Any]
@@ -430,6 +431,40 @@ def test_a_fork_while_other_threads_use_connections_and_pools(options: Options) 
 
     _in_child(own)
     own()
+
+
+def test_deadlines_are_their_threads_own_and_a_child_has_that_of_the_thread_it_was_forked_by() -> None:
+    """The other threads are not there, and a new one may be taken for one of them."""
+    began, over = threading.Event(), threading.Event()
+
+    async def elsewhere() -> float | None:
+        began.set()
+        assert over.wait(DEADLINE)
+        return left()
+
+    def alone(mine: bool) -> None:
+        assert [*deadlines] == [threading.get_ident()] * mine
+
+    async def forks() -> float | None:
+        _in_child(lambda: alone(True))
+        assert len(deadlines) == 2
+        with unbounded():
+            assert left() is None
+            _in_child(lambda: alone(False))
+        return left()
+
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(lambda: run(within(elsewhere(), 1e6)))
+        try:
+            assert began.wait(DEADLINE)
+            assert left() is None
+            _in_child(lambda: alone(False))
+            assert 0 < (run(within(within(forks(), 1e4), 1e5)) or 0) <= 1e4
+            assert left() is None
+        finally:
+            over.set()
+        assert 1e5 < (running.result(DEADLINE) or 0) <= 1e6
+    assert not deadlines
 
 
 def test_a_fork_by_a_signal_handler_within_the_wait(db: blocking.Connection, signals: Signals) -> None:

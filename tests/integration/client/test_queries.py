@@ -114,6 +114,19 @@ async def test_the_cache_is_bounded_and_follows_ddl(options: dict[str, Any]) -> 
         assert await conn.fetchval("select 1") == 1
 
 
+async def test_the_cache_keeps_what_was_used_last(options: dict[str, Any]) -> None:
+    """Whether it is asked for by the same text object or an equal one, behind one just made or one that took another's place."""
+    names = "select statement from pg_prepared_statements"
+    for again in (lambda text: text, lambda text: "".join([*text])):
+        async with await pg.connect(**options, statement_cache_size=3) as conn:
+            one, two, three = texts = [f"select {n}" for n in range(3)]
+            for text in (one, one, two, one, three):
+                assert await conn.fetchval(again(text)) == texts.index(text)
+            assert {row.statement for row in await conn.fetch(names)} == {one, three, names}
+            assert [await conn.fetchval(again(text)) for text in (three, one, one, three, two)] == [2, 0, 0, 2, 1]
+            assert {row.statement for row in await conn.fetch(names)} == {three, two, names}
+
+
 async def test_without_named_statements(options: dict[str, Any]) -> None:
     """As a pooler in transaction mode needs it: nothing is left on the server, and another session's DDL is noticed."""
     async with await pg.connect(**options, statement_cache_size=0) as conn:
