@@ -95,8 +95,12 @@ class BlockingDriver(Waits):
         with self.lock:
             wire = core.wire
             transport: Transport = self._transport  # type: ignore[assignment]
-            plan = core.known(query)
-            if plan is None or transport.waiting or wire.exchange is not None or wire.failure is not None:
+            plan = core.last
+            if plan is None or plan.query is not query or wire.drained is not None:
+                plan = core.known(query)
+                if plan is None:
+                    return None
+            if transport.waiting or wire.exchange is not None or wire.failure is not None:
                 return None
             data = plan.ready[limit] if plan.ready and not args else plan.batch(args, limit)
             found: Any

@@ -47,6 +47,9 @@ class Core:
         max_cacheable: longest text of a statement that is kept, in characters; 0 is no limit.
         command_timeout: seconds for an operation that has no timeout of its own.
         registry: codecs; what is set on this connection lies over them.
+
+    Attributes:
+        last: the plan that :meth:`known` gave, while it would give it again: none was used or dropped since, and none is to be closed.
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class Core:
         self._cache_size = cache_size
         self._max_cacheable = max_cacheable
         self._plans: OrderedDict[str, Plan] = OrderedDict()
-        self._last: Plan | None = None  # the plan at the end of them, where it was used just now
+        self.last: Plan | None = None
         self._garbage: list[str] = []
         self._count = 0
         self.undo = ""  # what is to be sent behind the statement at hand where nobody waits for its end
@@ -197,7 +200,7 @@ class Core:
         plan = self._plans.get(query)
         if plan is not None:
             self._plans.move_to_end(query)
-            self._last = plan
+            self.last = None
         return plan
 
     def new_name(self, query: str) -> str:
@@ -226,6 +229,7 @@ class Core:
 
     def close_later(self, *names: str) -> None:
         """Have statements closed with the next batch, if they are there."""
+        self.last = None
         self._garbage += filter(None, names)
 
     async def described(self, name: str, query: str, description: tuple[Any, Any]) -> Plan:
@@ -243,7 +247,7 @@ class Core:
             self.close_later(plan.name)  # closed behind its one run: the name is parsed for nobody else
             return
         self._plans[plan.query] = plan
-        self._last = None  # a plan that takes another's place stays where that was
+        self.last = None
         if len(self._plans) > max(self._cache_size, 100 if self._cache_size == 0 else 1):
             _, old = self._plans.popitem(last=False)
             self.close_later(old.name)
@@ -260,12 +264,12 @@ class Core:
             self.close_later(*(plan.name for plan in self._plans.values()))
         else:
             self._garbage.clear()
+        self.last = None
         self._plans.clear()
-        self._last = None
 
     def _forget(self, plan: Plan) -> None:
+        self.last = None
         self._plans.pop(plan.query, None)
-        self._last = None
 
     def noticed(self, tag: bytes) -> None:
         """A command was carried out after which what is kept may be wrong."""
@@ -315,12 +319,13 @@ class Core:
 
     def known(self, query: str) -> Plan | None:
         """The plan of a statement that is known by name, where nothing else is to be sent or awaited before."""
-        plan = self._last
+        plan = self.last
         if plan is None or plan.query is not query:  # most often it is the same text once more
             plan = self.kept(query)
-        if plan is None or not plan.name or self._garbage or self.wire.drained is not None:
-            return None
-        return plan
+            if plan is None or not plan.name or self._garbage:
+                return None
+            self.last = plan
+        return None if self.wire.drained is not None else plan
 
     async def finished(self, found: Answer | RunExchange, arguments: Sequence[object], limit: int) -> Result:
         """The result of what :meth:`start` sent, or of another run with a new plan."""
