@@ -110,7 +110,7 @@ class ServerProtocol(asyncio.Protocol):
         """Answer what does not go the short way."""
         busy = self._runner.suspended is not None
         session = self.session
-        if self._recoder is not None:
+        if self._recoder is not None and session is not None:
             data = self._recoder.feed(data)
         if session is not None and not busy:
             event = self.connection.receive_event(data)
@@ -296,6 +296,8 @@ class ServerProtocol(asyncio.Protocol):
         elif encoding is not None:
             connection = self.connection
             self._recoder = FrameRecoder(encoding, self.server.max_message_length, lambda: connection.buffered)
+            if self.session is None:
+                connection.recode_ahead = self._recoder.feed
 
     async def next_event(self) -> Any:
         """The next event during start-up; None when the client closed the connection."""
