@@ -12,7 +12,7 @@ from .._impl import MessageBuilder
 from ..errors import PgWireError, QueryCanceled
 from ..types import TypeRegistry
 from .connecting import Wired, send_cancel
-from .errors import ConnectionLost
+from .errors import ConnectionLost, lost_by
 from .exchange import SYNC, Answer, Exchange, Result, RowSource, RunExchange, is_stale_plan, one_at_a_time
 from .introspection import Introspection
 from .plan import Plan
@@ -204,8 +204,8 @@ class Core:
                 wire.fail(ConnectionLost("an open transaction could not be ended"))
         except asyncio.TimeoutError:
             wire.fail(ConnectionLost(f"a cancelled statement did not end within {limit:g} seconds"))
-        except BaseException:
-            wire.fail(ConnectionLost("a cancelled statement was not waited for"))
+        except BaseException as error:
+            wire.fail(lost_by("a cancelled statement was not waited for", error))
             raise
         finally:
             resume(wire)
