@@ -433,7 +433,11 @@ class Connection:
         return self._inner.is_closed()
 
     def cancel(self) -> None:
-        """Ask the server to stop what the connection runs in another thread: that thread gets ``QueryCanceled``."""
+        """Ask the server to stop what the connection runs in another thread: that thread gets ``QueryCanceled``.
+
+        Raises:
+            ConnectionLost: the connection is closed, or was opened in another process.
+        """
         BlockingDriver().run(self._inner.cancel())  # not this connection's: another thread waits by that
 
     def reset(self, *, timeout: float | None = None) -> None:

@@ -12,7 +12,7 @@ from ..connection.limits import MAX_ANSWER_LENGTH_AT_START, MAX_MESSAGE_LENGTH
 from ..errors import FrameError, PgWireError, PostgresError, RemoteProtocolError
 from .answers import decode_frame, error_of
 from .driver import Loop
-from .errors import ConnectionLost, InterfaceError
+from .errors import ConnectionLost, InterfaceError, lost_by
 from .exchange import Answer, Exchange, Frame, Run, RunExchange, one_at_a_time
 
 __all__ = ["Wire", "new_decoder"]
@@ -81,8 +81,8 @@ class Wire(asyncio.Protocol):
         self.exchange = exchange
         try:
             self._send(data)
-        except BaseException:  # a signal handler's, before the write or behind it: an answer may come, or none
-            self.fail(ConnectionLost("the client was interrupted while it sent a statement"))
+        except BaseException as error:  # a signal handler's, before the write or behind it: an answer may come, or none
+            self.fail(lost_by("the client was interrupted while it sent a statement", error))
             raise
 
     def whole(self) -> Exchange | None:
@@ -194,8 +194,10 @@ class Wire(asyncio.Protocol):
 
     def lost(self) -> BaseException:
         """What an operation on the closed connection raises."""
-        if isinstance(self.failure, ConnectionLost) or self.failure is None:
-            return ConnectionLost(str(self.failure or "the connection is closed"))
+        if self.failure is None:
+            return ConnectionLost("the connection is closed")
+        if isinstance(self.failure, ConnectionLost):
+            return lost_by(str(self.failure), self.failure.__cause__)
         error = ConnectionLost(f"the connection is closed: {self.failure}")
         error.__cause__ = self.failure
         return error

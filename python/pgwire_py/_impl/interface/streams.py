@@ -297,7 +297,8 @@ class SocketIO(Protocol):
     """Bytes received and handed out so far (read-only)."""
 
     asking: bool
-    """Whether :meth:`ask` was ended by an exception while it waited: nothing was taken out of the stream (read-only)."""
+    """Whether :meth:`ask` was ended by an exception while it waited, and :meth:`pump` was not called since: nothing was taken out of the
+    stream (read-only)."""
 
     pending: int
     """Bytes queued and not yet sent (read-only)."""
