@@ -631,7 +631,10 @@ class PreparedStatement:
 
 
 class Pending(Generic[T]):
-    """A statement of a pipeline: :meth:`result`, or :meth:`wait`, when the pipeline has run."""
+    """A statement of a pipeline: :meth:`result`, or :meth:`wait`, when the pipeline has run.
+
+    It keeps the results of all statements that ran with it.
+    """
 
     __slots__ = ("__weakref__", "_driver", "_inner")
 

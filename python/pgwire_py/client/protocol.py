@@ -59,7 +59,6 @@ class Wire(asyncio.Protocol):
         self.on_closed: Callable[[], None] | None = None
         self._send: Callable[[bytes | bytearray], None]
         self.decoder = decoder
-        self._feed = decoder.feed_rows
         self._feed_answer: Callable[[bytes, RowDecoder | None], Answer | list[Frame] | None] = decoder.feed_answer
         self._room: asyncio.Future[None] | None = None
 
@@ -137,10 +136,9 @@ class Wire(asyncio.Protocol):
                 if found is not None:
                     self.take(found)
             elif exchange is not None:
-                # What decodes rows natively is given along; codecs in Python get the bodies.
-                self.take(self._feed(data, getattr(exchange.decode, "__self__", None)))
+                self.take(exchange.cut(self.decoder, data))
             else:
-                self.take(self._feed(data))
+                self.take(self.decoder.feed_rows(data))
         except FrameError as error:
             self.broken(error)
         except PgWireError as error:

@@ -1,6 +1,7 @@
 //! `pgwire_py._native`: one file for each thing exposed; no protocol knowledge here.
 use pyo3::prelude::*;
 
+mod answers;
 mod arguments;
 mod arrow;
 mod arrow_decoder;
@@ -16,6 +17,7 @@ mod decoder;
 mod extract;
 mod field;
 mod frames;
+mod gathering;
 mod lexer;
 mod make;
 #[macro_use]
@@ -40,6 +42,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::FrontendDecoder>()?;
     module.add_class::<frames::FrameDecoder>()?;
     module.add_class::<builder::MessageBuilder>()?;
+    module.add_class::<gathering::Gatherer>()?;
+    module.add_class::<gathering::Gathering>()?;
+    module.add_class::<gathering::Pending>()?;
     module.add_class::<backend_decoder::BackendDecoder>()?;
     module.add_class::<rows::RowEncoder>()?;
     module.add_class::<row_decoder::RowDecoder>()?;

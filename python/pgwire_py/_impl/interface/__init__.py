@@ -12,6 +12,7 @@ from ...messages.replication import ReplicationStream
 from ...sql import Statement, Token
 from .arrow import ArrowBatch, ArrowDecoder, ArrowStream, ArrowTable
 from .copy import CopyDecoder, CopyEncoder, CopyPlan
+from .gathering import Gatherer, Gathering, Pending
 from .responder import Batch, Condition, Responder
 from .rows import ArrowEncoder, Record, RowDecoder, RowEncoder
 from .streams import BackendDecoder, Buffer, FrameDecoder, FrontendDecoder, MessageBuilder, SocketIO
@@ -33,7 +34,10 @@ __all__ = [
     "Core",
     "FrameDecoder",
     "FrontendDecoder",
+    "Gatherer",
+    "Gathering",
     "MessageBuilder",
+    "Pending",
     "Record",
     "Responder",
     "RowDecoder",
@@ -50,6 +54,9 @@ class Core(Protocol):
     FrontendDecoder: type[FrontendDecoder]
     FrameDecoder: type[FrameDecoder]
     MessageBuilder: type[MessageBuilder]
+    Gatherer: type[Gatherer]
+    Gathering: type[Gathering]
+    Pending: type[Pending[Any]]
     BackendDecoder: type[BackendDecoder]
     RowEncoder: type[RowEncoder]
     TextStyle: type[TextStyle]

@@ -6,6 +6,7 @@ from .builder import MessageBuilder
 from .copy import CopyDecoder, CopyEncoder
 from .frames import FrameDecoder
 from .framing import BackendDecoder, FrontendDecoder
+from .gathering import Gatherer, Gathering, Pending
 from .lexer import split_statements, tokenize
 from .md5 import md5_password, md5_response
 from .messages import encode_message
@@ -39,7 +40,10 @@ __all__ = [
     "CopyEncoder",
     "FrameDecoder",
     "FrontendDecoder",
+    "Gatherer",
+    "Gathering",
     "MessageBuilder",
+    "Pending",
     "Record",
     "Responder",
     "RowDecoder",
