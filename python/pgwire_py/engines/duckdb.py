@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any
@@ -43,6 +43,8 @@ __all__ = ["DuckDBEngine"]
 
 _BATCH_ROWS = 8192
 _PLANS_KEPT = 512
+_EXACT = (oids.NUMERIC, oids.NUMERIC_ARRAY)
+_NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", '"NULL"'})
 _SESSION_SETTINGS = (
     "integer_division = true",
     "ieee_floating_point_ops = false",
@@ -144,6 +146,19 @@ class _Plan:
     signature: tuple[str, ...]
     prelude: tuple[str, ...] = ()
     changes_catalogue: bool = False
+    exact: bool = False  # it has parameters of type numeric, whose values decide the types that DuckDB gives columns
+
+    def holds(self, kinds: Sequence[Any]) -> bool:
+        """Whether columns of these types are as described, if not the same to DuckDB as when it was bound."""
+        columns = self.description.columns or ()
+        return (
+            self.exact
+            and len(kinds) == len(columns)
+            and all(
+                str(kind) == planned or (column.type in _EXACT and _is_number(kind))
+                for kind, planned, column in zip(kinds, self.signature, columns, strict=True)
+            )
+        )
 
 
 class DuckDBSession(EngineSession):
@@ -320,7 +335,8 @@ class DuckDBSession(EngineSession):
                 statement, types, {i + 1 for i, oid in enumerate(types) if bound.get(i + 1) != oid}
             )
             names, kinds, _, returns, _, writes = signature
-        if any(str(kind) == "UNKNOWN" for kind in kinds):
+        exact = oids.NUMERIC in types or oids.NUMERIC_ARRAY in types
+        if exact or any(str(kind) == "UNKNOWN" for kind in kinds):
             names, kinds, _, returns, _, writes = self._connection._bind(
                 sql, with_writes=True, values=[_sample(oid) for oid in types] or None
             )
@@ -328,9 +344,10 @@ class DuckDBSession(EngineSession):
             kind = "count" if returns == "changed_rows" else "nothing"
             changes = kind == "nothing" or statement.keywords[:1] in (("CREATE",), ("ALTER",), ("DROP",))
             return _Plan(sql, Description(types, None), kind, bool(writes), (), (), changes)
+        varying = self._varying(sql, types, kinds) if exact else ()
         columns = tuple(
-            Column(_column_name(name), described(kind) or oids.TEXT, numeric_modifier(kind))
-            for name, kind in zip(names, kinds, strict=True)
+            Column(_column_name(name), described(kind) or oids.TEXT, -1 if i in varying else numeric_modifier(kind))
+            for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
         )
         casts = [export_cast(kind) for kind in kinds]
         if writes and statement.keywords[:1] != ("SELECT",):
@@ -344,7 +361,17 @@ class DuckDBSession(EngineSession):
             )
         else:
             form = "stream"
-        return _Plan(sql, Description(types, columns), form, bool(writes), tuple(map(str, kinds)))
+        return _Plan(sql, Description(types, columns), form, bool(writes), tuple(map(str, kinds)), exact=exact)
+
+    def _varying(self, sql: str, types: tuple[int, ...], kinds: Sequence[Any]) -> Collection[int]:
+        """Which columns have the digits that a numeric parameter happens to have: its type in DuckDB is its value's."""
+        try:
+            _, others, _, _, _, _ = self._connection._bind(
+                sql, with_writes=True, values=[_sample(oid, wide=True) for oid in types]
+            )
+        except self._error:  # too many digits for it: any column may have others
+            return range(len(kinds))
+        return [i for i, (kind, other) in enumerate(zip(kinds, others, strict=True)) if str(kind) != str(other)]
 
     def _bind_typed(self, statement: Statement, types: tuple[int, ...], wanted: set[int]) -> tuple[str, Any]:
         """The text with the parameters in ``wanted`` cast to their types where that keeps every digit, and how it
@@ -383,7 +410,8 @@ class DuckDBSession(EngineSession):
             rows = result.fetchall() if plan.kind == "count" else []
             result.close()
             return _Done(rows[0][0] if rows else None)
-        if tuple(str(entry[1]) for entry in result.description) != plan.signature:
+        kinds = [entry[1] for entry in result.description]
+        if tuple(map(str, kinds)) != plan.signature and not plan.holds(kinds):
             result.close()
             self._plans.clear()
             raise changed_result_type()
@@ -507,11 +535,18 @@ def _same(one: tuple[Column, ...] | None, other: tuple[Column, ...] | None) -> b
     return [column.type for column in one] == [column.type for column in other]
 
 
-def _sample(oid: int) -> object:
+def _sample(oid: int, *, wide: bool = False) -> object:
     """A value of a type that has no cast (numeric), to bind with."""
     from decimal import Decimal
 
-    return Decimal("1.00") if oid == oids.NUMERIC else [Decimal("1.00")] if oid == oids.NUMERIC_ARRAY else None
+    number = Decimal("1234567890.0123456789") if wide else Decimal("1.00")
+    return number if oid == oids.NUMERIC else [number] if oid == oids.NUMERIC_ARRAY else None
+
+
+def _is_number(kind: Any) -> bool:
+    """Whether values of a DuckDB type can be told as numeric, or lists of them as numeric[]; NULL can."""
+    element = kind.children[0][1] if kind.id == "list" else kind
+    return element.id == "decimal" or str(element) in _NUMBERS
 
 
 def _column_name(name: str) -> str:
