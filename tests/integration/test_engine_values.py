@@ -41,3 +41,90 @@ def test_numeric_parameters_without_digits(connection: Connection) -> None:
     assert shown[1:] == [(None,), (Decimal("2.5"),)]
     lists = [connection.execute(f"execute many({value})").fetchone() for value in ("'{}'", "'{1.5,NULL}'", "null")]
     assert lists == [([],), ([Decimal("1.5"), None],), (None,)]
+
+
+MOMENTS = [
+    ("infinity", "-infinity", "infinity"),
+    ("-infinity", "infinity", "-infinity"),
+    ("9999-12-31 23:59:59.999999", "9999-12-31 23:59:59.999999+00", "9999-12-31"),
+    ("0001-01-01 00:00:00", "0001-01-01 00:00:00+00", "0001-01-01"),
+    ("0044-03-15 12:00:00 BC", "0044-03-15 00:00:00+00 BC", "0044-03-15 BC"),
+    ("12024-01-01 00:00:00", "12024-01-01 00:00:00+00", "12024-01-01"),
+]
+INTERVALS = [
+    "1 mon",
+    "1 year 2 mons 3 days 04:05:06.789",
+    "-1 years -2 mons +3 days -04:05:06",
+    "3 days",
+    "-1 days +02:03:00",
+    "25:00:00",
+    "00:00:00.5",
+]
+
+
+def shown(connection: Connection, sql: str) -> list[tuple[str, ...]]:
+    """The rows as text."""
+    result = connection.pgconn.exec_(sql.encode())
+    assert not result.error_message
+    values = [[result.get_value(row, column) for column in range(result.nfields)] for row in range(result.ntuples)]
+    return [tuple("NULL" if value is None else value.decode() for value in row) for row in values]
+
+
+@pytest.mark.smoke
+def test_moments_that_python_has_not(connection: Connection, table: str) -> None:
+    connection.execute(f"create table {table} (n int, a timestamp, b timestamptz, c date)")
+    for number, values in enumerate(MOMENTS):
+        connection.execute(
+            f"insert into {table} values (%s, %s::timestamp, %s::timestamptz, %s::date)"
+            if number in (1, 3)
+            else f"insert into {table} values (%s, %s, %s, %s)",
+            (number, *values),
+        )
+    with connection.cursor().copy(f"copy {table} from stdin") as copy:
+        for number, values in enumerate(MOMENTS):
+            copy.write_row((number + 10, *values))
+    rows = shown(connection, f"select a, b, c from {table} order by n")
+    assert rows == [*MOMENTS, *MOMENTS]
+    assert shown(connection, f"select count(*) from {table} where c = 'infinity'") == [("2",)]
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("binary", [False, True])
+def test_intervals_keep_their_months(connection: Connection, table: str, binary: bool) -> None:
+    connection.execute(f"create table {table} (n int, i interval, t text)")
+    data = b""
+    with connection.cursor().copy(f"copy {table} (n, i) from stdin") as copy:
+        for number, value in enumerate(INTERVALS):
+            copy.write_row((number, value))
+    connection.execute(f"prepare put(int, interval) as insert into {table} (n, i) values ($1, $2)")
+    for number, value in enumerate(INTERVALS):
+        connection.execute(f"execute put({number + 10}, '{value}')")
+        connection.execute(f"execute put({number + 20}, '{value}'::interval)")
+    if binary:  # the same through binary COPY
+        with connection.cursor().copy(f"copy {table} (n, i) to stdout (format binary)") as copy:
+            data = b"".join(bytes(block) for block in copy)
+        connection.execute(f"delete from {table}")
+        with connection.cursor().copy(f"copy {table} (n, i) from stdin (format binary)") as copy:
+            copy.write(data)
+    assert shown(connection, f"select i from {table} order by n") == [(value,) for value in INTERVALS] * 3
+
+
+@pytest.mark.engines("postgres", "sqlite")
+def test_intervals_in_statements(connection: Connection) -> None:
+    sql = "select interval '3 days 04:05:06', interval '-1 days +02:03:00', interval '1-2' year to month, interval '2' hour"
+    assert shown(connection, sql) == [("3 days 04:05:06", "-1 days +02:03:00", "1 year 2 mons", "02:00:00")]
+    assert shown(connection, "select timestamp '2024-01-31 00:00' + interval '1 mon 1 day 01:30'") == [
+        ("2024-03-01 01:30:00",)
+    ]
+
+
+def test_floats_that_are_no_numbers(connection: Connection, table: str) -> None:
+    connection.execute(f"create table {table} (n int, f float8)")
+    for binary in ("%t", "%b"):
+        connection.execute(f"insert into {table} values (0, {binary}::float8)", (float("nan"),))
+        connection.execute(f"insert into {table} values (1, {binary}::float8)", (float("-inf"),))
+    with connection.cursor().copy(f"copy {table} from stdin") as copy:
+        copy.write("0\tNaN\n1\t-Infinity\n2\t\\N\n")
+    rows = shown(connection, f"select f from {table} order by n")
+    assert rows == [("NaN",)] * 3 + [("-Infinity",)] * 3 + [("NULL",)]
+    assert shown(connection, "select 'NaN'::float8") == [("NaN",)]

@@ -65,12 +65,14 @@ class Capabilities:
             results to their end, into memory or a temporary file, before a statement that writes.
         cancel: ``"hard"`` interrupts at once; ``"soft"`` cannot, but the client is answered at once and its session ends (FATAL), for the
             statement goes on; ``"none"`` cannot, and the client waits for the statement's end.
+        exact_intervals: it has months, and takes an interval that a timedelta only comes close to as PostgreSQL's text.
     """
 
     transactions: bool = True
     savepoints: bool = True
     snapshots: bool = False
     cancel: Literal["hard", "soft", "none"] = "hard"
+    exact_intervals: bool = False
 
 
 class RelationColumn(NamedTuple):

@@ -76,7 +76,9 @@ class DuckDBEngine(Engine):
     """
 
     name = "duckdb"
-    capabilities = Capabilities(transactions=True, savepoints=False, snapshots=True, cancel="hard")
+    capabilities = Capabilities(
+        transactions=True, savepoints=False, snapshots=True, cancel="hard", exact_intervals=True
+    )
 
     def __init__(self, source: Any = None, *, read_only: bool = False, external_access: bool = False) -> None:
         duckdb = _require()
@@ -191,7 +193,10 @@ class DuckDBSession(EngineSession):
         self._refuse(statement, plan)
         self._settle()
         self._follow_zone()
-        values = [parameter_value(value) for value in parameters[: len(plan.description.parameter_types)]]
+        values = [
+            parameter_value(value, oid)
+            for value, oid in zip(parameters, plan.description.parameter_types, strict=False)
+        ]
         try:
             for sql in plan.prelude:
                 self._connection._submit(sql, None, "rows", _BATCH_ROWS).close()

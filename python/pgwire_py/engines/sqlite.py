@@ -62,7 +62,7 @@ class SqliteEngine(Engine):
     """
 
     name = "sqlite"
-    capabilities = Capabilities(transactions=True, savepoints=True, cancel="hard")
+    capabilities = Capabilities(transactions=True, savepoints=True, cancel="hard", exact_intervals=True)
 
     def __init__(self, path: str | PathLike[str], *, read_only: bool = False, busy_timeout: float = 5.0) -> None:
         text = os.fspath(path)

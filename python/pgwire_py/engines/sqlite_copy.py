@@ -70,6 +70,8 @@ class SqliteCopySink(CopySink):
 def _stored(columns: Sequence[Column], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """The rows as SQLite stores them."""
     others = [index for index, column in enumerate(columns) if column.type not in _AS_THEY_ARE]
+    floats = [index for index, column in enumerate(columns) if column.type in (oids.FLOAT4, oids.FLOAT8)]
+    others += [index for index in floats if any(row[index] != row[index] for row in rows)]  # NaN
     if not others:
         return rows
     taken: list[Sequence[Any]] = list(zip(*rows, strict=True))

@@ -277,7 +277,7 @@ def _interval_text(node: exp.Expr) -> exp.Expr:
 
     unit = node.args.get("unit")
     value = node.this
-    if isinstance(node, exp.Cast) or unit is None or not isinstance(value, exp.Literal):
+    if isinstance(node, exp.Cast) or not isinstance(unit, exp.Var) or not isinstance(value, exp.Literal):
         return value  # type: ignore[no-any-return]
     return exp.Literal.string(f"{value.this} {unit.name.lower()}")
 

@@ -131,7 +131,7 @@ def _float(value: object) -> object:
     if value is None or isinstance(value, float):
         return value
     try:
-        return float(str(value))
+        return parameter_value(float(str(value)))
     except ValueError:
         raise InvalidTextRepresentation(f'invalid input syntax for type double precision: "{value}"') from None
 
@@ -189,13 +189,21 @@ def _moment(value: object, kind: str) -> tuple[datetime, bool]:
     return moment, zone is not None
 
 
+def _endless(value: object) -> str | None:
+    """The text of an infinite date or moment."""
+    text = str(value).strip().lower()
+    return text.removeprefix("+") if text in ("infinity", "+infinity", "-infinity") else None
+
+
 def _date(value: object) -> object:
-    return None if value is None else _moment(value, "date")[0].date().isoformat()
+    return None if value is None else _endless(value) or _moment(value, "date")[0].date().isoformat()
 
 
 def _timestamp(value: object) -> object:
     if value is None:
         return None
+    if endless := _endless(value):
+        return endless
     text = str(value)
     found = _MOMENT.match(text)
     local = text[: found.start(8)] if found is not None and found[8] else text  # PostgreSQL ignores the zone here
@@ -203,7 +211,9 @@ def _timestamp(value: object) -> object:
 
 
 def _timestamptz(value: object) -> object:
-    return None if value is None else _moment(value, "timestamp with time zone")[0].isoformat(" ") + "+00:00"
+    if value is None:
+        return None
+    return _endless(value) or _moment(value, "timestamp with time zone")[0].isoformat(" ") + "+00:00"
 
 
 def _time(value: object) -> object:

@@ -58,6 +58,7 @@ class Execution:
         savepoints: savepoint, release and rollback_to work.
         on_loop: statements run on the event loop, not on the thread.
         can_be_left: who waits for the statement may be cancelled; elsewhere the engine ends it.
+        exact_intervals: intervals with months come as text, where Python's timedelta is not the same.
         left_for_good: a session whose statement was left has ended: what the engine still does cannot be told from what comes next.
         is_plain: all there is to a statement is one call of a coroutine function.
         snapshots: what is written later does not show in a result that is open, or nobody can say.
@@ -74,6 +75,7 @@ class Execution:
     snapshots = True
     describes_portals = False
     left_for_good = False
+    exact_intervals = False
 
     def __init__(self, context: Session, catalog: Catalog, loop: asyncio.AbstractEventLoop) -> None:
         self._context = context
@@ -272,6 +274,7 @@ class EngineExecution(Execution):
         self.transactions = engine.capabilities.transactions
         self.savepoints = engine.capabilities.savepoints
         self.snapshots = engine.capabilities.snapshots
+        self.exact_intervals = engine.capabilities.exact_intervals
         self.can_be_left = self.left_for_good = engine.capabilities.cancel == "soft"
         self._engine = engine
         self._session: EngineSession | None = None
