@@ -128,3 +128,12 @@ def test_floats_that_are_no_numbers(connection: Connection, table: str) -> None:
     rows = shown(connection, f"select f from {table} order by n")
     assert rows == [("NaN",)] * 3 + [("-Infinity",)] * 3 + [("NULL",)]
     assert shown(connection, "select 'NaN'::float8") == [("NaN",)]
+
+
+def test_table_as_a_query(connection: Connection, table: str) -> None:
+    connection.execute(f"create table {table} (n int)")
+    connection.execute(f"insert into {table} values (1), (2)")
+    assert connection.execute(f"table {table}").fetchall() == [(1,), (2,)]
+    with connection.transaction():
+        connection.execute(f"declare c cursor for table {table}")
+        assert connection.execute("fetch all c").fetchall() == [(1,), (2,)]

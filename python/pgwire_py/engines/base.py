@@ -60,7 +60,7 @@ class Capabilities:
     Attributes:
         transactions: begin, commit and rollback work, or say what they could not do (``untransacted``).
         savepoints: savepoint, release and rollback_to work. Where they do not, the session layer accepts SAVEPOINT and lets
-            ROLLBACK TO succeed only when nothing was written since.
+            ROLLBACK TO succeed only when nothing was written since, and ``resume`` does not object.
         snapshots: an open result shows nothing of what its own session writes later. Where it might, the session layer reads the open
             results to their end, into memory or a temporary file, before a statement that writes.
         cancel: ``"hard"`` interrupts at once; ``"soft"`` cannot, but the client is answered at once and its session ends (FATAL), for the
@@ -258,6 +258,13 @@ class EngineSession(ABC):
     def rollback_to(self, name: str) -> None:
         """Undo what was done since the savepoint, which stays."""
         raise NotImplementedError
+
+    def resume(self) -> None:
+        """Go on in the transaction behind an error: a ROLLBACK TO a savepoint in an engine that has none, when nothing was written since.
+
+        Raises:
+            PostgresError: the error has taken with it what was written before.
+        """
 
     def copy_in(self, table: Sequence[str], columns: Sequence[str] | None) -> CopySink:
         """Begin a COPY FROM STDIN into a table: ``table`` has the parts of its name, ``columns`` None stands for all.

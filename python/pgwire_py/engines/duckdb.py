@@ -19,7 +19,14 @@ from typing import Any
 
 from .. import oids
 from .._impl import tokenize
-from ..errors import InsufficientPrivilege, PostgresError, ReadOnlySQLTransaction, changed_result_type, postgres_error
+from ..errors import (
+    FeatureNotSupported,
+    InsufficientPrivilege,
+    PostgresError,
+    ReadOnlySQLTransaction,
+    changed_result_type,
+    postgres_error,
+)
 from ..sql import Statement, quoted
 from .arrow_stream import ArrowRelay
 from .base import (
@@ -43,6 +50,9 @@ __all__ = ["DuckDBEngine"]
 
 _BATCH_ROWS = 8192
 _PLANS_KEPT = 512
+_ZONES_KEPT = 1000
+_PROBE = "SELECT 1"
+"""Fails where the transaction has ended."""
 _EXACT = (oids.NUMERIC, oids.NUMERIC_ARRAY)
 _NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", '"NULL"'})
 _SESSION_SETTINGS = (
@@ -85,6 +95,7 @@ class DuckDBEngine(Engine):
         self.read_only = read_only
         self.files_only = False
         self.generation = 0
+        self._zones: dict[str, str] = {}
         self._lock = threading.Lock()
         self._owned = source is None or isinstance(source, (str, PathLike))
         if self._owned:
@@ -127,6 +138,25 @@ class DuckDBEngine(Engine):
         for setting in _SESSION_SETTINGS:
             cursor.execute("SET SESSION " + setting)
         return DuckDBSession(self, cursor, context)
+
+    def zone(self, name: str) -> str:
+        """DuckDB's name for a time zone, UTC where it has none; tried aside, for an error ends a session's transaction."""
+        from .duckdb_dialect import duckdb_zone
+
+        with self._lock:
+            if name not in self._zones:
+                cursor = self._root.cursor()
+                found = duckdb_zone(name).replace("'", "''")
+                try:
+                    cursor.execute(f"SET SESSION TimeZone = '{found}'")
+                except _require().Error:
+                    found = "UTC"
+                finally:
+                    cursor.close()
+                if len(self._zones) >= _ZONES_KEPT:
+                    self._zones.clear()
+                self._zones[name] = found
+            return self._zones[name]
 
     def catalogue_changed(self) -> None:
         """Let every session forget its plans."""
@@ -178,6 +208,8 @@ class DuckDBSession(EngineSession):
         self._open: DuckDBResult | None = None
         self._in_transaction = False
         self._changed_in_transaction = False
+        self._begin = "BEGIN TRANSACTION"
+        self._wrote = False  # since the transaction began
 
     def describe(self, statement: Statement, parameter_types: Sequence[int]) -> Description:
         return self._plan(statement, parameter_types).description
@@ -197,6 +229,7 @@ class DuckDBSession(EngineSession):
             parameter_value(value, oid)
             for value, oid in zip(parameters, plan.description.parameter_types, strict=False)
         ]
+        self._wrote |= plan.writes or plan.kind != "stream"
         try:
             for sql in plan.prelude:
                 self._connection._submit(sql, None, "rows", _BATCH_ROWS).close()
@@ -218,29 +251,45 @@ class DuckDBSession(EngineSession):
         schema = "main" if relation.schema == "public" else relation.schema
         target = f"{quoted(schema)}.{quoted(relation.name)}"
         self._settle()
+        self._wrote = True
         return DuckDBCopySink(self._connection, postgres_error_of, self._error, target, chosen)
 
     def _follow_zone(self) -> None:
         """Let DuckDB read and print moments in the session's zone; in UTC where it does not know the zone."""
         zone = "UTC" if self._context is None else self._context.get_setting("TimeZone")
         if zone != self._zone:
-            from .duckdb_dialect import duckdb_zone
-
+            self._run(f"SET SESSION TimeZone = '{self._engine.zone(zone or 'UTC')}'")
             self._zone = zone
-            try:
-                self._connection.execute(
-                    "SET SESSION TimeZone = '" + duckdb_zone(zone or "UTC").replace("'", "''") + "'"
-                )
-            except self._error:
-                self._connection.execute("SET SESSION TimeZone = 'UTC'")
 
     def begin(self, *, read_only: bool = False) -> None:
         self._settle()
-        self._run("BEGIN TRANSACTION READ ONLY" if read_only or self._engine.read_only else "BEGIN TRANSACTION")
+        self._begin = "BEGIN TRANSACTION READ ONLY" if read_only or self._engine.read_only else "BEGIN TRANSACTION"
+        self._run(self._begin)
         self._in_transaction = True
+        self._wrote = False
 
     def commit(self) -> None:
+        if self._wrote:
+            self._settle()
+            try:
+                self._run(_PROBE)  # DuckDB's COMMIT of a transaction that an error has ended is a silent rollback
+            except PostgresError:
+                self._end("ROLLBACK")
+                raise
         self._end("COMMIT")
+
+    def resume(self) -> None:
+        self._settle()
+        try:
+            self._run(_PROBE)
+        except PostgresError as error:
+            if self._wrote:
+                raise FeatureNotSupported(
+                    "this engine's transaction has ended with the error: what was written before the savepoint is lost",
+                    hint="Roll the whole transaction back.",
+                ) from error
+            self._run("ROLLBACK")
+            self._run(self._begin)
 
     def rollback(self) -> None:
         self._end("ROLLBACK")

@@ -288,7 +288,7 @@ class SqliteSession(EngineSession):
         nulls = [None] * count
         first = statement.keywords[0] if statement.keywords else ""
         try:
-            if first in ("SELECT", "VALUES", "WITH") or not statement.keywords:
+            if first in ("SELECT", "VALUES", "WITH", "TABLE") or not statement.keywords:
                 if not writes:
                     cursor = self._connection.execute(f"SELECT * FROM (\n{sql}\n) LIMIT 0", nulls)
                     names = [entry[0] for entry in cursor.description]

@@ -129,6 +129,9 @@ class Execution:
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         """Call a transaction method of the engine's session: begin, commit, rollback, savepoint, release, rollback_to."""
 
+    async def resume(self) -> None:
+        """Let an engine without savepoints go on in its transaction behind an error."""
+
     async def discard_temp(self) -> None:
         """Drop the temporary tables of the engine's session."""
 
@@ -350,6 +353,9 @@ class EngineExecution(Execution):
                 self.interruptible(session, act)
 
         await self._worker.call(work)
+
+    async def resume(self) -> None:
+        await self._worker.call(lambda: self._engine_session().resume())
 
     async def discard_temp(self) -> None:
         def work() -> None:
