@@ -137,3 +137,22 @@ def test_table_as_a_query(connection: Connection, table: str) -> None:
     with connection.transaction():
         connection.execute(f"declare c cursor for table {table}")
         assert connection.execute("fetch all c").fetchall() == [(1,), (2,)]
+
+
+@pytest.mark.engines("postgres", "sqlite")
+def test_arrays_of_bytes(connection: Connection, table: str) -> None:
+    connection.execute(f"create table {table} (n int, b bytea[])")
+    for number, value in enumerate(([b"\x00x", None, b""], [])):
+        connection.execute(f"insert into {table} values (%s, %b)", (number, value))
+    for binary in (False, True):
+        rows = connection.execute(f"select b from {table} order by n", binary=binary).fetchall()
+        assert [[None if item is None else bytes(item) for item in value] for (value,) in rows] == [  # type: ignore[attr-defined]
+            [b"\x00x", None, b""],
+            [],
+        ]
+
+
+def test_there_is_no_parameter_zero(connection: Connection) -> None:
+    with pytest.raises(psycopg.errors.UndefinedParameter) as caught:
+        connection.execute(b"select $0")
+    assert caught.value.diag.statement_position == "8"

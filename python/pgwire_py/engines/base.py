@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
-from ..errors import FeatureNotSupported, PostgresError
+from ..errors import FeatureNotSupported, PostgresError, UndefinedParameter
 from ..oids import UNKNOWN
 from ..sql import Statement
 
@@ -28,6 +28,7 @@ __all__ = [
     "RelationColumn",
     "SessionContext",
     "declared_types",
+    "parameter_count",
 ]
 
 
@@ -300,6 +301,16 @@ class Engine(ABC):
 
     def close(self) -> None:
         """Free what the engine holds, after its sessions are closed."""
+
+
+def parameter_count(statement: Statement) -> int:
+    """The highest ``$n`` of a statement; raises UndefinedParameter (42P02) for ``$0``."""
+    count = 0
+    for number, start, _ in statement.parameters:
+        if not number:
+            raise UndefinedParameter("there is no parameter $0", position=start + 1)
+        count = max(count, number)
+    return count
 
 
 def declared_types(declared: Sequence[int], count: int) -> tuple[int, ...]:

@@ -40,6 +40,7 @@ from .base import (
     Relation,
     SessionContext,
     declared_types,
+    parameter_count,
 )
 from .copy_columns import check_writable, chosen_columns, find_table
 from .duckdb_errors import postgres_error_of, postgres_error_of_text
@@ -339,7 +340,7 @@ class DuckDBSession(EngineSession):
         key = (statement.text, tuple(declared))
         plan = self._plans.get(key)
         if plan is None:
-            count = max((number for number, _, _ in statement.parameters), default=0)
+            count = parameter_count(statement)
             plan = self._make_plan(statement, declared_types(declared, count))
             self._plans[key] = plan
             if len(self._plans) > _PLANS_KEPT:

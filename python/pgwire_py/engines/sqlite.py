@@ -31,6 +31,7 @@ from .base import (
     Relation,
     SessionContext,
     declared_types,
+    parameter_count,
 )
 from .parsing import MAX_PARSED, parse, replace_parameters
 from .sqlite_connection import WaitingConnection
@@ -270,7 +271,7 @@ class SqliteSession(EngineSession):
     def _make_plan(self, statement: Statement, declared: Sequence[int]) -> _Plan:
         first = statement.keywords[0] if statement.keywords else ""
         _refuse(first, statement)
-        count = max((number for number, _, _ in statement.parameters), default=0)
+        count = parameter_count(statement)
         types = declared_types(declared, count)
         own = rewritten(statement)
         if own is not None:

@@ -101,7 +101,7 @@ def converter(column: Column) -> Converter | None:
     allowed = _PASS.get(column.type)
     convert = _CONVERT.get(column.type)
     if column.type in oids.ELEMENT_OF:
-        allowed, convert = frozenset(), _array
+        allowed, convert = frozenset(), _array_of_bytes if column.type == oids.BYTEA_ARRAY else _array
     if convert is None:
         return None
     scale = ((column.type_modifier - 4) & 0xFFFF) if column.type == oids.NUMERIC and column.type_modifier >= 4 else None
@@ -201,6 +201,19 @@ def _array(value: object) -> object:
     return items if isinstance(items, list) else _BAD
 
 
+def _array_of_bytes(value: object) -> object:
+    items = _array(value)
+    return _bytes_within(items) if isinstance(items, list) else items
+
+
+def _bytes_within(item: object) -> object:
+    if isinstance(item, list):
+        return [_bytes_within(inner) for inner in item]
+    if isinstance(item, str):
+        return bytes.fromhex(item[2:]) if item.startswith("\\x") else item.encode()
+    return item
+
+
 _CONVERT: dict[int, Callable[[object], object]] = {
     oids.BOOL: _to_bool,
     oids.INT2: lambda value: _to_small(value, _INT2_RANGE),
@@ -268,7 +281,7 @@ def _in_json(value: object) -> object:
     if isinstance(value, (bool, float)) or value is None:
         return value
     if isinstance(value, bytes):
-        return value.hex()
+        return "\\x" + value.hex()
     if isinstance(value, Decimal):
         return str(value)
     return (
