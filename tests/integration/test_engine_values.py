@@ -156,3 +156,27 @@ def test_there_is_no_parameter_zero(connection: Connection) -> None:
     with pytest.raises(psycopg.errors.UndefinedParameter) as caught:
         connection.execute(b"select $0")
     assert caught.value.diag.statement_position == "8"
+
+
+@pytest.mark.engines("postgres", "sqlite")
+def test_differences_of_moments(connection: Connection, table: str) -> None:
+    connection.execute(f"create table {table} (a date, b date, s timestamp, e timestamp, i interval, n int)")
+    connection.execute(
+        f"insert into {table} values ('2024-03-31', '2023-12-31', '2024-03-31 12:00', '2024-03-31 13:30:00.5', '1 mon', 2)"
+    )
+    assert shown(connection, f"select a - b, b - a, a + n, n + a, a - 1, a - n, (a - b) / 7 from {table}") == [
+        ("91", "-91", "2024-04-02", "2024-04-02", "2024-03-30", "2024-03-29", "13")
+    ]
+    assert shown(connection, f"select e - s, s - e, e - a, b + i, s - i, i + s from {table}") == [
+        ("01:30:00.5", "-01:30:00.5", "13:30:00.5", "2024-01-31 00:00:00", "2024-02-29 12:00:00", "2024-04-30 12:00:00")
+    ]
+    assert shown(connection, f"select n from {table} where a - b > 90") == [("2",)]
+    assert shown(connection, "select date '2024-03-31' - date '2024-03-01'") == [("30",)]
+
+
+@pytest.mark.engines("postgres", "sqlite")
+def test_patterns_with_a_backslash(connection: Connection) -> None:
+    sql = r"select 'a%c' like 'a\%c', 'abc' like 'a\%c', 'A_c' ilike 'a\_C', 'a_c' like 'a!_c' escape '!', 'a%' not like 'a\%'"
+    assert shown(connection, sql) == [("t", "f", "t", "t", "f")]
+    cursor = connection.execute("select 'a%c' like %s, 'abc' like %s".replace("a%c", "a%%c"), (r"a\%c", r"a\%c"))
+    assert cursor.fetchall() == [(True, False)]

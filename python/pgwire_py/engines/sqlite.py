@@ -286,7 +286,7 @@ class SqliteSession(EngineSession):
             inferrer = Inferrer(tree, self._columns_of, types)
             types = inferrer.parameter_types()
             columns = self._output(inferrer)
-            sql = to_sqlite(tree)
+            sql = to_sqlite(tree, inferrer.type_of)
         if sql is None:
             sql = replace_parameters(statement, lambda number: f"?{number}")
             types = tuple(oid or oids.TEXT for oid in types)

@@ -244,6 +244,36 @@ def _shift(value: object, interval: object, sign: int) -> object:
     return shifted.isoformat(" ") + ("+00:00" if zoned else "")
 
 
+def _days(left: object, right: object) -> object:
+    """Days between two dates."""
+    if left is None or right is None:
+        return None
+    return (_moment(left, "date")[0].date() - _moment(right, "date")[0].date()).days
+
+
+def _add_days(value: object, days: object) -> object:
+    if value is None or days is None:
+        return None
+    try:
+        return (_moment(value, "date")[0].date() + timedelta(days=int(str(days)))).isoformat()
+    except OverflowError:
+        raise PostgresError("date out of range", sqlstate="22008") from None
+
+
+def _elapsed(left: object, right: object) -> object:
+    """The interval between two moments: days and hours, both with its sign."""
+    if left is None or right is None:
+        return None
+    between = _moment(left, "timestamp")[0] - _moment(right, "timestamp")[0]
+    sign = "-" if between < timedelta() else ""
+    between = abs(between)
+    seconds = between.seconds
+    return (
+        f"{sign}{between.days} days {sign}{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        f".{between.microseconds:06}"
+    )
+
+
 @lru_cache(256)
 def _interval(text: str) -> tuple[int, timedelta]:
     units = {"second": 1.0, "sec": 1.0, "s": 1.0, "minute": 60.0, "min": 60.0, "m": 60.0, "hour": 3600.0, "h": 3600.0}
@@ -426,6 +456,9 @@ _FUNCTIONS: list[tuple[str, int, Callable[..., object]]] = [
     ("pgwire_timestamp", 1, _timestamp),
     ("pgwire_timestamptz", 1, _timestamptz),
     ("pgwire_shift", 3, _shift),
+    ("pgwire_days", 2, _days),
+    ("pgwire_add_days", 2, _add_days),
+    ("pgwire_elapsed", 2, _elapsed),
     ("pgwire_extract", 2, _extract),
     ("pgwire_trunc", 2, _trunc),
     ("pgwire_uuid", 1, _uuid),
