@@ -180,3 +180,10 @@ def test_patterns_with_a_backslash(connection: Connection) -> None:
     assert shown(connection, sql) == [("t", "f", "t", "t", "f")]
     cursor = connection.execute("select 'a%c' like %s, 'abc' like %s".replace("a%c", "a%%c"), (r"a\%c", r"a\%c"))
     assert cursor.fetchall() == [(True, False)]
+
+
+@pytest.mark.engines("sqlite")
+def test_a_series_of_dates_is_refused(connection: Connection) -> None:
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+        connection.execute("select * from generate_series(date '2024-01-01', date '2024-01-03', interval '1 day') g")
+    assert connection.execute("select * from generate_series(%s::int, %s::int) g", (3, 4)).fetchall() == [(3,), (4,)]

@@ -340,7 +340,9 @@ def _table(node: exp.Expr) -> exp.Expr:
         "SELECT _n FROM _series",
         read="postgres",
     )
-    values = {"a": series.args["start"], "b": series.args["end"], "c": series.args.get("step") or exp.Literal.number(1)}
+    bounds = {"a": series.args["start"], "b": series.args["end"], "c": series.args.get("step") or exp.Literal.number(1)}
+    # Numbers, or an error: with texts, such as dates, the series would have no end.
+    values = {name: _call("pgwire_numeric", bound.copy()) for name, bound in bounds.items()}
     query = query.transform(lambda n: values[n.name].copy() if isinstance(n, exp.Column) and n.name in values else n)
     query.expressions[0].replace(exp.alias_(exp.column("_n"), column))
     name = alias.name if alias else "generate_series"
