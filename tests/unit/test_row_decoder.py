@@ -54,6 +54,14 @@ def test_rows_come_back(core: Any, format_code: int) -> None:
     assert decoder.decode(b"") == decoder.decode([]) == []
 
 
+def test_integers_around_those_that_are_looked_up(core: Any) -> None:
+    """CPython shares -5 to 256; what is a multiple of 2^32 away from them is none of them, on machines of 32 bits either."""
+    wanted = [base + n for base in (0, 1 << 32, -(1 << 32), -(1 << 63), (1 << 63) - 258) for n in (-6, -5, 0, 256, 257)]
+    wanted = [n for n in wanted if -(1 << 63) <= n < 1 << 63]
+    bodies = [b"\0\1\0\0\0\x08" + n.to_bytes(8, "big", signed=True) for n in wanted]
+    assert core.RowDecoder([20], [1]).decode(bodies) == [(n,) for n in wanted]
+
+
 def test_records_have_the_names(core: Any) -> None:
     data, _ = core.RowEncoder(TYPES, [1]).encode([ROW], 0, WHOLE)
     (record,) = core.RowDecoder(TYPES, [1], NAMES).decode(data)

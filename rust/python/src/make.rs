@@ -101,7 +101,9 @@ impl SmallInts {
     /// An `int`.
     #[inline(always)]
     pub fn make<'py>(&self, py: Python<'py>, value: i64) -> Bound<'py, PyAny> {
-        match self.0.get(value.wrapping_sub(SMALLEST) as usize) {
+        // Not `as usize`: where that has 32 bits, 2^32 would be found as 0.
+        let at = usize::try_from(value.wrapping_sub(SMALLEST)).ok();
+        match at.and_then(|at| self.0.get(at)) {
             Some(shared) => shared.bind(py).clone(),
             None => object(py, value),
         }
