@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from pgwire_py.client.answers import whole_message
 from pgwire_py.client.exchange import Exchange, ManyExchange, UnkeptExchange
+from pgwire_py.client.protocol import Wire
 from pgwire_py.errors import RemoteProtocolError
 
 BOUND, DONE, READY, NOTICE = ("2", b""), ("C", b"INSERT 0 1\0"), ("Z", b"I"), ("N", b"\0")
@@ -154,5 +157,25 @@ def test_tags_of_statements_without_rows(core: Any, size: int) -> None:
             exchange.take(exchange.cut(decoder, data[start : start + size]), lambda *other: None)
         assert exchange.done
         assert exchange.tags == {b"INSERT 0 1", b"DISCARD ALL"}
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+def test_a_lost_connection_holds_no_rows(core: Any, given_up: bool) -> None:
+    """What had come of an answer goes when the rest cannot come any more, however long the connection is held."""
+    loop, rows = asyncio.new_event_loop(), core.RowDecoder([23], [1], ["n"])
+    try:
+        wire = Wire(loop, core.FrameDecoder(), {})
+        wire.connection_made(Mock())
+        waiter = loop.create_future()
+        plan: Any = SimpleNamespace(decoder=rows, decode=rows.decode, query="select 7")
+        loop.call_soon(wire.begin, (plan, waiter), b"")
+        loop.call_soon(wire.data_received, b"2\0\0\0\4D\0\0\0\x0e\0\1\0\0\0\4\0\0\0\7D")
+        loop.call_soon(wire.whole if given_up else list)
+        loop.call_soon(wire.connection_lost, None)
+        exchange = loop.run_until_complete(waiter)
+        assert "unexpectedly" in str(exchange.error)
+        assert wire.decoder.feed_rows(b"") == []
     finally:
         loop.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, cast
 
 from .. import messages as m
@@ -215,6 +216,9 @@ class Wire(asyncio.Protocol):
                 exchange.error = error
             exchange.done = True
             exchange.finish()
+        # Rows of an answer that came in part: a lost connection may be held for long. A handler of signals may be within a feed.
+        with suppress(FrameError, RuntimeError):
+            self.decoder.feed_rows(b"")
         self.resume_writing()
         if self.on_closed is not None:
             callback, self.on_closed = self.on_closed, None
