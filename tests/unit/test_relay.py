@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import struct
 import sys
@@ -91,9 +92,9 @@ def test_arguments(core: Any) -> None:
 class Ends:
     """Two pairs of sockets, what comes to whose inner ones a relay passes on."""
 
-    def __init__(self, core: Any) -> None:
-        self.client, self.front = socket.socketpair()
-        self.server, self.back = socket.socketpair()
+    def __init__(self, core: Any, pair: Callable[[], tuple[socket.socket, socket.socket]]) -> None:
+        self.client, self.front = pair()
+        self.server, self.back = pair()
         for one in (self.client, self.server, self.front, self.back):
             one.setblocking(False)
         self.core = core
@@ -115,9 +116,17 @@ class Ends:
             one.close()
 
 
-@pytest.fixture
-def ends(core: Any) -> Iterator[Ends]:
-    made = Ends(core)
+def tcp_pair() -> tuple[socket.socket, socket.socket]:
+    """Two connected sockets of TCP, which are told of another way than those of Unix."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        one = socket.create_connection(listener.getsockname())
+        other, _ = listener.accept()
+    return one, other
+
+
+@pytest.fixture(params=[tcp_pair, socket.socketpair], ids=["tcp", "unix"])
+def ends(request: pytest.FixtureRequest, core: Any) -> Iterator[Ends]:
+    made = Ends(core, request.param)
     yield made
     made.close()
 
@@ -150,7 +159,7 @@ def test_a_full_target(ends: Ends) -> None:
     assert source == ends.front.fileno()
     assert rest
     assert len(rest) <= 256 * 1024
-    came = _drain(ends.server) + rest
+    came = _hand_over(ends, rest)
     ends.relay.add(source, ends.back.fileno(), ends.scanner)
     while len(came) < sent:
         assert ends.run() == []
@@ -159,6 +168,16 @@ def test_a_full_target(ends: Ends) -> None:
     ends.server.send(b"Z\0\0\0\5I")
     assert ends.run() == []
     assert ends.client.recv(100) == b"Z\0\0\0\5I"
+
+
+def _hand_over(ends: Ends, rest: bytes) -> bytes:
+    """Write to the target what it did not take, as who runs a relay does; what came of it meanwhile."""
+    came = b""
+    while rest:
+        with suppress(BlockingIOError):
+            rest = rest[ends.back.send(rest) :]
+        came += _drain(ends.server)
+    return came
 
 
 def _drain(one: socket.socket) -> bytes:
@@ -170,17 +189,56 @@ def _drain(one: socket.socket) -> bytes:
 
 
 @linux
+def test_much_that_is_there_at_once(ends: Ends) -> None:
+    """Nothing is left behind when nothing more comes: each of the waits is for the relay alone."""
+    body = random.Random(1).randbytes(4 * MEGABYTE)
+    left, came = memoryview(b"d" + struct.pack("!i", len(body) + 4) + body), b""
+    while left or len(came) < len(body) + 5:
+        with suppress(BlockingIOError):
+            while left:
+                left = left[ends.client.send(left) :]
+        for source, rest in ends.run():
+            assert rest
+            came += _hand_over(ends, rest)
+            ends.relay.add(source, ends.back.fileno(), ends.scanner)
+        came += _drain(ends.server)
+    assert came[5:] == body
+    assert (ends.scanner.last, ends.scanner.partial) == ("d", False)
+
+
+@linux
+def test_data_beside_the_stream(core: Any) -> None:
+    """Urgent data end a receive early; what is behind them passes on all the same."""
+    made = Ends(core, tcp_pair)
+    try:
+        made.client.send(STREAM[:3])
+        made.client.send(b"!", socket.MSG_OOB)
+        made.client.send(STREAM[3:])
+        came = b""
+        while len(came) < len(STREAM):
+            assert made.run() == []
+            came += _drain(made.server)
+        assert came == STREAM
+    finally:
+        made.close()
+
+
+@linux
 def test_ends_of_streams(ends: Ends) -> None:
     ends.client.send(STREAM)
     ends.client.shutdown(socket.SHUT_WR)
-    assert ends.run() == [(ends.front.fileno(), b"")]
+    while not (stopped := ends.run()):
+        pass
+    assert stopped == [(ends.front.fileno(), b"")]
     assert ends.server.recv(100) == STREAM
     ends.server.send(STREAM)  # the other way goes on
     assert ends.run() == []
     assert ends.client.recv(100) == STREAM
     ends.server.send(STREAM)
     ends.client.close()
-    assert ends.run() == [(ends.back.fileno(), STREAM)]  # nobody takes it any more
+    while not (stopped := ends.run()):
+        ends.server.send(STREAM)
+    assert stopped == [(ends.back.fileno(), STREAM)]  # nobody takes it any more
 
 
 @linux

@@ -1,5 +1,4 @@
 //! `Relay`: bytes from socket to socket, in system calls that the GIL is not held for, without becoming objects.
-use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
 use std::io::{Error, ErrorKind};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -23,19 +22,27 @@ const ROUNDS: usize = 8;
 /// Bytes that are passed on, about, before others have theirs.
 const TURN: usize = 4 * BUFFER;
 
+/// How often one socket is read at a time.
+const READS: usize = 4;
+
+/// What is told apart: data, and all that a receive which was not filled may have stopped before.
+const DATA: u32 = libc::EPOLLIN as u32;
+const WAITED_FOR: u32 = (libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLPRI) as u32;
+
 /// See `pgwire_py._impl.interface.Relay`.
 #[pyclass(module = "pgwire_py._native")]
 pub struct Relay {
     /// None once it is closed.
     epoll: Option<OwnedFd>,
     /// By the socket that is read.
-    directions: HashMap<c_int, Direction>,
+    directions: Vec<Option<Direction>>,
     buffer: Vec<u8>,
 }
 
 struct Direction {
     target: c_int,
     scanner: Shared,
+    events: u32,
 }
 
 /// Why a direction stopped.
@@ -60,7 +67,7 @@ impl Relay {
         Ok(Relay {
             // SAFETY: it was opened just now, and nobody else has it.
             epoll: Some(unsafe { OwnedFd::from_raw_fd(descriptor) }),
-            directions: HashMap::new(),
+            directions: Vec::new(),
             buffer: Vec::new(),
         })
     }
@@ -72,20 +79,34 @@ impl Relay {
     #[pyo3(signature = (source, target, scanner, /))]
     fn add(&mut self, source: c_int, target: c_int, scanner: &FrameScanner) -> PyResult<()> {
         let epoll = self.descriptor()?;
-        control(epoll, libc::EPOLL_CTL_ADD, source).map_err(|error| os_error(&error))?;
-        let scanner = scanner.share();
-        self.directions
-            .insert(source, Direction { target, scanner });
+        let index = usize::try_from(source)
+            .map_err(|_| os_error(&Error::from_raw_os_error(libc::EBADF)))?;
+        let events = events_of(source);
+        control(epoll, libc::EPOLL_CTL_ADD, source, events).map_err(|error| os_error(&error))?;
+        if index >= self.directions.len() {
+            self.directions.resize_with(index + 1, || None);
+        }
+        self.directions[index] = Some(Direction {
+            target,
+            scanner: scanner.share(),
+            events,
+        });
         Ok(())
     }
 
     #[pyo3(signature = (source, /))]
     fn remove(&mut self, source: c_int) -> PyResult<()> {
         let epoll = self.descriptor()?;
-        if self.directions.remove(&source).is_none() {
+        let index = usize::try_from(source).unwrap_or(usize::MAX);
+        if self
+            .directions
+            .get_mut(index)
+            .and_then(Option::take)
+            .is_none()
+        {
             return Err(PyKeyError::new_err(source));
         }
-        control(epoll, libc::EPOLL_CTL_DEL, source).map_err(|error| os_error(&error))
+        control(epoll, libc::EPOLL_CTL_DEL, source, 0).map_err(|error| os_error(&error))
     }
 
     fn run<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
@@ -138,18 +159,19 @@ impl Relay {
                 },
             };
             for event in &events[..count] {
-                let Ok(source) = c_int::try_from(event.u64) else {
+                let source = event.u64 as c_int;
+                let Some(place) = self.directions.get_mut(source as usize) else {
                     continue;
                 };
-                let Some(direction) = self.directions.get(&source) else {
+                let Some(direction) = place else {
                     continue;
                 };
-                let (size, stop) = pass(source, direction, &mut self.buffer);
+                let (size, stop) = pass(epoll, source, direction, event.events, &mut self.buffer);
                 passed += size;
                 if let Some(stop) = stop {
-                    self.directions.remove(&source);
+                    *place = None;
                     // Where it is closed already, it is not waited for either.
-                    let _ = control(epoll, libc::EPOLL_CTL_DEL, source);
+                    let _ = control(epoll, libc::EPOLL_CTL_DEL, source, 0);
                     stopped.push((source, stop));
                 }
             }
@@ -161,29 +183,47 @@ impl Relay {
     }
 }
 
-/// Receives once and sends all of it: how much came, and whether that was the end.
-fn pass(source: c_int, direction: &Direction, buffer: &mut [u8]) -> (usize, Option<Stop>) {
-    let data = match receive(source, buffer) {
-        Ok(0) => return (0, Some(Stop::Ended)),
-        Ok(size) => &buffer[..size],
-        Err(error) => match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::Interrupted => return (0, None),
-            _ => return (0, Some(Stop::Ended)),
-        },
-    };
-    if direction.scanner.get().scan(data).is_err() {
-        return (data.len(), Some(Stop::Broken));
-    }
-    let mut rest = data;
-    while !rest.is_empty() {
-        match send(direction.target, rest) {
-            Ok(size) => rest = &rest[size..],
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // Also where it is broken: whoever writes the rest to it learns that.
-            Err(_) => return (data.len(), Some(Stop::Full(rest.to_vec()))),
+/// Receives what there is and sends all of it: how much came, and whether that was the end.
+fn pass(
+    epoll: c_int,
+    source: c_int,
+    direction: &Direction,
+    events: u32,
+    buffer: &mut [u8],
+) -> (usize, Option<Stop>) {
+    let mut passed = 0;
+    for _ in 0..READS {
+        let data = match receive(source, buffer) {
+            Ok(0) => return (passed, Some(Stop::Ended)),
+            Ok(size) => &buffer[..size],
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => return (passed, None),
+                ErrorKind::Interrupted => continue,
+                _ => return (passed, Some(Stop::Ended)),
+            },
+        };
+        passed += data.len();
+        if direction.scanner.get().scan(data).is_err() {
+            return (passed, Some(Stop::Broken));
+        }
+        let mut rest = data;
+        while !rest.is_empty() {
+            match send(direction.target, rest) {
+                Ok(size) => rest = &rest[size..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Also where it is broken: whoever writes the rest to it learns that.
+                Err(_) => return (passed, Some(Stop::Full(rest.to_vec()))),
+            }
+        }
+        if data.len() < BUFFER && events == DATA {
+            return (passed, None); // all that there was: what comes now is told anew
         }
     }
-    (data.len(), None)
+    // There may be more, for the next turn.
+    match control(epoll, libc::EPOLL_CTL_MOD, source, direction.events) {
+        Ok(()) => (passed, None),
+        Err(_) => (passed, Some(Stop::Ended)),
+    }
 }
 
 fn receive(source: c_int, buffer: &mut [u8]) -> Result<usize, Error> {
@@ -200,10 +240,30 @@ fn send(target: c_int, data: &[u8]) -> Result<usize, Error> {
     usize::try_from(size).map_err(|_| Error::last_os_error())
 }
 
-fn control(epoll: c_int, operation: c_int, source: c_int) -> Result<(), Error> {
+/// What is waited for of a socket. One of TCP is told of once; then all that there is must be received.
+fn events_of(source: c_int) -> u32 {
+    let mut domain: c_int = 0;
+    let mut size = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: the pointers are those of values that live through the call.
+    let result = unsafe {
+        libc::getsockopt(
+            source,
+            libc::SOL_SOCKET,
+            libc::SO_DOMAIN,
+            std::ptr::from_mut(&mut domain).cast::<c_void>(),
+            &mut size,
+        )
+    };
+    match domain {
+        libc::AF_INET | libc::AF_INET6 if result == 0 => WAITED_FOR | libc::EPOLLET as u32,
+        _ => WAITED_FOR,
+    }
+}
+
+fn control(epoll: c_int, operation: c_int, source: c_int, events: u32) -> Result<(), Error> {
     let mut event = libc::epoll_event {
-        events: libc::EPOLLIN as u32,
-        u64: u64::try_from(source).map_err(|_| Error::from_raw_os_error(libc::EBADF))?,
+        events,
+        u64: source as u64,
     };
     // SAFETY: the pointer is that of a value that lives through the call.
     match unsafe { libc::epoll_ctl(epoll, operation, source, &mut event) } {
