@@ -89,26 +89,56 @@ def test_arguments(core: Any) -> None:
         core.FrameScanner(4, 12).scan(b"1\0\0\0\4Z\0\0\0\5I")
 
 
+Stopped = list[tuple[int, "bytes | None"]]
+
+
 class Ends:
-    """Two pairs of sockets, what comes to whose inner ones a relay passes on."""
+    """Two pairs of sockets, what comes to whose inner ones a relay passes on, and what came out of it so far."""
 
     def __init__(self, core: Any, pair: Callable[[], tuple[socket.socket, socket.socket]]) -> None:
         self.client, self.front = pair()
         self.server, self.back = pair()
         for one in (self.client, self.server, self.front, self.back):
             one.setblocking(False)
-        self.core = core
+        self.came = {self.client: bytearray(), self.server: bytearray()}
         self.relay = core.Relay()
         self.scanner = core.FrameScanner(10 * MEGABYTE)
         self.answers = core.FrameScanner(10 * MEGABYTE)
         self.relay.add(self.front.fileno(), self.back.fileno(), self.scanner)
         self.relay.add(self.back.fileno(), self.front.fileno(), self.answers)
 
-    def run(self) -> list[tuple[int, bytes | None]]:
-        """Wait until there is something to do, and let it be done."""
-        assert select([self.relay.fileno()], [], [], WAIT)[0], "nothing came"
-        stopped: list[tuple[int, bytes | None]] = self.relay.run()
+    def step(self, *targets: socket.socket) -> Stopped:
+        """Wait until the relay has something to do, something comes out or a target takes more; what stopped."""
+        ready, writable, _ = select([self.relay, *self.came], targets, [], WAIT)
+        assert ready or writable, "nothing happens"
+        stopped: Stopped = self.relay.run() if self.relay in ready else []
+        for one in list(self.came):
+            with suppress(BlockingIOError):
+                while piece := one.recv(MEGABYTE):
+                    self.came[one] += piece
+                del self.came[one]  # the end
         return stopped
+
+    def until_stopped(self) -> Stopped:
+        while not (stopped := self.step()):
+            pass
+        return stopped
+
+    def take(self, one: socket.socket, size: int) -> bytes:
+        """So much of what comes out there, while nothing stops."""
+        while len(self.came[one]) < size:
+            assert self.step() == []
+        came = bytes(self.came[one])
+        self.came[one].clear()
+        return came
+
+    def go_on(self, rest: bytes) -> None:
+        """Write to the server what it did not take at first, and read from the client again, as who runs a relay does."""
+        while rest:
+            with suppress(BlockingIOError):
+                rest = rest[self.back.send(rest) :]
+            self.step(*[self.back][: len(rest)])
+        self.relay.add(self.front.fileno(), self.back.fileno(), self.scanner)
 
     def close(self) -> None:
         self.relay.close()
@@ -135,110 +165,86 @@ def ends(request: pytest.FixtureRequest, core: Any) -> Iterator[Ends]:
 def test_what_comes_is_passed_on(ends: Ends) -> None:
     assert ends.relay.run() == []
     for start in range(len(STREAM)):
-        ends.client.send(STREAM[start : start + 1])
-        ends.server.send(STREAM[start : start + 1])
-        assert ends.run() == []
-        assert ends.server.recv(100) == STREAM[start : start + 1]
-        assert ends.client.recv(100) == STREAM[start : start + 1]
+        piece = STREAM[start : start + 1]
+        ends.client.send(piece)
+        ends.server.send(piece)
+        assert ends.take(ends.server, 1) == piece
+        assert ends.take(ends.client, 1) == piece
     assert (ends.scanner.last, ends.scanner.partial) == ("Z", False)
-    assert not select([ends.relay.fileno()], [], [], 0)[0]
+    assert ends.relay.run() == []
+    assert not select([ends.relay], [], [], 0)[0]
 
 
 @linux
 def test_a_full_target(ends: Ends) -> None:
     """What it does not take comes back; nothing more is read."""
-    sent = 0
-    data = b"d" + struct.pack("!i", 64 * 1024 - 1) + bytes(range(256)) * 256
-    data = data[: 64 * 1024]
-    stopped: list[tuple[int, bytes | None]] = []
+    sent, data = 0, b"d\0\0\xff\xff" + bytes(range(256)) * 255 + bytes(251)
+    del ends.came[ends.server]  # which does not read
+    stopped: Stopped = []
     while not stopped:
         with suppress(BlockingIOError):
             sent += ends.client.send(data[sent % len(data) :])
-        stopped = ends.run()
+        stopped = ends.relay.run()
     ((source, rest),) = stopped
     assert source == ends.front.fileno()
     assert rest
     assert len(rest) <= 256 * 1024
-    came = _hand_over(ends, rest)
-    ends.relay.add(source, ends.back.fileno(), ends.scanner)
-    while len(came) < sent:
-        assert ends.run() == []
-        came += _drain(ends.server)
-    assert came == (data * (sent // len(data) + 1))[:sent]
-    ends.server.send(b"Z\0\0\0\5I")
-    assert ends.run() == []
-    assert ends.client.recv(100) == b"Z\0\0\0\5I"
-
-
-def _hand_over(ends: Ends, rest: bytes) -> bytes:
-    """Write to the target what it did not take, as who runs a relay does; what came of it meanwhile."""
-    came = b""
-    while rest:
-        with suppress(BlockingIOError):
-            rest = rest[ends.back.send(rest) :]
-        came += _drain(ends.server)
-    return came
-
-
-def _drain(one: socket.socket) -> bytes:
-    pieces = []
-    with suppress(BlockingIOError):
-        while piece := one.recv(MEGABYTE):
-            pieces.append(piece)
-    return b"".join(pieces)
+    ends.server.send(b"Z\0\0\0\5I")  # the other way is free
+    assert ends.take(ends.client, 6) == b"Z\0\0\0\5I"
+    ends.came[ends.server] = bytearray()
+    ends.go_on(rest)
+    assert ends.take(ends.server, sent) == (data * (sent // len(data) + 1))[:sent]
 
 
 @linux
 def test_much_that_is_there_at_once(ends: Ends) -> None:
-    """Nothing is left behind when nothing more comes: each of the waits is for the relay alone."""
+    """Nothing is left behind when nothing more comes."""
     body = random.Random(1).randbytes(4 * MEGABYTE)
-    left, came = memoryview(b"d" + struct.pack("!i", len(body) + 4) + body), b""
-    while left or len(came) < len(body) + 5:
+    left = memoryview(b"d" + struct.pack("!i", len(body) + 4) + body)
+    while left or len(ends.came[ends.server]) < len(body) + 5:
         with suppress(BlockingIOError):
             while left:
                 left = left[ends.client.send(left) :]
-        for source, rest in ends.run():
+        for source, rest in ends.step():
+            assert source == ends.front.fileno()
             assert rest
-            came += _hand_over(ends, rest)
-            ends.relay.add(source, ends.back.fileno(), ends.scanner)
-        came += _drain(ends.server)
-    assert came[5:] == body
+            ends.go_on(rest)
+    assert ends.came[ends.server][5:] == body
     assert (ends.scanner.last, ends.scanner.partial) == ("d", False)
 
 
 @linux
 def test_data_beside_the_stream(core: Any) -> None:
     """Urgent data end a receive early; what is behind them passes on all the same."""
-    made = Ends(core, tcp_pair)
+    ends = Ends(core, tcp_pair)
     try:
-        made.client.send(STREAM[:3])
-        made.client.send(b"!", socket.MSG_OOB)
-        made.client.send(STREAM[3:])
-        came = b""
-        while len(came) < len(STREAM):
-            assert made.run() == []
-            came += _drain(made.server)
-        assert came == STREAM
+        ends.client.send(STREAM[:3])
+        ends.client.send(b"!", socket.MSG_OOB)
+        ends.client.send(STREAM[3:])
+        assert ends.take(ends.server, len(STREAM)) == STREAM
     finally:
-        made.close()
+        ends.close()
 
 
 @linux
 def test_ends_of_streams(ends: Ends) -> None:
     ends.client.send(STREAM)
     ends.client.shutdown(socket.SHUT_WR)
-    while not (stopped := ends.run()):
-        pass
-    assert stopped == [(ends.front.fileno(), b"")]
-    assert ends.server.recv(100) == STREAM
+    assert ends.until_stopped() == [(ends.front.fileno(), b"")]
+    assert ends.take(ends.server, len(STREAM)) == STREAM
     ends.server.send(STREAM)  # the other way goes on
-    assert ends.run() == []
-    assert ends.client.recv(100) == STREAM
-    ends.server.send(STREAM)
+    assert ends.take(ends.client, len(STREAM)) == STREAM
+    del ends.came[ends.client]
     ends.client.close()
-    while not (stopped := ends.run()):
+    stopped: Stopped = []
+    while not stopped:
         ends.server.send(STREAM)
-    assert stopped == [(ends.back.fileno(), STREAM)]  # nobody takes it any more
+        assert select([ends.relay], [], [], WAIT)[0]
+        stopped = ends.relay.run()
+    ((source, rest),) = stopped
+    assert source == ends.back.fileno()
+    assert rest  # nobody takes it any more
+    assert rest == STREAM * (len(rest) // len(STREAM))
 
 
 @linux
@@ -271,10 +277,11 @@ class core_relay:
 @linux
 def test_what_cannot_be_followed_is_not_passed_on(ends: Ends) -> None:
     ends.client.send(STREAM)
-    assert ends.run() == []
+    assert ends.take(ends.server, len(STREAM)) == STREAM
     ends.client.send(STREAM + b"Q\0\0\0\3")
-    assert ends.run() == [(ends.front.fileno(), None)]
-    assert ends.server.recv(1000) == STREAM
+    assert ends.until_stopped() == [(ends.front.fileno(), None)]
+    assert ends.relay.run() == []
+    assert not ends.came[ends.server]
     with pytest.raises(FrameError, match="message of type 81"):
         ends.scanner.scan(b"")
 
@@ -283,6 +290,7 @@ def test_what_cannot_be_followed_is_not_passed_on(ends: Ends) -> None:
 def test_who_is_removed_is_left_alone(ends: Ends) -> None:
     ends.client.send(STREAM)
     ends.relay.remove(ends.front.fileno())
+    assert select([ends.front], [], [], WAIT)[0]
     assert ends.relay.run() == []
     assert ends.front.recv(100) == STREAM
     with pytest.raises(KeyError):
