@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import struct
 import sys
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -239,7 +241,6 @@ def test_ends_of_streams(ends: Ends) -> None:
     stopped: Stopped = []
     while not stopped:
         ends.server.send(STREAM)
-        assert select([ends.relay], [], [], WAIT)[0]
         stopped = ends.relay.run()
     ((source, rest),) = stopped
     assert source == ends.back.fileno()
@@ -288,8 +289,8 @@ def test_what_cannot_be_followed_is_not_passed_on(ends: Ends) -> None:
 
 @linux
 def test_who_is_removed_is_left_alone(ends: Ends) -> None:
+    assert ends.relay.remove(ends.front.fileno()) == b""
     ends.client.send(STREAM)
-    ends.relay.remove(ends.front.fileno())
     assert select([ends.front], [], [], WAIT)[0]
     assert ends.relay.run() == []
     assert ends.front.recv(100) == STREAM
@@ -299,6 +300,41 @@ def test_who_is_removed_is_left_alone(ends: Ends) -> None:
         ends.relay.add(ends.back.fileno(), ends.front.fileno(), ends.answers)
     with pytest.raises(OSError, match="Bad file descriptor"):
         ends.relay.add(-1, ends.front.fileno(), ends.answers)
+
+
+@linux
+def test_who_is_removed_before_it_is_told_that_it_stopped(ends: Ends) -> None:
+    """What came is passed on, or given back, or still to be read."""
+    left = memoryview(message := b"d" + struct.pack("!i", 8 * MEGABYTE + 4) + random.Random(2).randbytes(8 * MEGABYTE))
+    del ends.came[ends.server]  # which does not read
+    deadline = time.monotonic() + 0.3
+    while time.monotonic() < deadline:
+        with suppress(BlockingIOError):
+            left = left[ends.client.send(left) :]
+    rest = ends.relay.remove(ends.front.fileno())
+    assert ends.relay.run() == []
+    ends.came[ends.server] = bytearray()
+    ends.go_on(rest)
+    while left or len(ends.came[ends.server]) < len(message):
+        with suppress(BlockingIOError):
+            left = left[ends.client.send(left) :]
+        for _, again in ends.step():
+            assert again
+            ends.go_on(again)
+    assert ends.came[ends.server] == message
+    assert (ends.scanner.last, ends.scanner.partial) == ("d", False)
+
+
+@linux
+def test_a_fork_leaves_it_alone(ends: Ends) -> None:
+    child = os.fork()
+    if not child:
+        ends.relay.close()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    ends.client.send(STREAM)
+    assert ends.take(ends.server, len(STREAM)) == STREAM
 
 
 @linux

@@ -56,12 +56,17 @@ class Relaying:
         self._ends[source], self._sources[end] = end, source
         return True
 
-    def leave(self, end: End) -> None:
-        """Pass on nothing more from it, if it is read here. To be called before its socket is closed, or that of the other end."""
+    def leave(self, end: End) -> bytes:
+        """Pass on nothing more from it, if it is read here. To be called before its socket is closed, or that of the other end.
+
+        Returns:
+            What came from it and is to be written to the other end.
+        """
         source = self._sources.pop(end, None)
-        if source is not None:
-            del self._ends[source]
-            self._relay.remove(source)
+        if source is None:
+            return b""
+        del self._ends[source]
+        return self._relay.remove(source)
 
     def _run(self) -> None:
         stopped = [(self._ends.pop(source), rest) for source, rest in self._relay.run()]

@@ -382,13 +382,15 @@ class ProxySession:
         assert self.server is not None
         assert self.proxy.relaying is not None
         ends = (self.client, self.server)
-        for end in ends:
-            self.proxy.relaying.leave(end)
-        for end in ends:
+        rests = [self.proxy.relaying.leave(end) for end in ends]
+        for end, rest in zip(ends, reversed(rests), strict=True):
             if not end.lost and not end.transport.is_closing():
                 end.transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
-                if end.other is not None and not end.other.full:
-                    end.transport.resume_reading()
+                if rest:
+                    end.transport.write(rest)
+        for end in ends:
+            if not end.lost and not end.transport.is_closing() and end.other is not None and not end.other.full:
+                end.transport.resume_reading()
 
     async def _reach(self) -> bool:
         proxy = self.proxy

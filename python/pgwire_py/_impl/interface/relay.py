@@ -36,11 +36,11 @@ class FrameScanner(Protocol):
 class Relay(Protocol):
     """Passes on what comes from sockets to other sockets, each direction by itself; neither blocks.
 
-    It owns no socket: one must be removed before it is closed. It is for one thread. Bytes pass without becoming objects, and the GIL is
-    not held meanwhile (native core).
+    It owns no socket: one must be removed before it is closed. Its methods are for one thread. Bytes pass without becoming objects, on a
+    thread that does not need the GIL (native core), or while :meth:`run` runs.
 
     Raises:
-        OSError: the system has no epoll, or no more descriptors.
+        OSError: the system has no epoll, or no more descriptors or threads.
         ValueError: for a method of one that is closed, except ``close``.
     """
 
@@ -54,20 +54,23 @@ class Relay(Protocol):
             OSError: ``source`` is no open socket, or was added before.
         """
 
-    def remove(self, source: int, /) -> None:
-        """Pass on nothing more from ``source``.
+    def remove(self, source: int, /) -> bytes:
+        """Pass on nothing more from ``source``; when this returns, neither it nor its target is used.
+
+        Returns:
+            Bytes that came and that the target has not taken, where :meth:`run` has not told so.
 
         Raises:
-            KeyError: it was not added, or has stopped by itself.
+            KeyError: it was not added, or :meth:`run` has told that it stopped.
         """
 
     def run(self) -> list[tuple[int, bytes | None]]:
-        """Pass on what there is, as long as it goes and others are not kept from their turn; waits for nothing.
+        """Pass on what there is, if nothing else does, as long as others are not kept from their turn; waits for nothing.
 
         Returns:
-            The sources that stopped, which are removed by that, each with the reason: bytes that came and that its target does not take
-            for now, or not any more; no bytes at the end of the stream, also a broken one; None where the scanner failed: of what it was
-            given last nothing is passed on, and it raises its error again.
+            The sources that stopped since the last time, which are removed by that, each with the reason: bytes that came and that its
+            target does not take for now, or not any more; no bytes at the end of the stream, also a broken one; None where the scanner
+            failed: of what it was given last nothing is passed on, and it raises its error again.
         """
 
     def close(self) -> None:

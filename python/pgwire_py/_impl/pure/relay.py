@@ -6,6 +6,7 @@ import errno
 import os
 import select
 import sys
+from contextlib import suppress
 
 from ...errors import FrameError
 from .frame_scanner import FrameScanner
@@ -35,10 +36,12 @@ class Relay:
         self._epoll.register(source, select.EPOLLIN)
         self._directions[source] = target, scanner
 
-    def remove(self, source: int, /) -> None:
+    def remove(self, source: int, /) -> bytes:
         self._epoll.fileno()
         del self._directions[source]
-        self._epoll.unregister(source)
+        with suppress(OSError):  # where it is closed already, it is not waited for either
+            self._epoll.unregister(source)
+        return b""  # what stops is told at once
 
     def run(self) -> list[tuple[int, bytes | None]]:
         stopped: list[tuple[int, bytes | None]] = []
