@@ -40,9 +40,11 @@ if TYPE_CHECKING:
         CopyDecoder,
         CopyEncoder,
         FrameDecoder,
+        FrameScanner,
         FrontendDecoder,
         MessageBuilder,
         Record,
+        Relay,
         Responder,
         RowDecoder,
         RowEncoder,
@@ -79,9 +81,11 @@ __all__ = [
     "CopyDecoder",
     "CopyEncoder",
     "FrameDecoder",
+    "FrameScanner",
     "FrontendDecoder",
     "MessageBuilder",
     "Record",
+    "Relay",
     "Responder",
     "RowDecoder",
     "RowEncoder",
@@ -111,4 +115,6 @@ __all__ = [
 if not TYPE_CHECKING:
     if not hasattr(core, "SocketIO"):  # the native core has it where sockets are POSIX's
         core.SocketIO = import_module(f"{__name__}.pure.socket_io").SocketIO
+    if not hasattr(core, "Relay"):  # the native core has it where there is epoll
+        core.Relay = import_module(f"{__name__}.pure.relay").Relay
     globals().update({name: getattr(core, name) for name in __all__[1:]})

@@ -12,6 +12,7 @@ from ...messages.replication import ReplicationStream
 from ...sql import Statement, Token
 from .arrow import ArrowBatch, ArrowDecoder, ArrowStream, ArrowTable
 from .copy import CopyDecoder, CopyEncoder, CopyPlan
+from .relay import FrameScanner, Relay
 from .responder import Batch, Condition, Responder
 from .rows import ArrowEncoder, Record, RowDecoder, RowEncoder
 from .streams import BackendDecoder, Buffer, FrameDecoder, FrontendDecoder, MessageBuilder, SocketIO
@@ -32,9 +33,11 @@ __all__ = [
     "CopyPlan",
     "Core",
     "FrameDecoder",
+    "FrameScanner",
     "FrontendDecoder",
     "MessageBuilder",
     "Record",
+    "Relay",
     "Responder",
     "RowDecoder",
     "RowEncoder",
@@ -49,6 +52,7 @@ class Core(Protocol):
 
     FrontendDecoder: type[FrontendDecoder]
     FrameDecoder: type[FrameDecoder]
+    FrameScanner: type[FrameScanner]
     MessageBuilder: type[MessageBuilder]
     BackendDecoder: type[BackendDecoder]
     RowEncoder: type[RowEncoder]
@@ -64,6 +68,7 @@ class Core(Protocol):
     CopyDecoder: type[CopyDecoder]
     Responder: type[Responder]
     SocketIO: type[SocketIO]
+    Relay: type[Relay]
 
     def encode_message(self, message: object) -> bytes:
         """Bytes of any message, frontend's or backend's, tag and length included.

@@ -4,12 +4,14 @@ from .arrow import ArrowEncoder, arrow_columns
 from .arrow_decoder import ArrowBatch, ArrowDecoder, ArrowStream, ArrowTable
 from .builder import MessageBuilder
 from .copy import CopyDecoder, CopyEncoder
+from .frame_scanner import FrameScanner
 from .frames import FrameDecoder
 from .framing import BackendDecoder, FrontendDecoder
 from .lexer import split_statements, tokenize
 from .md5 import md5_password, md5_response
 from .messages import encode_message
 from .record import Record
+from .relay import Relay
 from .replication import decode_replication, encode_replication
 from .responder import Responder
 from .row_decoder import RowDecoder
@@ -38,9 +40,11 @@ __all__ = [
     "CopyDecoder",
     "CopyEncoder",
     "FrameDecoder",
+    "FrameScanner",
     "FrontendDecoder",
     "MessageBuilder",
     "Record",
+    "Relay",
     "Responder",
     "RowDecoder",
     "RowEncoder",
