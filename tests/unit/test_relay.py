@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import random
 import socket
@@ -19,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgwire_py.errors import FrameError
+from pgwire_py.proxy.relaying import Relaying
 from tests.support import IMPLEMENTATIONS, core_module
 
 STREAM = b"1\0\0\0\4D\0\0\0\x0dsome valuC\0\0\0\x0dSELECT 1\0Z\0\0\0\5I"
@@ -351,3 +354,29 @@ def test_a_closed_relay(ends: Ends) -> None:
     for call in calls:
         with pytest.raises(ValueError, match="closed"):
             call()
+
+
+@linux
+def test_a_relay_that_is_lost_ends_before_the_sockets_do() -> None:
+    """Nobody closed the proxy, and the garbage collector finds all of it at once."""
+    loop = asyncio.new_event_loop()
+    relaying: Any = Relaying(loop)
+    relay, ended = relaying._relay, []
+
+    class Socket:
+        relaying: Any
+
+        def __del__(self) -> None:
+            try:
+                relay.fileno()
+            except ValueError:
+                ended.append(True)
+            else:
+                ended.append(False)
+
+    relaying.socket = Socket()
+    relaying.socket.relaying = relaying
+    loop.close()
+    del relaying, loop
+    gc.collect()
+    assert ended == [True]

@@ -121,6 +121,9 @@ class Proxy:
             self._listener.close()
         for session in list(self.sessions):
             session.fail(AdminShutdown("terminating connection because the proxy stops"))
+        if self.relaying is not None:  # which they have left, also those that had ended
+            self.relaying.close()
+            self.relaying = None
         if self.sessions:
             self._empty.clear()
             try:
@@ -129,9 +132,6 @@ class Proxy:
                 for session in list(self.sessions):
                     session.client.abort()
                 await asyncio.sleep(0)
-        if self.relaying is not None:
-            self.relaying.close()
-            self.relaying = None
 
     async def __aenter__(self) -> Proxy:
         await self.start()

@@ -7,6 +7,7 @@ the moment an end leaves or the session is to be ended. So there is one place wh
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from .._impl import Relay
@@ -29,18 +30,21 @@ class Relaying:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._relay = Relay()
+        # Where nobody closes the proxy, it ends before any of the sockets that it uses: what waits for an object's end runs ahead of
+        # what the objects of a cycle do themselves.
+        self._close = weakref.finalize(self, self._relay.close)
         self._ends: dict[int, End] = {}
         self._sources: dict[End, int] = {}
         try:
             loop.add_reader(self._relay.fileno(), self._run)
         except BaseException:
-            self._relay.close()
+            self._close()
             raise
 
     def close(self) -> None:
         """End it; no end may be left."""
         self._loop.remove_reader(self._relay.fileno())
-        self._relay.close()
+        self._close()
 
     def read(self, end: End) -> bool:
         """Pass on what comes to this end from now on; False where that cannot be, as when something waits to be written to the other."""
