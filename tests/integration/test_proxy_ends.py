@@ -169,6 +169,31 @@ def test_an_end_that_does_not_read(between: Between, frontend: bool) -> None:
     between.wait_until_empty()
 
 
+@on_sockets
+def test_neither_end_reads(between: Between) -> None:
+    """Both are stopped; both streams come whole when both read, and the relay has them again."""
+    unit = message("d", random.Random(2).randbytes(50_001))
+    client, server = between.connect()
+    with client, server, ThreadPoolExecutor(4) as pool:
+        for _ in range(2):
+            pairs = [
+                (one, other, _fill(one.socket, unit, 128 * MEGABYTE))
+                for one, other in ((client, server), (server, client))
+            ]
+            waiting = []
+            for one, other, sent in pairs:
+                rest = unit[sent % len(unit) :] if sent % len(unit) else b""
+                waiting.append((pool.submit(_exactly, other.socket, sent + len(rest)), sent + len(rest)))
+                pool.submit(one.send, rest)
+            for came, size in waiting:
+                assert (
+                    hashlib.sha256(came.result(DEADLINE)).digest()
+                    == hashlib.sha256(unit * (size // len(unit))).digest()
+                )
+            assert between.relayed() == [between.kind == "plain"]
+    between.wait_until_empty()
+
+
 def test_the_server_closes(between: Between) -> None:
     client, server = between.connect()
     with client, server:

@@ -33,6 +33,7 @@ class Relaying:
         # Where nobody closes the proxy, it ends before any of the sockets that it uses: what waits for an object's end runs ahead of
         # what the objects of a cycle do themselves.
         self._close = weakref.finalize(self, self._relay.close)
+        self._close.atexit = False  # who closes the proxy then still can
         self._ends: dict[int, End] = {}
         self._sources: dict[End, int] = {}
         try:
