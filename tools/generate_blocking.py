@@ -32,6 +32,9 @@ CLASSES = {
     "notifications": ["Notifications"],
     "pool": ["Pool", "Lease"],
 }
+GATHERING = CLIENT.parent / "_impl" / "pure" / "gathering.py"
+ELSEWHERE = {"Pending": ("Pending", GATHERING), "Pipeline": ("Gatherer", GATHERING)}
+"""What a class is, or inherits, that is written down in another file."""
 FUNCTIONS = {"connection": "connect", "pool": "create_pool"}
 NAMES = {name for names in CLASSES.values() for name in names}
 
@@ -120,8 +123,23 @@ def render() -> str:
         parts.append("\n".join(_function(_find(trees[module], name))))
     for module, names in CLASSES.items():
         for name in names:
-            parts.append("\n".join(_class(module, _find(trees[module], name))))
+            parts.append("\n".join(_class(module, _whole(trees[module], name))))
     return "\n\n".join(parts) + "\n"
+
+
+def _whole(tree: ast.Module, name: str) -> ast.AST:
+    """A class with what it inherits."""
+    if name not in ELSEWHERE:
+        return _find(tree, name)
+    elsewhere, file = ELSEWHERE[name]
+    inherited = _find(ast.parse(file.read_text(encoding="utf-8")), elsewhere)
+    if elsewhere == name:
+        return inherited
+    found = _find(tree, name)
+    assert isinstance(found, ast.ClassDef)
+    assert isinstance(inherited, ast.ClassDef)
+    found.body[1:1] = [node for node in inherited.body[1:] if isinstance(node, ast.FunctionDef)]
+    return found
 
 
 def _find(tree: ast.Module, name: str) -> ast.AST:
@@ -144,7 +162,7 @@ def _function(node: ast.AST) -> Iterator[str]:
 
 def _class(module: str, node: ast.AST) -> Iterator[str]:
     assert isinstance(node, ast.ClassDef)
-    generic = [ast.unparse(base) for base in node.bases]
+    generic = [ast.unparse(base) for base in node.bases if isinstance(base, ast.Subscript)]
     driver = "ThreadsDriver" if module == "pool" else "BlockingDriver"
     inner = f"{module}.{node.name}" + ("[T]" if generic else "")
     yield f"class {node.name}{'(' + ', '.join(generic) + ')' if generic else ''}:"

@@ -1,8 +1,10 @@
 from asyncio import AbstractEventLoop, Task
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextvars import Context
 from socket import socket
-from typing import Any, Literal, final, overload
+from typing import Any, Generic, Literal, TypeVar, final, overload
+
+from typing_extensions import disjoint_base
 
 from ._impl.interface import Batch, Buffer, Condition, CopyPlan, ZoneTable
 from .messages.replication import ReplicationStream
@@ -20,7 +22,10 @@ __all__ = [
     "FrameDecoder",
     "FrameScanner",
     "FrontendDecoder",
+    "Gatherer",
+    "Gathering",
     "MessageBuilder",
+    "Pending",
     "Record",
     "Relay",
     "Responder",
@@ -48,6 +53,8 @@ __all__ = [
     "split_statements",
     "tokenize",
 ]
+
+_T = TypeVar("_T")
 
 @final
 class FrontendDecoder:
@@ -82,6 +89,30 @@ class FrameDecoder:
     def feed_answer(
         self, data: bytes, rows: RowDecoder | None = None
     ) -> tuple[list[Any], bytes, str] | list[tuple[str, Any]] | None: ...
+    def feed_answers(
+        self, data: bytes, rows: list[RowDecoder | None], start: int, synced: bool
+    ) -> list[tuple[str, Any]]: ...
+
+@final
+class Pending(Generic[_T]):
+    def result(self) -> _T: ...
+    def exception(self) -> BaseException | None: ...
+    def __await__(self) -> Generator[Any, None, _T]: ...
+    @classmethod
+    def __class_getitem__(cls, item: Any) -> Any: ...
+
+@final
+class Gathering:
+    found: list[Any] | None
+
+@disjoint_base
+class Gatherer:
+    def __new__(cls, *args: Any) -> Gatherer: ...
+    def fetch(self, query: str, *args: object) -> Pending[list[Any]]: ...
+    def fetchrow(self, query: str, *args: object) -> Pending[Any]: ...
+    def fetchval(self, query: str, *args: object, column: int | str = 0) -> Pending[Any]: ...
+    def execute(self, query: str, *args: object) -> Pending[str]: ...
+    def _gathered(self) -> tuple[Gathering, list[tuple[Any, int, list[tuple[object, ...]]]]] | None: ...
 
 @final
 class FrameScanner:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pgwire_py.auth import AuthSource, HostBasedRules, ScramVerifier, UsersFunction
+from pgwire_py.auth import AuthSource, HostBasedRules, OAuth, ScramVerifier, UsersFunction
 from pgwire_py.engines.base import SessionContext
 from pgwire_py.engines.sqlite import SqliteEngine, SqliteSession
 from pgwire_py.server.authentication import PASSWORD_THREADS
@@ -201,3 +201,89 @@ def test_strangers_passwords_do_not_fill_the_loops_threads(new_loop: NewLoop, mo
         for client in clients:
             assert client.to_end() == ["E 28P01 FATAL"]
     assert len(running) == len(clients)
+
+
+class Waiting:
+    """Looks up users for ever; knows who was waited for, and whose wait was cancelled."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.cancelled: list[str] = []
+
+    async def find(self, user: str, database: str) -> None:
+        self.begun.append(user)
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            self.cancelled.append(user)
+            raise
+
+    async def validate(self, token: str, user: str, database: str, address: str | None) -> None:
+        await self.find(user, database)
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("before", [b"", SSL_REQUEST], ids=["at once", "after SSLRequest"])
+def test_who_leaves_while_a_source_is_waited_for_keeps_no_place(
+    new_loop: NewLoop, before: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = Waiting()
+    with hosted(Counting(), new_loop, auth=UsersFunction(source.find), max_connections_per_address=1) as it:
+        for round_ in range(1, 4):
+            with it.connect() as client:
+                client.send(before)
+                if before:
+                    assert client.byte() == b"N"
+                client.send(startup({"user": f"ada{round_}", "database": "app"}))
+                until(lambda count=round_: len(source.begun) == count, "the place of the one before was not free")
+                client.socket.shutdown(socket.SHUT_WR)
+                assert client.to_end() == []
+            until(lambda: not it.ask(lambda: len(it.server._protocols)), "the connection is still there")
+    assert source.begun == source.cancelled == ["ada1", "ada2", "ada3"]
+    assert "Traceback" not in caplog.text
+
+
+def test_who_leaves_with_the_start_up_packet_keeps_no_place(new_loop: NewLoop) -> None:
+    source = Waiting()
+    with hosted(Counting(), new_loop, auth=UsersFunction(source.find)) as it, it.connect() as client:
+        with it.stalled():
+            client.send(startup({"user": "ada", "database": "app"}))
+            client.socket.shutdown(socket.SHUT_WR)
+        assert client.to_end() == []
+    assert source.begun == source.cancelled
+
+
+def test_who_leaves_while_a_token_is_validated_keeps_no_place(new_loop: NewLoop) -> None:
+    source = Waiting()
+    oauth = OAuth("https://issuer.example", "openid", source.validate)
+    with hosted(Counting(), new_loop, auth="oauth", oauth=oauth) as it, it.connect() as client:
+        response = b"n,,\x01auth=Bearer abc\x01\x01"
+        chosen = b"OAUTHBEARER\0" + struct.pack("!i", len(response)) + response
+        client.send(startup({"user": "ada", "database": "app"}), message("p", chosen))
+        until(lambda: source.begun == ["ada"], "the token was not validated")
+        client.socket.shutdown(socket.SHUT_WR)
+        assert [answer.tag for answer in client] == ["R"]
+    assert source.cancelled == ["ada"]
+
+
+def test_who_sent_a_password_ahead_and_no_more_reads_the_answer(new_loop: NewLoop) -> None:
+    release = threading.Event()
+    verifier = ScramVerifier.from_password("lovelace", b"salt", 1)
+
+    async def find(user: str, database: str) -> ScramVerifier:
+        while not release.is_set():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        return verifier
+
+    with hosted(Counting(), new_loop, auth="password", users=UsersFunction(find)) as it, it.connect() as client:
+        client.send(startup({"user": "ada", "database": "app"}), message("p", b"lovelace\0"), query("select 1"))
+        client.socket.shutdown(socket.SHUT_WR)
+        it.ask(lambda: None)
+        release.set()
+        assert [str(answer) for answer in client if answer.tag not in "SKTC"] == ["R", "R", "Z I", "D 1", "Z I"]

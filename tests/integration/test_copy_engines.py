@@ -22,6 +22,7 @@ import pytest
 from pgwire_py.engines.datafusion import DataFusionEngine
 from pgwire_py.engines.gluesql import GlueSQLEngine
 from pgwire_py.engines.polars import PolarsEngine
+from pgwire_py.errors import PostgresError
 from tests.support.frames import FIRST, TYPES, dsn_of, people
 from tests.support.hosted import DEADLINE, Hosted, hosted
 from tests.support.postgres import find_programs
@@ -32,19 +33,19 @@ GLUESQL = ["gluesql"] if sys.version_info[:2] in ((3, 11), (3, 12)) else []
 FRAMES = ["datafusion", "polars"]
 
 
-def gluesql(*statements: str, read_only: bool = False) -> GlueSQLEngine:
-    engine = GlueSQLEngine(read_only=read_only)
+def gluesql(*statements: str, **options: Any) -> GlueSQLEngine:
+    engine = GlueSQLEngine(**options)
     for statement in statements:
         engine.query(statement)
     return engine
 
 
-def with_people(kind: str, *, read_only: bool = False) -> Any:
+def with_people(kind: str, **options: Any) -> Any:
     """An engine with a table people of three rows."""
     if kind == "gluesql":
         create = "create table people (id integer, name text null)"
-        return gluesql(create, "insert into people values (1, 'Ada'), (2, null), (3, 'Bob')", read_only=read_only)
-    return (DataFusionEngine if kind == "datafusion" else PolarsEngine)({"people": people()}, read_only=read_only)
+        return gluesql(create, "insert into people values (1, 'Ada'), (2, null), (3, 'Bob')", **options)
+    return (DataFusionEngine if kind == "datafusion" else PolarsEngine)({"people": people()}, **options)
 
 
 @pytest.fixture(params=FRAMES + GLUESQL)
@@ -188,6 +189,42 @@ def test_read_only(kind: str) -> None:
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match=reason):
             copy_in(connection, "copy people (id) from stdin", "4\n")
         assert rows(connection) == THREE
+
+
+LIMIT = 1 << 20
+
+
+def test_memory_of_what_is_gathered_is_bounded(kind: str) -> None:
+    with (
+        hosted(with_people(kind, max_copy=LIMIT)) as it,
+        psycopg.connect(dsn_of(it), autocommit=True) as connection,
+    ):
+        large = "".join(f"{n}\t{100 * 'x'}\n" for n in range(20_000))
+        for data in (large, large.encode()[: LIMIT + LIMIT // 2]):
+            with pytest.raises(psycopg.errors.ProgramLimitExceeded) as caught:
+                copy_in(connection, "copy people from stdin", data)
+            assert caught.value.diag.message_primary == (
+                "the rows of a COPY into this engine take more than 1048576 bytes of memory"
+            )
+            assert (caught.value.diag.context or "").startswith("COPY people, line ")
+            assert rows(connection) == THREE
+        assert copy_in(connection, "copy people from stdin", "".join(f"{n}\tx\n" for n in range(2_000))) == "COPY 2000"
+        assert len(rows(connection)) == 2_003
+
+
+def test_every_piece_of_a_copy_takes_memory(kind: str) -> None:
+    """However little is in it."""
+    engine = with_people(kind, max_copy=LIMIT)
+    sink = engine.connect(None).copy_in(("people",), None)
+
+    def write() -> None:
+        for n in range(LIMIT // 40):
+            sink.write([(n, "x")])
+
+    with pytest.raises(PostgresError) as caught:
+        write()
+    assert caught.value.sqlstate == "54000"
+    sink.abort()
 
 
 def test_several_at_a_time(server: Hosted, connection: psycopg.Connection[Any]) -> None:

@@ -78,6 +78,39 @@ def test_chunking_does_not_matter(data: st.DataObject) -> None:
         assert cut[: len(whole)] == whole
 
 
+ANSWERS = st.sampled_from([
+    b"2\0\0\0\4", b"2\0\0\0\4C\0\0\0\6x\0", b"2\0\0\0\4C\0\0\0\6x\0Z\0\0\0\5I", b"C\0\0\0\6y\0", b"C\0\0\0\5y", b"s\0\0\0\4",
+    b"D\0\0\0\x0e\0\1\0\0\0\4\0\0\0\7", b"D\0\0\0\x0c\0\1\0\0\0\2\0\7", b"Z\0\0\0\5I", b"Z\0\0\0\5T", b"Z\0\0\0\5X", b"2\0\0\0\5x",
+    b"E\0\0\0\5\0", b"N\0\0\0\5\0", b"I\0\0\0\4", b"T\0\0\0\6\0\0", b"3\0\0\0\4", b"s\0\0\0\5x", b"Z\0\0\0\3",
+])  # fmt: skip
+
+
+def _answers(core: Any, chunks: list[bytes], readers: list[int | None], synced: bool) -> list[Any]:
+    decoders = [None if oid is None else core.RowDecoder([oid], [1]) for oid in readers]
+    decoder, seen, start = core.FrameDecoder(), [], 0
+    for chunk in chunks:
+        try:
+            frames = decoder.feed_answers(chunk, decoders, start, synced)
+        except FrameError as error:
+            frames = list(error.frames)
+            seen.append(str(error))
+        for tag, body in frames:
+            start += len(body[0]) if tag == "=" else tag in "CsI"
+        seen.append((repr(frames), decoder.buffered))
+    return seen
+
+
+@given(
+    st.lists(ANSWERS, max_size=30), st.lists(st.sampled_from([23, 23, 21, None]), max_size=9), st.booleans(), st.data()
+)
+def test_answers(pieces: list[bytes], readers: list[int | None], synced: bool, data: st.DataObject) -> None:
+    """Answers, usual and not, in any chunks."""
+    stream = b"".join(pieces)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=4)))
+    chunks = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+    assert _answers(_native, chunks, readers, synced) == _answers(pure, chunks, readers, synced)
+
+
 TEXT = st.text(max_size=10)
 INTEGER = st.integers(-2, 3) | st.integers(-(2**33), 2**33)
 NONSENSE = st.sampled_from([None, 5, 1.5, "\ud800", "a\0b", (), [None], {"": ""}, {5}])

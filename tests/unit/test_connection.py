@@ -1,5 +1,7 @@
 """BackendConnection without a socket: phases, skipping, what may be sent when."""
 
+from typing import Any
+
 import pytest
 
 from pgwire_py import messages as m
@@ -109,9 +111,11 @@ def test_query_before_authentication_is_fatal() -> None:
     connection = BackendConnection()
     connection.receive_data(STARTUP + _bytes(m.Query("select 1")))
     connection.next_event()
+    assert connection.next_event() is None  # with AuthenticationOk it would be answered
+    connection.send(m.AuthenticationCleartextPassword())
     event = connection.next_event()
     assert isinstance(event, RemoteProtocolError)
-    assert event.fatal
+    assert (str(event), event.fatal) == ("expected a password response, got Query", True)
     assert connection.phase is Phase.CLOSED
 
 
@@ -119,9 +123,55 @@ def test_large_message_before_authentication_is_refused() -> None:
     connection = BackendConnection()
     connection.receive_data(STARTUP + b"p\x00\x01\x00\x00")
     connection.next_event()
+    connection.send(m.AuthenticationCleartextPassword())
     event = connection.next_event()
     assert isinstance(event, RemoteProtocolError)
     assert event.fatal
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000], ids=lambda size: f"by {size}")
+def test_what_is_sent_ahead_of_a_login_is_read_in_its_turn(ends: Any, size: int) -> None:
+    """What tag p means is known when the backend has asked; large messages are legal behind AuthenticationOk."""
+    large = m.Query("select '" + 70_000 * "x" + "'")
+    sent = [m.SASLInitialResponse("SCRAM-SHA-256", b"n,,"), m.SASLResponse(b"c=biws"), large, m.Terminate()]
+    stream = STARTUP + b"".join(map(ends.encode_message, sent))
+    connection = BackendConnection()
+    came = []
+    answers: dict[type, list[object]] = {
+        m.StartupMessage: [m.AuthenticationSASL(("SCRAM-SHA-256",))],
+        m.SASLInitialResponse: [m.AuthenticationSASLContinue(b"r=")],
+        m.SASLResponse: [m.AuthenticationSASLFinal(b"v="), m.AuthenticationOk(), m.ReadyForQuery("I")],
+        m.Query: [m.EmptyQueryResponse(), m.ReadyForQuery("I")],
+    }
+    for start in range(0, len(stream), size):
+        connection.receive_data(stream[start : start + size])
+        while (event := connection.next_event()) is not None:
+            came.append(event)
+            for answer in answers.get(type(event), ()):
+                connection.send(answer)
+    assert came[1:] == sent
+    assert (connection.buffered, connection.phase) == (0, Phase.CLOSED)
+
+
+def test_good_bye_is_read_while_an_answer_is_owed() -> None:
+    connection = BackendConnection()
+    connection.receive_data(STARTUP + _bytes(m.Terminate())[:3])
+    connection.next_event()
+    assert connection.next_event() is None
+    connection.receive_data(_bytes(m.Terminate())[3:])
+    assert connection.next_event() == m.Terminate()
+
+
+def test_what_is_sent_ahead_of_a_login_in_another_encoding() -> None:
+    connection = BackendConnection()
+    connection.receive_data(STARTUP + b"Q\0\0\0\6\xe9\0")
+    connection.next_event()
+    connection.recode_ahead = lambda data: b"Q\0\0\0\7" + data[5:].decode("latin-1").encode()
+    connection.send_welcome(b"")
+    assert connection.next_event() == m.Query("é")
+    connection.send_ready("I")
+    connection.receive_data(_bytes(m.Query("ü")))
+    assert connection.next_event() == m.Query("ü")
 
 
 def test_what_follows_terminate_is_one_error() -> None:
@@ -164,7 +214,7 @@ def test_what_follows_an_encryption_request_waits_for_its_answer() -> None:
     assert connection.next_event() == m.SSLRequest()
     connection.receive_data(STARTUP)
     assert connection.next_event() is None
-    assert (connection.buffered, connection.pending) == (0, 1)
+    assert (connection.buffered, connection.pending) == (len(STARTUP), 0)
     connection.send_encryption_response(b"N")
     assert connection.next_event() == m.StartupMessage(0x00030000, {"user": "me"})
 

@@ -151,6 +151,7 @@ def test_a_signal_handler_runs_while_waiting_and_its_exception_loses_nothing(cor
                 waiting(timeout)
             assert timeout is not None or io.asking
             assert io.pump(timeout, True) == b"after the signal"
+            assert not io.asking
             signal.setitimer(signal.ITIMER_REAL, 0)
             assert other.recv(100) == b"sent"
             io.write(b"sent")

@@ -433,7 +433,11 @@ class Connection:
         return self._inner.is_closed()
 
     def cancel(self) -> None:
-        """Ask the server to stop what the connection runs in another thread: that thread gets ``QueryCanceled``."""
+        """Ask the server to stop what the connection runs in another thread: that thread gets ``QueryCanceled``.
+
+        Raises:
+            ConnectionLost: the connection is closed, or was opened in another process.
+        """
         BlockingDriver().run(self._inner.cancel())  # not this connection's: another thread waits by that
 
     def reset(self, *, timeout: float | None = None) -> None:
@@ -627,7 +631,10 @@ class PreparedStatement:
 
 
 class Pending(Generic[T]):
-    """A statement of a pipeline: :meth:`result`, or :meth:`wait`, when the pipeline has run."""
+    """A statement of a pipeline: :meth:`result`, or :meth:`wait`, when the pipeline has run.
+
+    It keeps the results of all statements that ran with it.
+    """
 
     __slots__ = ("__weakref__", "_driver", "_inner")
 

@@ -16,7 +16,7 @@ from weakref import WeakSet
 from .._impl import SocketIO
 from ..client.core import Core
 from ..client.driver import Address, Driver, Task
-from ..client.errors import ConnectionLost, InterfaceError, PoolError
+from ..client.errors import ConnectionLost, InterfaceError, PoolError, lost_by
 from ..client.exchange import Exchange, RunExchange, one_at_a_time
 from ..client.plan import Plan
 from ..client.protocol import Wire
@@ -78,7 +78,7 @@ class BlockingDriver(Waits):
             except BaseException as error:
                 # What is open since before, as a stream, stays so, unless it is no error of the client's.
                 if not isinstance(error, Exception) or self._exchange() is not begun:
-                    self._interrupted()
+                    self._interrupted(error)
                 raise
             finally:
                 if self._soon:
@@ -127,12 +127,12 @@ class BlockingDriver(Waits):
                         core.noticed(tag)
                     return rows  # type: ignore[no-any-return]
                 return self.run(self._long(core, plan, found, args, limit))
-            except BaseException:
-                if wire.exchange is _ASKING and transport.io.asking:
+            except BaseException as error:
+                if wire.exchange is _ASKING and transport.io.asking and not transport.torn:
                     wire.exchange = exchange = RunExchange(plan, self.create_future())
                     core.abandon(exchange)
                 elif wire.exchange is _ASKING:
-                    self._interrupted()
+                    self._interrupted(error)
                 raise
 
     async def _long(self, core: Core, plan: Plan, found: Any, args: Sequence[object], limit: int) -> list[Any]:
@@ -152,14 +152,14 @@ class BlockingDriver(Waits):
         wire = self._transport and self._transport.get_protocol()
         return wire.drained or wire.exchange if isinstance(wire, Wire) else None
 
-    def _interrupted(self) -> None:
+    def _interrupted(self, error: BaseException) -> None:
         """Of a signal between two lines of the client's, which did not tell what it had begun: the connection is closed."""
         wire = self._transport and self._transport.get_protocol()
         if isinstance(wire, Wire) and (wire.exchange is not None or wire.drained is not None):
             wire.drained = None
             if wire.exchange is _ASKING:
                 wire.exchange = None
-            wire.fail(ConnectionLost("a signal interrupted the client between two steps"))
+            wire.fail(lost_by("a signal interrupted the client between two steps", error))
 
     def dropped(self, inner: Any) -> None:
         """Close an async generator that nobody has any more: now, or behind what is done with the connection at the moment."""

@@ -69,9 +69,9 @@ class TLSIO:
 
     def ask(self, data: bytes, decoder: FrameDecoder, rows: RowDecoder | None, /) -> Any:
         """Without the short way: what came is for ``decoder`` as it is."""
-        self.asking = True
         self.write(data)
-        answer = self.pump(None, True)
+        self.asking = True
+        answer = self._pump(None, True)
         self.asking = False
         return answer or b""
 
@@ -84,6 +84,10 @@ class TLSIO:
         return self._inner.write(self._outgoing.read())
 
     def pump(self, timeout: float | None, answer: bool, /) -> bytes | None:
+        self.asking = False
+        return self._pump(timeout, answer)
+
+    def _pump(self, timeout: float | None, answer: bool) -> bytes | None:
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             data = self._read()

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from .._impl import FrameDecoder, RowDecoder
-from ..client.errors import ConnectionLost
+from ..client.errors import ConnectionLost, lost_by
 from ..errors import FrameError
 from .waiting import Expired, left
 
@@ -64,7 +64,9 @@ class Transport(asyncio.Transport):
         self.waiting = False
         self._paused = False
         self.closed = False
-        self._taken = 0  # bytes that the protocol has dealt with
+        self._came: list[bytes | None] = []  # what came and was not handed over: a signal handler raised in between
+        self._handing = False
+        self._handed = 0  # bytes that the protocol has dealt with
 
     def replaced(self, io: IO, protocol: asyncio.BaseProtocol, extra: dict[str, Any]) -> Transport:
         """The same socket with another way to read and write it."""
@@ -128,28 +130,34 @@ class Transport(asyncio.Transport):
         io = self.io
         try:
             try:
-                data = self._wait(left(), not self._paused)
+                self._wait(left(), not self._paused)
             except OSError as error:
                 if by_handler(error):
                     raise
                 self._lost(error)
                 return
-            if data is not None:
-                self._received(data)
+            came = self._came
+            while came:
+                self._received(came[0], came)
         except Expired:
             raise
-        except BaseException:
-            if io.received != self._taken:  # by a signal, between two lines of Python: what came cannot be made good
-                self._lost(None)
+        except BaseException as error:
+            if self.torn:
+                self._broken(error)
             raise
         if self._paused and io.pending <= HIGH_WATER // 4:
             self._paused = False
             self._protocol.resume_writing()
 
+    @property
+    def torn(self) -> bool:
+        """Whether something that came is lost, by a signal between two lines of Python."""
+        return self._handing or self.io.received != self._handed + sum(map(len, filter(None, self._came)))
+
     def take(self, found: Any) -> None:
         """Hand over what :meth:`SocketIO.ask` gave or raised."""
         if isinstance(found, bytes):
-            self._received(found)
+            self._received(found, [found])
         elif isinstance(found, list):
             self._protocol.take(found)
         elif isinstance(found, FrameError):
@@ -157,24 +165,40 @@ class Transport(asyncio.Transport):
         else:
             self._lost(found)
 
-    def _wait(self, timeout: float | None, answer: bool) -> bytes | None:
+    def _wait(self, timeout: float | None, answer: bool) -> None:
         try:
             self.waiting = True
             if self.closed:
                 raise ConnectionLost("the connection is closed")
-            return self.io.pump(timeout, answer)
+            came = self._came
+            if not (came and answer):
+                # What came must be known though a signal handler raises before the next line: extend() notes it before Python looks
+                # for signals again.
+                came.extend(map(self.io.pump, (timeout,), (answer,)))
         finally:
             self.waiting = False
             if self.closed:
                 self.endpoint.close()
 
-    def _received(self, data: bytes) -> None:
+    def _received(self, data: bytes | None, came: list[Any]) -> None:
+        """Hand over the first piece of what ``came``."""
+        self._handing = True
+        del came[0]
         if data:
             self._protocol.data_received(data)
-            self._taken += len(data)
-        else:
+            self._handed += len(data)
+        elif data is not None:
             self._protocol.eof_received()
             self._lost(None)
+        self._handing = False
+
+    def _broken(self, error: BaseException) -> None:
+        """Close because a signal handler raised."""
+        fail = getattr(self._protocol, "fail", None)
+        if fail is None:  # at the login
+            self._lost(None)
+        else:
+            fail(lost_by("a signal interrupted the client while it took in what came", error))
 
     def _lost(self, error: Exception | None) -> None:
         if not self.closed:

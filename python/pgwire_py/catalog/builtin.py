@@ -4,15 +4,12 @@ values."""
 from __future__ import annotations
 
 import json
-import re
 from functools import cache
 
 from ..errors import postgres_error
-from ..sql import quoted
 from . import arrays, series
 from ._data import KEYWORDS
 from .names import Names
-from .syntax import RESERVED
 from .typenames import format_type
 
 
@@ -48,13 +45,6 @@ def notify(names: Names, channel: str | None, payload: str | None) -> str:
     return ""
 
 
-def quote_ident(_: Names, text: str) -> str:
-    plain = text[:1].isalpha() or text[:1] == "_"
-    if plain and text.isascii() and text == text.lower() and text.replace("_", "a").isalnum() and text not in RESERVED:
-        return text
-    return quoted(text)
-
-
 _CATEGORIES = {
     "C": "unreserved (cannot be function or type name)",
     "R": "reserved",
@@ -81,11 +71,6 @@ def _keywords() -> str:
 
 def keywords(_: Names) -> str:
     return _keywords()
-
-
-def quote_literal(_: Names, value: object) -> str:
-    text = str(value).replace("'", "''")
-    return ("E'" + text.replace("\\", "\\\\") + "'") if "\\" in text else f"'{text}'"
 
 
 def array_to_string(_: Names, array: str | None, delimiter: str | None, null: str | None = None) -> str | None:
@@ -131,48 +116,6 @@ def json_build_object(_: Names, *items: object) -> str:
 
 def concat(_: Names, *items: object) -> str:
     return "".join(str(item) for item in items if item is not None)
-
-
-def format_text(names: Names, text: str | None, *items: object) -> str | None:
-    """``format(text, …)``: ``%s``, ``%I``, ``%L``, ``%2$s``, ``%-10s``, ``%%``."""
-    if text is None:
-        return None
-    following = length = 0
-
-    def write(found: re.Match[str]) -> str:
-        nonlocal following, length
-        position, left, width, kind = found.groups()
-        if kind == "%":
-            return "%"
-        if kind not in ("s", "I", "L"):
-            problem = (
-                f'unrecognized format() type specifier "{kind}"' if kind else "unterminated format() type specifier"
-            )
-            raise postgres_error("22023", problem, hint='For a single "%" use "%%".')
-        following = int(position) if position else following + 1
-        if not 0 < following <= len(items):
-            raise postgres_error("22023", "too few arguments for format()")
-        item = items[following - 1]
-        if item is None and kind == "I":
-            raise postgres_error("22004", "null values cannot be formatted as an SQL identifier")
-        if kind == "I":
-            shown = quote_ident(names, str(item))
-        elif kind == "L":
-            shown = "NULL" if item is None else quote_literal(names, item)
-        else:
-            shown = "" if item is None else str(item)
-        size = min(int(width or 0), _WIDEST)
-        length += max(len(shown), size)
-        if length > _LONGEST:
-            raise postgres_error("54000", f"the result of format() is longer than {_LONGEST} characters")
-        return shown.ljust(size) if left else shown.rjust(size)
-
-    return _FORMAT.sub(write, text)
-
-
-_FORMAT = re.compile(r"%(?:(\d{1,9})\$)?(-)?(\d{1,9})?(.?)", re.DOTALL)
-_WIDEST = 10_000
-_LONGEST = 1_000_000
 
 
 def type_text(names: Names, oid: int | None, modifier: int | None) -> str | None:

@@ -8,10 +8,10 @@ from typing import Any
 from sqlglot import exp
 
 from ..errors import postgres_error
-from ..oids import INT4, INT8, NAME, TEXT, TIMESTAMPTZ, UNKNOWN
+from ..oids import BOOL, INT4, INT8, NAME, TEXT, TIMESTAMPTZ, UNKNOWN
 from ..sql import quoted
 from .casts import cast, common_type, string
-from .functions import AGGREGATES, FUNCTIONS, SETS, SQLITE, WINDOW
+from .functions import AGGREGATES, FUNCTIONS, PRINTED, SETS, SQLITE, WINDOW
 from .scope import Scope, Value, unsupported
 from .syntax import name_of_function
 from .typenames import ARRAYS, INTEGERS, REGISTERED, is_text, type_output
@@ -46,7 +46,13 @@ class Calls:
         return self.resolve(self.value(node, scope), target)
 
     def resolve(self, value: Value, target: int) -> str:
-        """Settle a value's open type."""
+        """Settle a value's open type, or have it as it is printed."""
+        if target == PRINTED:
+            target = TEXT
+            if value.type == BOOL:
+                return f"CASE {value.sql} WHEN 1 THEN 't' WHEN 0 THEN 'f' END"
+            if value.type in REGISTERED:
+                return cast(value, TEXT)
         if value.parameter is not None:
             known = self.parameters.setdefault(value.parameter, TEXT if target in REGISTERED else target or TEXT)
             return cast(Value(value.sql, known), target) if target and is_text(known) != is_text(target) else value.sql

@@ -28,16 +28,19 @@ from ..oids import (
     VOID,
 )
 from . import arrays, builtin, series
+from .format import format_text, quote_ident, quote_literal
 from .scope import EXPANDED, KEYWORD
 from .typenames import ELEMENTS
 
-__all__ = ["AGGREGATES", "FUNCTIONS", "INDEPENDENT", "INTERNAL", "SETS", "SQLITE", "WINDOW", "Function"]
+__all__ = ["AGGREGATES", "FUNCTIONS", "INDEPENDENT", "INTERNAL", "PRINTED", "SETS", "SQLITE", "WINDOW", "Function"]
 
 _ANY = 0
 _SAME = -2
 """Result type: that of the first argument."""
 _ELEMENT = -3
 """Result type: the element type of the first argument."""
+PRINTED: Final = -4
+"""Type of an argument: any, and the function gets the text that its output function makes, or an integer."""
 
 
 class Function(NamedTuple):
@@ -183,11 +186,9 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "pg_relation_filenode": _f(OID, _constant(0), REGCLASS),
     "pg_stat_get_numscans": _f(INT8, _constant(0), OID),
     # text and arrays
-    "quote_ident": _f(TEXT, builtin.quote_ident, TEXT),
-    "quote_literal": _f(TEXT, builtin.quote_literal, TEXT),
-    "quote_nullable": _f(
-        TEXT, lambda n, v: "NULL" if v is None else builtin.quote_literal(n, v), TEXT, takes_null=True
-    ),
+    "quote_ident": _f(TEXT, quote_ident, TEXT),
+    "quote_literal": _f(TEXT, quote_literal, TEXT),
+    "quote_nullable": _f(TEXT, lambda n, v: "NULL" if v is None else quote_literal(n, v), TEXT, takes_null=True),
     "array_to_string": _f(TEXT, builtin.array_to_string, TEXT_ARRAY, TEXT, TEXT, claims=False, takes_null=True),
     "array_position": _f(INT4, builtin.array_position, _ANY, _ANY, claims=False, takes_null=True),
     "array_length": _f(INT4, builtin.array_length, _ANY, INT4, claims=False),
@@ -206,8 +207,8 @@ FUNCTIONS: Final[dict[str, Function]] = {
         TEXT_ARRAY, lambda n, t, d: arrays.format_array(t.split(d) if t else []), TEXT, TEXT, claims=False
     ),
     "json_build_object": _f(JSON, builtin.json_build_object, claims=False, takes_null=True),
-    "concat": _f(TEXT, builtin.concat, TEXT, claims=False, takes_null=True),
-    "format": _f(TEXT, builtin.format_text, TEXT, claims=False, takes_null=True),
+    "concat": _f(TEXT, builtin.concat, PRINTED, claims=False, takes_null=True),
+    "format": _f(TEXT, format_text, TEXT, PRINTED, claims=False, takes_null=True),
     "left": _f(TEXT, lambda n, t, k: t[:k], TEXT, INT4, claims=False),
     "right": _f(TEXT, lambda n, t, k: t[-k:] if k else "", TEXT, INT4, claims=False),
     "split_part": _f(

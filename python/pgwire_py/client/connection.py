@@ -439,7 +439,13 @@ class Connection:
         return self._wire.failure is not None
 
     async def cancel(self) -> None:
-        """Ask the server to stop what the connection runs in another task: that task gets ``QueryCanceled``."""
+        """Ask the server to stop what the connection runs in another task: that task gets ``QueryCanceled``.
+
+        Raises:
+            ConnectionLost: the connection is closed, or was opened in another process.
+        """
+        if self._wire.failure is not None:
+            raise self._wire.lost()
         await send_cancel(self._core.wired)
 
     async def reset(self, *, timeout: float | None = None) -> None:

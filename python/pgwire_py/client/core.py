@@ -9,10 +9,10 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from .._impl import MessageBuilder
-from ..errors import PgWireError
+from ..errors import PgWireError, QueryCanceled
 from ..types import TypeRegistry
 from .connecting import Wired, send_cancel
-from .errors import ConnectionLost
+from .errors import ConnectionLost, lost_by
 from .exchange import SYNC, Answer, Exchange, Result, RowSource, RunExchange, is_stale_plan, one_at_a_time
 from .introspection import Introspection
 from .plan import Plan
@@ -21,6 +21,9 @@ from .protocol import Wire
 __all__ = ["Core", "pause", "resume"]
 
 T = TypeVar("T")
+
+_UNDO_ATTEMPTS: Final = 3
+"""How often what undoes a cancelled statement is sent where it is cancelled itself."""
 
 _FORGET_STATEMENTS: Final = frozenset({b"DISCARD ALL", b"DEALLOCATE ALL"})
 _FORGET_TYPES: Final = frozenset({b"DROP TYPE", b"ALTER TYPE", b"DROP DOMAIN", b"DROP EXTENSION", b"DROP SCHEMA"})
@@ -74,6 +77,7 @@ class Core:
         self._garbage: list[str] = []
         self._count = 0
         self.undo = ""  # what is to be sent behind the statement at hand where nobody waits for its end
+        self._owed = ""  # the same of a statement that nobody waits for any more
         self._introspection = Introspection(self.types)
 
     # -- one exchange ------------------------------------------------------------------------------------------------
@@ -141,6 +145,7 @@ class Core:
         if wire.drained is not None:
             return
         if exchange.done:  # carried out, and nobody has heard of it
+            self._heard(exchange)
             if not self.undo or wire.status == "I" or wire.exchange is not None or wire.failure is not None:
                 return
         elif wire.exchange is not exchange:
@@ -148,32 +153,63 @@ class Core:
         else:
             wire.write(exchange.closing())
             exchange.waiter = self.loop.create_future()
-        wire.drained = self.loop.create_future()
-        self.driver.spawn(self._drain(exchange, self.undo))
+        self._begin_to_drain(exchange, self.undo)
 
-    async def _drain(self, exchange: Exchange, undo: str) -> None:
+    def see_undone(self, undo: str) -> None:
+        """The end of a transaction was given up, before it was sent or behind that: where one is open still, ``undo`` is sent, and
+        :meth:`ready` waits for it."""
+        wire = self.wire
+        if wire.failure is not None or wire.status == "I" or not undo:
+            return
+        if wire.drained is not None:
+            self._owed = undo
+        elif wire.exchange is None:
+            self._begin_to_drain(None, undo)
+
+    def _begin_to_drain(self, exchange: Exchange | None, undo: str) -> None:
+        self._owed = undo
+        self.wire.drained = self.loop.create_future()
+        self.driver.spawn(self._drain(exchange))
+
+    def _heard(self, exchange: Exchange) -> None:
+        """Take note of what was carried out for nobody."""
+        for result in exchange.results:
+            if isinstance(result, tuple):
+                self.noticed(result[1])
+
+    async def _drain(self, exchange: Exchange | None) -> None:
         """Both must have happened before another statement is sent: the CancelRequest is over, and the batch is answered."""
         wire, limit = self.wire, self.driver.drain_timeout
         try:
-            if not exchange.done:
+            if exchange is not None and not exchange.done:
                 pause(wire)  # what comes of a large result must not hold up the cancellation
                 with suppress(OSError, PgWireError, asyncio.TimeoutError):  # unsent: then the statement runs to its end
                     await send_cancel(self.wired)
                 resume(wire)
             if self.wired.cancelling:  # who knows when it arrives: it must not hit the next statement
                 wire.fail(ConnectionLost("a cancellation was sent, but not taken in time"))
-            if not exchange.done:
-                await self.driver.within(exchange.waiter, limit)
-            if undo and wire.status != "I" and wire.failure is None:
+            if exchange is not None:
+                if not exchange.done:
+                    await self.driver.within(exchange.waiter, limit)
+                self._heard(exchange)
+            for _ in range(_UNDO_ATTEMPTS):  # a cancellation may come so late that it hits this
+                undo, self._owed = self._owed, ""
+                if not undo or wire.status == "I" or wire.failure is not None:
+                    break
                 undoing = self.begin("QZ", MessageBuilder().query(undo).take())
                 await self.driver.within(undoing.waiter, limit)
+                if isinstance(undoing.error, QueryCanceled):
+                    self._owed = self._owed or undo
+            if self._owed:
+                wire.fail(ConnectionLost("an open transaction could not be ended"))
         except asyncio.TimeoutError:
             wire.fail(ConnectionLost(f"a cancelled statement did not end within {limit:g} seconds"))
-        except BaseException:
-            wire.fail(ConnectionLost("a cancelled statement was not waited for"))
+        except BaseException as error:
+            wire.fail(lost_by("a cancelled statement was not waited for", error))
             raise
         finally:
             resume(wire)
+            self._owed = ""
             drained, wire.drained = wire.drained, None
             if drained is not None and not drained.done():
                 drained.set_result(None)
@@ -316,6 +352,14 @@ class Core:
         exchange = self.wire.whole()
         if exchange is not None and exchange.waiter is waiter:
             self.abandon(exchange)
+        elif (
+            waiter.done() and not waiter.cancelled() and waiter.exception() is None
+        ):  # carried out, and nobody has heard of it
+            found: Answer | RunExchange = waiter.result()
+            if isinstance(found, tuple):
+                self.noticed(found[1])
+            else:
+                self._heard(found)
 
     def known(self, query: str) -> Plan | None:
         """The plan of a statement that is known by name, where nothing else is to be sent or awaited before."""

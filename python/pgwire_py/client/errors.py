@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..errors import PgWireError
 
-__all__ = ["ConnectFailed", "ConnectionLost", "ConnectionOptionError", "InterfaceError", "PoolError"]
+__all__ = ["ConnectFailed", "ConnectionLost", "ConnectionOptionError", "InterfaceError", "PoolError", "lost_by"]
 
 
 class InterfaceError(PgWireError):
@@ -32,6 +32,14 @@ class ConnectFailed(PgWireError, OSError):
 
 class ConnectionLost(PgWireError, ConnectionError):
     """The connection is closed, or ended before an answer was complete: whether the statement was carried out is not known."""
+
+
+def lost_by(reason: str, cause: BaseException | None) -> ConnectionLost:
+    """A connection was closed because of ``cause``, such as what a signal handler raised."""
+    error = ConnectionLost(reason)
+    if cause is not None:
+        error.__cause__ = cause
+    return error
 
 
 class PoolError(InterfaceError):

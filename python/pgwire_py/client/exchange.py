@@ -17,6 +17,7 @@ from .answers import decode_frame, error_of
 from .errors import InterfaceError
 
 if TYPE_CHECKING:
+    from .._impl import FrameDecoder, RowDecoder
     from .plan import Plan
 
 __all__ = [
@@ -127,6 +128,11 @@ class Exchange:
             self.waiter.set_result(None)
 
     # -- what comes --------------------------------------------------------------------------------------------------
+
+    def cut(self, decoder: FrameDecoder, data: bytes) -> list[Frame]:
+        """The frames in what came."""
+        # What decodes rows natively is given along; codecs in Python get the bodies.
+        return decoder.feed_rows(data, getattr(self.decode, "__self__", None))
 
     def take(self, frames: Sequence[Frame], other: Callable[[str, Any], None]) -> None:
         """Take frames; ``other`` gets what answers nothing: notices, notifications, changed parameters.
@@ -326,45 +332,59 @@ class RunExchange(Exchange):
 
 
 class ManyExchange(Exchange):
-    """Runs of named statements. Answers without rows that are all alike, one behind the other, are taken in one step.
+    """Runs of statements. The usual answers to named ones come together, as what they say.
 
     Attributes:
-        keep: whether each result is wanted; those of answers taken in one step are one and the same.
+        keep: whether each result is wanted; neighbours that are alike and without rows are one and the same.
+        readers: for each statement what decodes its rows natively, if that is how they are decoded.
+        tags: the command tags of results without rows.
     """
 
     keep = True
 
-    def take(self, frames: Sequence[Frame], other: Callable[[str, Any], None]) -> None:
-        # A buffer may begin within an answer.
-        at = next((at for at, (tag, _) in enumerate(frames[:3]) if tag == "2"), 0)
-        if at:
-            super().take(frames[:at], other)
-        while count := self._alike(frames, at):
-            at += count
-        super().take(frames[at:], other)
+    def __init__(
+        self,
+        script: str,
+        waiter: Future[Any],
+        decode: RowSource | None = None,
+        statement: str | None = None,
+        decoders: Sequence[RowSource | None] | None = None,
+    ) -> None:
+        super().__init__(script, waiter, decode, statement, decoders)
+        self.readers: list[RowDecoder | None] = []
+        self.tags: set[bytes] = set()
+        self._synced_each = "Z2" in script
 
-    def _alike(self, frames: Sequence[Frame], at: int) -> int:
-        """Take answers like the first, if there are several; the number of frames."""
-        position = self.position
-        letters = "2CZ" if self.script.startswith("2CZ", position) else "2C"
-        size = len(letters)
-        count = (len(frames) - at) // size
-        answer = frames[at : at + size]
-        if count < 2 or "".join([tag for tag, _ in answer]) != letters:
-            return 0
-        # The last ones may be others: half as many, until they are the same.
-        while frames[at : at + size * count] != answer * count or not self.script.startswith(letters * count, position):  # type: ignore[operator]
-            count //= 2
-            if count < 2:
-                return 0
-        self._complete(answer[1][1])
-        if size == 3:
-            self._ready(answer[2][1])
+    def cut(self, decoder: FrameDecoder, data: bytes) -> list[Frame]:
+        readers = [] if self.discarding else self.readers
+        return decoder.feed_answers(data, readers, len(self.results), self._synced_each)
+
+    def take(self, frames: Sequence[Frame], other: Callable[[str, Any], None]) -> None:
+        start = 0
+        for at, (tag, body) in enumerate(frames):
+            if tag == "=":
+                if start < at:
+                    super().take(frames[start:at], other)
+                self._answers(*body)
+                start = at + 1
+        super().take(frames[start:], other)
+
+    def _answers(self, results: list[Result], tags: list[bytes], status: str) -> None:
+        letters = "2CZ" if status else "2C"
+        if not self.script.startswith(letters * len(results), self.position):
+            raise RemoteProtocolError("answers to statements where none or others were run", fatal=True)
+        self.position += len(letters) * len(results)
+        self.tags.update(tags)
+        self.status = status or self.status
         if self.keep:
-            self.results += self.results[-1:] * (count - 1)
+            self.results += results
             self._next_source()
-        self.position = position + size * count
-        return size * count
+
+    def _complete(self, body: Any) -> None:
+        super()._complete(body)
+        result = self.results[-1]
+        if isinstance(result, tuple) and not result[0]:
+            self.tags.add(result[1])
 
 
 class UnkeptExchange(ManyExchange):

@@ -2,83 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from itertools import groupby
-from operator import attrgetter
+from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, TypeVar
 
-from .._impl import MessageBuilder
+from .._impl import Gatherer, Gathering, MessageBuilder, Pending, RowDecoder
 from ..errors import PostgresError
 from .core import Core
 from .errors import InterfaceError
-from .exchange import SYNC, ManyExchange, Result
+from .exchange import SYNC, ManyExchange, RowSource
 from .plan import Plan
 
 __all__ = ["Pending", "Pipeline"]
 
 T = TypeVar("T")
 
-
-class Pending(Generic[T]):
-    """A statement of a pipeline: :meth:`result`, or ``await``, when the pipeline has run."""
-
-    __slots__ = ("_args", "_found", "_limit", "_make", "_pipeline", "_query")
-
-    def __init__(
-        self, pipeline: Pipeline, query: str, args: Sequence[object], limit: int, make: Callable[[Result], T]
-    ) -> None:
-        self._pipeline = pipeline
-        self._query = query
-        self._args = args
-        self._limit = limit
-        self._make = make
-        self._found: Result | BaseException | None = None
-        pipeline._waiting.append(self)
-
-    def result(self) -> T:
-        """What it gave.
-
-        Raises:
-            PostgresError: its error.
-            InterfaceError: the pipeline has not run yet.
-        """
-        found = self._found
-        if found is None:
-            raise InterfaceError("the pipeline has not run yet: leave its block, or await its flush()")
-        if isinstance(found, BaseException):
-            raise found
-        return self._make(found)
-
-    def exception(self) -> BaseException | None:
-        """Its error, None if there is none."""
-        return self._found if isinstance(self._found, BaseException) else None
-
-    def __await__(self) -> Generator[Any, None, T]:
-        if self._found is None:
-            yield from self._pipeline.flush().__await__()
-        return self.result()
+Run = tuple[Plan, int, bytes]
+"""A plan, how many statements run it one behind the other, and what is sent for them."""
 
 
-Runs = tuple[Plan, list[Pending[Any]], bytes]
-"""A plan, the statements that run it one behind the other, and what is sent for them."""
-
-_ALIKE: Final = attrgetter("_query", "_limit")
-
-
-def _rows(found: Result) -> list[Any]:
-    return found[0] or []  # an empty one may be several statements'
-
-
-def _row(found: Result) -> Any:
-    return found[0][0] if found[0] else None
-
-
-def _tag(found: Result) -> str:
-    return found[1].decode("utf-8", "replace")
-
-
-class Pipeline:
+class Pipeline(Gatherer):
     """Statements gathered, and sent in one batch at the end of the block; made by :meth:`Connection.pipeline`.
 
     Each is a transaction of its own, unless one is open: an error in one does not touch the others. ``atomic`` makes them one.
@@ -88,93 +31,114 @@ class Pipeline:
         self._core = core
         self._atomic = atomic
         self._return_exceptions = return_exceptions
-        self._waiting: list[Pending[Any]] = []
 
-    def fetch(self, query: str, *args: object) -> Pending[list[Any]]:
-        """All rows."""
-        return Pending(self, query, args, 0, _rows)
+    async def _settle(self, pending: Pending[T], done: bool) -> T:
+        if not done:
+            await self.flush()
+        return pending.result()
 
-    def fetchrow(self, query: str, *args: object) -> Pending[Any]:
-        """The first row, or None."""
-        return Pending(self, query, args, 1, _row)
-
-    def fetchval(self, query: str, *args: object, column: int | str = 0) -> Pending[Any]:
-        """One value of the first row, or None."""
-        return Pending(self, query, args, 1, lambda found: found[0][0][column] if found[0] else None)
-
-    def execute(self, query: str, *args: object) -> Pending[str]:
-        """The command tag of one statement."""
-        return Pending(self, query, args, 0, _tag)
+    def _unready(self) -> InterfaceError:
+        return InterfaceError("the pipeline has not run yet: leave its block, or await its flush()")
 
     async def flush(self) -> None:
         """Run what was gathered so far."""
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        await self._core.ready()
-        plans = await self._plans(dict.fromkeys(pending._query for pending in waiting))
-        runs: list[Runs] = []
-        for (query, limit), group in groupby(waiting, _ALIKE):
-            runs += self._written(plans[query], list(group), limit)
-        if self._atomic and any(pending._found is not None for pending in waiting):
-            for pending in waiting:
-                pending._found = pending._found or InterfaceError("another statement of the pipeline cannot be sent")
-            return
-        if runs:
-            await self._run(runs)
+        await self._flush()
 
-    def _written(self, plan: Plan | PostgresError, group: list[Pending[Any]], limit: int) -> Iterator[Runs]:
-        """What runs a plan for each of a group; a statement that cannot be sent gets its error."""
+    async def _flush(self) -> BaseException | None:
+        """Run what was gathered so far; the first of the statements' errors."""
+        gathered = self._gathered()
+        if gathered is None:
+            return None
+        gathering, alike = gathered
+        await self._core.ready()
+        plans = await self._plans(dict.fromkeys(query for query, _, _ in alike))
+        runs: list[Run] = []
+        found: list[Any] = []  # None: it is sent
+        for query, limit, rows in alike:
+            for run in self._written(plans[query], rows, limit):
+                if isinstance(run, tuple):
+                    runs.append(run)
+                    found += [None] * run[1]
+                else:
+                    found.append(run)
+        error = next(filter(None, found), None)
+        if error is not None:
+            if self._atomic:
+                found = [one or InterfaceError("another statement of the pipeline cannot be sent") for one in found]
+                runs = []
+            gathering.found = found
+        if runs:
+            error = await self._run(runs, gathering) or error
+        if error is None:
+            return None
+        return next((one for one in gathering.found or () if isinstance(one, BaseException)), None)
+
+    def _written(
+        self, plan: Plan | PostgresError, rows: list[tuple[object, ...]], limit: int
+    ) -> Iterator[Run | PostgresError | InterfaceError]:
+        """What runs a plan for each of some rows of arguments; in the place of a statement that cannot be sent its error."""
         if isinstance(plan, PostgresError):
-            for pending in group:
-                pending._found = plan
+            yield from [plan] * len(rows)
             return
-        rows = [pending._args for pending in group]
         try:
             data = b"".join([data for data, _ in plan.batches(rows, limit, b"" if self._atomic else SYNC)])
         except (PostgresError, InterfaceError) as error:
-            if len(group) == 1:
-                group[0]._found = error
+            if len(rows) == 1:
+                yield error
                 return
         else:
-            yield plan, group, data
+            yield plan, len(rows), data
             return
-        for pending in group:
-            yield from self._written(plan, [pending], limit)
+        for row in rows:
+            yield from self._written(plan, [row], limit)
 
-    async def _run(self, runs: list[Runs]) -> None:
-        core = self._core
-        script = "".join((plan.script + ("" if self._atomic else "Z")) * len(group) for plan, group, _ in runs)
+    async def _run(self, runs: list[Run], gathering: Gathering) -> BaseException | None:
+        """Send it, and note what comes of it; the first error.
+
+        Raises:
+            BaseException: it is the connection's.
+        """
+        core, end = self._core, "" if self._atomic else "Z"
+        script = "".join([(plan.script + end) * count for plan, count, _ in runs])
         data = b"".join([data for _, _, data in runs])
         if self._atomic:
             script += "Z"
             data += SYNC
-        plans = [plan for plan, group, _ in runs for _ in group]
-        sources = [plan.decode for plan in plans]
+        plans: list[Plan] = []
+        sources: list[RowSource | None] = []
+        readers: list[RowDecoder | None] = []
+        for plan, count, _ in runs:
+            plans += [plan] * count
+            sources += [plan.decode] * count
+            readers += [plan.decoder] * count
         uses = [plan for plan, _, _ in runs]
         exchange = core.begin(script, data, sources[0], None, sources, ManyExchange, uses)
-        if any(not plan.name for plan in uses):
+        assert isinstance(exchange, ManyExchange)
+        if all(plan.name for plan in uses):
+            exchange.readers = readers
+        else:
             exchange.on_fields = lambda fields: core._source(plans[len(exchange.results)], fields)
         await core.wait(exchange)
-        results = [*exchange.results, *[exchange.error] * (len(sources) - len(exchange.results))]
-        tags, start = set(), 0
-        for plan, group, _ in runs:
-            found = results[start : start + len(group)]
-            start += len(group)
-            for pending, outcome in zip(group, found, strict=True):
-                pending._found = outcome
-            if plan.fields is None:
-                tags.update([outcome[1] for outcome in found if isinstance(outcome, tuple)])
-        for tag in tags:
+        error, results = exchange.error, exchange.results
+        lost = None
+        if error is not None:
+            if not isinstance(error, PostgresError) and error not in results:
+                lost = error  # the connection's
+            results += [error] * (len(plans) - len(results))
+        if gathering.found is None:
+            gathering.found = results
+        else:
+            rest = iter(results)
+            gathering.found = [next(rest) if one is None else one for one in gathering.found]
+        for tag in exchange.tags:
             core.noticed(tag)
-        error = exchange.error
-        if error is None:
-            return
-        for plan, refused in dict(zip(plans, results, strict=True)).items():
-            if isinstance(refused, BaseException):
-                core.drop_stale(plan, refused)
-        if not isinstance(error, PostgresError) and error not in exchange.results:  # the connection's
-            raise error
+        if error is not None:
+            for plan, outcome in dict(zip(plans, results, strict=False)).items():
+                if isinstance(outcome, BaseException):
+                    core.drop_stale(plan, outcome)
+        if lost is not None:
+            raise lost
+        return error
 
     async def _plans(self, queries: Iterable[str]) -> dict[str, Plan | PostgresError]:
         """A plan for every statement; those not known are prepared in one round trip."""
@@ -223,9 +187,6 @@ class Pipeline:
     ) -> None:
         if kind is not None:
             return
-        waiting = list(self._waiting)
-        await self.flush()
-        if not self._return_exceptions:
-            for pending in waiting:
-                if isinstance(pending._found, BaseException):
-                    raise pending._found
+        found = await self._flush()
+        if found is not None and not self._return_exceptions:
+            raise found

@@ -161,6 +161,12 @@ class Plan:
         wanted = len(self.types)
         return InterfaceError(f"the statement takes {wanted} argument{'' if wanted == 1 else 's'}, {count} given")
 
+    def check_counts(self, rows: Sequence[Sequence[object]]) -> None:
+        """Raises InterfaceError for the first row that has another number of arguments than there are parameters."""
+        wanted, counts = len(self.types), list(map(len, rows))
+        if counts.count(wanted) < len(counts):
+            raise self.wrong_count(next(count for count in counts if count != wanted))
+
     def batches(self, rows: Sequence[Sequence[object]], limit: int = 0, end: bytes = b"") -> Any:
         """Bytes and number of statements that run the plan for each row, in pieces of about 64 kB; ``end`` stands behind each.
 
@@ -172,9 +178,6 @@ class Plan:
             yield b"".join(pieces), len(pieces)
             return
         behind = self._tail("", limit) + end
-        for row in rows:
-            if len(row) != len(self.types):
-                raise self.wrong_count(len(row))
         assert self._encoder is not None
         start = 0
         while start < len(rows):
@@ -182,7 +185,7 @@ class Plan:
                 data, after = self._encoder.encode(rows, start, _CHUNK)
             except PostgresError:
                 for row in rows[start:]:
-                    self._row(row)  # raises by the parameter's number
+                    self._row(row)  # raises by the parameter's number, or their count
                 raise
             binds = MessageBuilder().bind_rows(bytes(data), b"\0" + self._before, self._after, behind)
             yield binds.buffer, after - start

@@ -12,7 +12,7 @@ from ..connection.limits import MAX_ANSWER_LENGTH_AT_START, MAX_MESSAGE_LENGTH
 from ..errors import FrameError, PgWireError, PostgresError, RemoteProtocolError
 from .answers import decode_frame, error_of
 from .driver import Loop
-from .errors import ConnectionLost, InterfaceError
+from .errors import ConnectionLost, InterfaceError, lost_by
 from .exchange import Answer, Exchange, Frame, Run, RunExchange, one_at_a_time
 
 __all__ = ["Wire", "new_decoder"]
@@ -59,7 +59,6 @@ class Wire(asyncio.Protocol):
         self.on_closed: Callable[[], None] | None = None
         self._send: Callable[[bytes | bytearray], None]
         self.decoder = decoder
-        self._feed = decoder.feed_rows
         self._feed_answer: Callable[[bytes, RowDecoder | None], Answer | list[Frame] | None] = decoder.feed_answer
         self._room: asyncio.Future[None] | None = None
 
@@ -81,8 +80,8 @@ class Wire(asyncio.Protocol):
         self.exchange = exchange
         try:
             self._send(data)
-        except BaseException:  # a signal handler's, before the write or behind it: an answer may come, or none
-            self.fail(ConnectionLost("the client was interrupted while it sent a statement"))
+        except BaseException as error:  # a signal handler's, before the write or behind it: an answer may come, or none
+            self.fail(lost_by("the client was interrupted while it sent a statement", error))
             raise
 
     def whole(self) -> Exchange | None:
@@ -137,10 +136,9 @@ class Wire(asyncio.Protocol):
                 if found is not None:
                     self.take(found)
             elif exchange is not None:
-                # What decodes rows natively is given along; codecs in Python get the bodies.
-                self.take(self._feed(data, getattr(exchange.decode, "__self__", None)))
+                self.take(exchange.cut(self.decoder, data))
             else:
-                self.take(self._feed(data))
+                self.take(self.decoder.feed_rows(data))
         except FrameError as error:
             self.broken(error)
         except PgWireError as error:
@@ -194,8 +192,10 @@ class Wire(asyncio.Protocol):
 
     def lost(self) -> BaseException:
         """What an operation on the closed connection raises."""
-        if isinstance(self.failure, ConnectionLost) or self.failure is None:
-            return ConnectionLost(str(self.failure or "the connection is closed"))
+        if self.failure is None:
+            return ConnectionLost("the connection is closed")
+        if isinstance(self.failure, ConnectionLost):
+            return lost_by(str(self.failure), self.failure.__cause__)
         error = ConnectionLost(f"the connection is closed: {self.failure}")
         error.__cause__ = self.failure
         return error

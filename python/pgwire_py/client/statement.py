@@ -108,6 +108,7 @@ class PreparedStatement:
         if not rows:
             return []
         plan = self._plan if self._own else await core.plan(self._plan.query)
+        plan.check_counts(rows)
         script = plan.script
         exchange = None
         try:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import DeadlockDetected, SerializationFailure
+from ..errors import DeadlockDetected, PostgresError, QueryCanceled, SerializationFailure
 from .errors import InterfaceError
 
 if TYPE_CHECKING:
@@ -90,7 +90,18 @@ class Transaction:
         if self._state != "started":
             raise InterfaceError(f"cannot end: the transaction is {self._state}")
         self._state = "failed"
-        tag = await self._connection.execute(f"{command} {self._savepoint}".rstrip())
+        text = f"{command} {self._savepoint}".rstrip()
+        core = self._connection._core
+        # What is cancelled here leaves no transaction open, and no changes of a savepoint that was to be rolled back.
+        core.undo = "rollback" if not self._savepoint else text if command.startswith("rollback") else ""
+        try:
+            tag = await self._connection.execute(text)
+        except BaseException as error:
+            if not isinstance(error, PostgresError) or isinstance(error, QueryCanceled):
+                core.see_undone(core.undo)
+            raise
+        finally:
+            core.undo = ""
         self._state = state
         return tag
 

@@ -14,6 +14,7 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from ..events import ConnectionClosed, DirectTLS
 from ..state import ANSWERING, BACKEND, FRONTEND, IGNORED, START_UP, TAGS, Kind, Phase, kind_of
 from .limits import MAX_AUTH_MESSAGE_LENGTH, MAX_MESSAGE_LENGTH, MAX_STARTUP_LENGTH
+from .login_feed import LoginFeed
 
 __all__ = ["BackendConnection"]
 
@@ -27,6 +28,9 @@ PASSWORD_KINDS: Final = {
     Phase.GSS_RESPONSE: "gss",
 }
 """What tag ``p`` means where the frontend owes an answer to an authentication request."""
+
+_FRONTENDS_TURN: Final = frozenset({*PASSWORD_KINDS, Phase.STARTUP, Phase.ENCRYPTED, Phase.CLOSED})
+"""Of the phases up to the first ReadyForQuery, those in which the backend reads."""
 
 _TLS_HANDSHAKE: Final = 0x16
 """First byte of a TLS ClientHello (RFC 8446 §5.1); no start-up packet is so long that it could begin with it."""
@@ -62,6 +66,7 @@ class BackendConnection:
         phase: where the connection stands; not to be set.
         outgoing: what is to be sent and was not yet asked for; not to be changed.
         recode: what brings a message of texts to the client's encoding before :meth:`send` queues it; None for UTF-8.
+        recode_ahead: what brings messages that came before the first ReadyForQuery was sent to UTF-8; None where they are.
 
     Give it what the socket delivers with :meth:`receive_data`, take events with :meth:`next_event`, answer with :meth:`send`, and write
     what :meth:`data_to_send` returns.
@@ -74,12 +79,14 @@ class BackendConnection:
         "_eof",
         "_feed",
         "_inbox",
+        "_login",
         "_max_message_length",
         "_position",
         "_row",
         "outgoing",
         "phase",
         "recode",
+        "recode_ahead",
     )
 
     def __init__(
@@ -94,12 +101,14 @@ class BackendConnection:
         self._direct_tls = direct_tls  # until the first byte has come
         self._eof = False
         self._ended = False
-        self._feed = self._decoder.feed
+        self._login: LoginFeed | None = LoginFeed(self._decoder)
+        self._feed: Callable[[bytes | bytearray | memoryview], list[Any]] = self._feed_login
         self._max_message_length = max_message_length
         self._inbox: list[Any] = []
         self._position = 0
         self.outgoing: list[bytes | memoryview] = []
         self.recode: Callable[[bytes], bytes] | None = None
+        self.recode_ahead: Callable[[bytes], bytes] | None = None
         self.phase = Phase.STARTUP
         self._row = _STARTUP_ROW
 
@@ -111,7 +120,8 @@ class BackendConnection:
     @property
     def buffered(self) -> int:
         """Bytes received that no event has been made of yet."""
-        return self._decoder.buffered
+        login = self._login
+        return self._decoder.buffered if login is None else len(login.kept)
 
     @property
     def pending(self) -> int:
@@ -128,6 +138,30 @@ class BackendConnection:
                 self._queue([DirectTLS(bytes(data))])
                 return
         self._queue(self._feed(data))
+
+    def _feed_login(self, data: bytes | bytearray | memoryview) -> list[Any]:
+        login = self._login
+        assert login is not None
+        if self.phase not in _FRONTENDS_TURN:
+            login.kept += data
+            data = b""
+            if not self._row or login.kept[:1] != b"X":  # a good-bye is read while an authentication request is owed
+                return []
+        return login.feed(data)
+
+    def _read_ahead(self) -> None:
+        """The backend reads again: look at what came ahead."""
+        if self._login is not None and self._login.kept:
+            self._queue(self._feed(b""))
+
+    def _feed_all(self) -> None:
+        """From now on messages are decoded as they come, and first those that came ahead."""
+        login, self._login = self._login, None
+        recode, self.recode_ahead = self.recode_ahead, None
+        self._feed = self._decoder.feed
+        if login is not None and login.kept and self.phase is not _CLOSED:
+            ahead = bytes(login.kept)
+            self._queue(self._feed(ahead if recode is None else recode(ahead)))
 
     def receive_eof(self) -> None:
         """The other side sends no more. Behind what is still to be handed out comes :class:`ConnectionClosed`, or an error where
@@ -234,7 +268,7 @@ class BackendConnection:
         if not self._row and phase is not _CLOSED:
             return None
         self._eof = False
-        buffered = self._decoder.buffered if phase is not _CLOSED else 0
+        buffered = self.buffered if phase is not _CLOSED else 0
         self.close()
         if not buffered and (phase in START_UP or phase in (_IDLE, _CLOSED)):
             return ConnectionClosed()
@@ -287,12 +321,15 @@ class BackendConnection:
         self._row = _ROWS[phase]
         if phase in PASSWORD_KINDS:
             self._decoder.password_kind = PASSWORD_KINDS[phase]
+            self._read_ahead()
         elif phase is Phase.STARTING:
             self._decoder.max_message_length = self._max_message_length
         elif phase is _CLOSED:
             self._ended = True
         elif phase is Phase.STARTUP:
-            self._queue(self._feed(b""))
+            self._read_ahead()
+        elif phase is _IDLE and self._login is not None:
+            self._feed_all()
 
     def _stuffed(self, before: Phase) -> None:
         name = "SSLRequest" if before is Phase.SSL_REQUESTED else "GSSENCRequest"
@@ -319,6 +356,8 @@ class BackendConnection:
         self.outgoing.append(results + READY[status])
         self.phase = _IDLE
         self._row = _IDLE_ROW
+        if self._login is not None:
+            self._feed_all()
 
     def send_welcome(self, results: bytes) -> None:
         """Queue AuthenticationOk, ``results`` (ParameterStatus, BackendKeyData) and ReadyForQuery: the client is logged in.
@@ -332,6 +371,7 @@ class BackendConnection:
         self._decoder.max_message_length = self._max_message_length
         self.phase = _IDLE
         self._row = _IDLE_ROW
+        self._feed_all()
 
     def data_to_send(self) -> bytes | memoryview:
         """What has been queued since the last call, as one piece."""
@@ -352,3 +392,5 @@ class BackendConnection:
         self.phase = _CLOSED
         self._row = _CLOSED_ROW
         self._ended = True
+        if self._login is not None:
+            self._feed_all()

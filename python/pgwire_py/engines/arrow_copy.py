@@ -15,6 +15,9 @@ __all__ = ["ArrowCopySink"]
 _AT_ONCE = 1 << 20
 """Bytes of rows that are encoded in one step."""
 
+_BATCH, _COLUMN = 3_000, 1_000
+"""Bytes that a batch takes beside its values, and each of its columns: measured with pyarrow and polars."""
+
 
 class ArrowCopySink(GatheringSink):
     """See :class:`GatheringSink`: batches are gathered.
@@ -24,6 +27,8 @@ class ArrowCopySink(GatheringSink):
         columns: those that rows have.
         fit: makes a batch (an object with ``__arrow_c_stream__``) one of the engine's own, of the table's types; may raise PostgresError.
         store: takes them all; may raise PostgresError.
+        size: bytes of a batch's values.
+        max_copy: bytes of memory that the batches may take.
     """
 
     takes_arrow = True
@@ -34,24 +39,34 @@ class ArrowCopySink(GatheringSink):
         columns: Sequence[RelationColumn],
         fit: Callable[[Any], Any],
         store: Callable[[list[Any]], None],
+        size: Callable[[Any], int],
+        max_copy: int,
     ) -> None:
-        super().__init__(table, tuple(Column(column.name, column.type, column.type_modifier) for column in columns))
+        made = tuple(Column(column.name, column.type, column.type_modifier) for column in columns)
+        super().__init__(table, made, max_copy)
         self._fit = fit
         self._take = store
+        self._size = size
 
     def write(self, rows: list[tuple[Any, ...]], omitted: tuple[int, ...] = ()) -> None:
+        self.stored = None
         try:
-            self._gathered += self._fitting(rows)
+            batches = self._fitting(rows)
         except PostgresError:
             self.stored = self._first_wrong(rows)
             raise
+        for batch in batches:
+            self._keep(batch)
 
     def write_arrow(self, batch: Any) -> None:
         if batch.num_rows:
-            self._gathered.append(self._fit(batch))
+            self._keep(self._fit(batch))
+
+    def _keep(self, batch: Any) -> None:
+        self._gather(batch, self._size(batch) + _BATCH + _COLUMN * len(self.columns))
 
     def find(self, error: PostgresError, rows: list[tuple[Any, ...]]) -> int | None:
-        return self._first_wrong(rows)
+        return None if error.sqlstate == "54000" else self._first_wrong(rows)
 
     def _fitting(self, rows: list[tuple[Any, ...]]) -> list[Any]:
         """The rows as batches of the engine's own."""

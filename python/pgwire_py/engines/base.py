@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
-from ..errors import FeatureNotSupported, PostgresError
+from ..errors import FeatureNotSupported, PostgresError, UndefinedParameter
 from ..oids import UNKNOWN
 from ..sql import Statement
 
@@ -28,6 +28,7 @@ __all__ = [
     "RelationColumn",
     "SessionContext",
     "declared_types",
+    "parameter_count",
 ]
 
 
@@ -60,17 +61,19 @@ class Capabilities:
     Attributes:
         transactions: begin, commit and rollback work, or say what they could not do (``untransacted``).
         savepoints: savepoint, release and rollback_to work. Where they do not, the session layer accepts SAVEPOINT and lets
-            ROLLBACK TO succeed only when nothing was written since.
+            ROLLBACK TO succeed only when nothing was written since, and ``resume`` does not object.
         snapshots: an open result shows nothing of what its own session writes later. Where it might, the session layer reads the open
             results to their end, into memory or a temporary file, before a statement that writes.
         cancel: ``"hard"`` interrupts at once; ``"soft"`` cannot, but the client is answered at once and its session ends (FATAL), for the
             statement goes on; ``"none"`` cannot, and the client waits for the statement's end.
+        exact_intervals: it has months, and takes an interval that a timedelta only comes close to as PostgreSQL's text.
     """
 
     transactions: bool = True
     savepoints: bool = True
     snapshots: bool = False
     cancel: Literal["hard", "soft", "none"] = "hard"
+    exact_intervals: bool = False
 
 
 class RelationColumn(NamedTuple):
@@ -257,6 +260,13 @@ class EngineSession(ABC):
         """Undo what was done since the savepoint, which stays."""
         raise NotImplementedError
 
+    def resume(self) -> None:
+        """Go on in the transaction behind an error: a ROLLBACK TO a savepoint in an engine that has none, when nothing was written since.
+
+        Raises:
+            PostgresError: the error has taken with it what was written before.
+        """
+
     def copy_in(self, table: Sequence[str], columns: Sequence[str] | None) -> CopySink:
         """Begin a COPY FROM STDIN into a table: ``table`` has the parts of its name, ``columns`` None stands for all.
 
@@ -291,6 +301,16 @@ class Engine(ABC):
 
     def close(self) -> None:
         """Free what the engine holds, after its sessions are closed."""
+
+
+def parameter_count(statement: Statement) -> int:
+    """The highest ``$n`` of a statement; raises UndefinedParameter (42P02) for ``$0``."""
+    count = 0
+    for number, start, _ in statement.parameters:
+        if not number:
+            raise UndefinedParameter("there is no parameter $0", position=start + 1)
+        count = max(count, number)
+    return count
 
 
 def declared_types(declared: Sequence[int], count: int) -> tuple[int, ...]:

@@ -28,6 +28,7 @@ from .copy_columns import check_writable, chosen_columns, find_table
 from .datafusion_errors import postgres_error_of
 from .datafusion_tables import new_context, partitions, read_relations, register, register_files
 from .datafusion_types import LITERALS, scalar, type_modifiers
+from .gathering import MAX_COPY
 from .interruptible import MAX_LEFT_BEHIND, Interruptible, LeftBehind
 from .literals import sample, with_literals
 from .reading import Reader, Reading, with_own_names
@@ -50,6 +51,7 @@ class DataFusionEngine(Engine):
         read_only: refuse what changes data or the catalogue.
         external_access: let statements read and write files (CREATE EXTERNAL TABLE, COPY … TO 'file'). Off unless asked for, as anyone who
             can connect could read any file.
+        max_copy: bytes of memory that the rows of one COPY FROM STDIN may take until they are stored; more is 54000.
 
     Raises:
         ImportError: datafusion is missing.
@@ -67,8 +69,10 @@ class DataFusionEngine(Engine):
         *,
         read_only: bool = False,
         external_access: bool = False,
+        max_copy: int = MAX_COPY,
     ) -> None:
         self.module = _require()
+        self.max_copy = max_copy
         self.read_only = read_only
         self.external_access = external_access
         self.left_behind = LeftBehind()
@@ -155,8 +159,9 @@ class DataFusionSession(UntransactedSession):
         check_writable(self._engine)
         relation = find_table(self.relations(), table)
         chosen = chosen_columns(relation.name, relation.columns, columns)
-        target = self._engine.context.catalog().schema(relation.schema).table(relation.name)
-        return open_sink(self._engine.module, target, relation, chosen, self._calls.call, self.wrote)
+        engine = self._engine
+        target = engine.context.catalog().schema(relation.schema).table(relation.name)
+        return open_sink(engine.module, target, relation, chosen, self._calls.call, self.wrote, engine.max_copy)
 
     def cancel(self) -> None:
         self._calls.cancel()

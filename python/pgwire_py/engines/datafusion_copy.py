@@ -21,6 +21,7 @@ def open_sink(
     columns: Sequence[RelationColumn],
     call: Callable[[Callable[[], Any]], Any],
     wrote: Callable[[], None],
+    max_copy: int,
 ) -> ArrowCopySink:
     """The sink for a table of DataFusion's catalogue; ``call`` makes the engine's calls, ``wrote`` hears that rows were stored.
 
@@ -62,7 +63,7 @@ def open_sink(
         raise FeatureNotSupported(
             f'cannot insert into foreign table "{relation.name}"', detail=reason.message
         ) from error
-    return ArrowCopySink(relation.name, columns, fit, store)
+    return ArrowCopySink(relation.name, columns, fit, store, lambda batch: int(batch.nbytes), max_copy)
 
 
 def _fitting(pa: Any, batch: Any, schema: Any, table: str) -> Any:

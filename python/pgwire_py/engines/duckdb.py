@@ -12,14 +12,21 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any
 
 from .. import oids
 from .._impl import tokenize
-from ..errors import InsufficientPrivilege, PostgresError, ReadOnlySQLTransaction, changed_result_type, postgres_error
+from ..errors import (
+    FeatureNotSupported,
+    InsufficientPrivilege,
+    PostgresError,
+    ReadOnlySQLTransaction,
+    changed_result_type,
+    postgres_error,
+)
 from ..sql import Statement, quoted
 from .arrow_stream import ArrowRelay
 from .base import (
@@ -33,6 +40,7 @@ from .base import (
     Relation,
     SessionContext,
     declared_types,
+    parameter_count,
 )
 from .copy_columns import check_writable, chosen_columns, find_table
 from .duckdb_errors import postgres_error_of, postgres_error_of_text
@@ -43,6 +51,11 @@ __all__ = ["DuckDBEngine"]
 
 _BATCH_ROWS = 8192
 _PLANS_KEPT = 512
+_ZONES_KEPT = 1000
+_PROBE = "SELECT 1"
+"""Fails where the transaction has ended."""
+_EXACT = (oids.NUMERIC, oids.NUMERIC_ARRAY)
+_NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", '"NULL"'})
 _SESSION_SETTINGS = (
     "integer_division = true",
     "ieee_floating_point_ops = false",
@@ -74,13 +87,16 @@ class DuckDBEngine(Engine):
     """
 
     name = "duckdb"
-    capabilities = Capabilities(transactions=True, savepoints=False, snapshots=True, cancel="hard")
+    capabilities = Capabilities(
+        transactions=True, savepoints=False, snapshots=True, cancel="hard", exact_intervals=True
+    )
 
     def __init__(self, source: Any = None, *, read_only: bool = False, external_access: bool = False) -> None:
         duckdb = _require()
         self.read_only = read_only
         self.files_only = False
         self.generation = 0
+        self._zones: dict[str, str] = {}
         self._lock = threading.Lock()
         self._owned = source is None or isinstance(source, (str, PathLike))
         if self._owned:
@@ -124,6 +140,25 @@ class DuckDBEngine(Engine):
             cursor.execute("SET SESSION " + setting)
         return DuckDBSession(self, cursor, context)
 
+    def zone(self, name: str) -> str:
+        """DuckDB's name for a time zone, UTC where it has none; tried aside, for an error ends a session's transaction."""
+        from .duckdb_dialect import duckdb_zone
+
+        with self._lock:
+            if name not in self._zones:
+                cursor = self._root.cursor()
+                found = duckdb_zone(name).replace("'", "''")
+                try:
+                    cursor.execute(f"SET SESSION TimeZone = '{found}'")
+                except _require().Error:
+                    found = "UTC"
+                finally:
+                    cursor.close()
+                if len(self._zones) >= _ZONES_KEPT:
+                    self._zones.clear()
+                self._zones[name] = found
+            return self._zones[name]
+
     def catalogue_changed(self) -> None:
         """Let every session forget its plans."""
         with self._lock:
@@ -144,6 +179,19 @@ class _Plan:
     signature: tuple[str, ...]
     prelude: tuple[str, ...] = ()
     changes_catalogue: bool = False
+    exact: bool = False  # it has parameters of type numeric, whose values decide the types that DuckDB gives columns
+
+    def holds(self, kinds: Sequence[Any]) -> bool:
+        """Whether columns of these types are as described, if not the same to DuckDB as when it was bound."""
+        columns = self.description.columns or ()
+        return (
+            self.exact
+            and len(kinds) == len(columns)
+            and all(
+                str(kind) == planned or (column.type in _EXACT and _is_number(kind))
+                for kind, planned, column in zip(kinds, self.signature, columns, strict=True)
+            )
+        )
 
 
 class DuckDBSession(EngineSession):
@@ -161,6 +209,8 @@ class DuckDBSession(EngineSession):
         self._open: DuckDBResult | None = None
         self._in_transaction = False
         self._changed_in_transaction = False
+        self._begin = "BEGIN TRANSACTION"
+        self._wrote = False  # since the transaction began
 
     def describe(self, statement: Statement, parameter_types: Sequence[int]) -> Description:
         return self._plan(statement, parameter_types).description
@@ -176,7 +226,11 @@ class DuckDBSession(EngineSession):
         self._refuse(statement, plan)
         self._settle()
         self._follow_zone()
-        values = [parameter_value(value) for value in parameters[: len(plan.description.parameter_types)]]
+        values = [
+            parameter_value(value, oid)
+            for value, oid in zip(parameters, plan.description.parameter_types, strict=False)
+        ]
+        self._wrote |= plan.writes or plan.kind != "stream"
         try:
             for sql in plan.prelude:
                 self._connection._submit(sql, None, "rows", _BATCH_ROWS).close()
@@ -198,29 +252,45 @@ class DuckDBSession(EngineSession):
         schema = "main" if relation.schema == "public" else relation.schema
         target = f"{quoted(schema)}.{quoted(relation.name)}"
         self._settle()
+        self._wrote = True
         return DuckDBCopySink(self._connection, postgres_error_of, self._error, target, chosen)
 
     def _follow_zone(self) -> None:
         """Let DuckDB read and print moments in the session's zone; in UTC where it does not know the zone."""
         zone = "UTC" if self._context is None else self._context.get_setting("TimeZone")
         if zone != self._zone:
-            from .duckdb_dialect import duckdb_zone
-
+            self._run(f"SET SESSION TimeZone = '{self._engine.zone(zone or 'UTC')}'")
             self._zone = zone
-            try:
-                self._connection.execute(
-                    "SET SESSION TimeZone = '" + duckdb_zone(zone or "UTC").replace("'", "''") + "'"
-                )
-            except self._error:
-                self._connection.execute("SET SESSION TimeZone = 'UTC'")
 
     def begin(self, *, read_only: bool = False) -> None:
         self._settle()
-        self._run("BEGIN TRANSACTION READ ONLY" if read_only or self._engine.read_only else "BEGIN TRANSACTION")
+        self._begin = "BEGIN TRANSACTION READ ONLY" if read_only or self._engine.read_only else "BEGIN TRANSACTION"
+        self._run(self._begin)
         self._in_transaction = True
+        self._wrote = False
 
     def commit(self) -> None:
+        if self._wrote:
+            self._settle()
+            try:
+                self._run(_PROBE)  # DuckDB's COMMIT of a transaction that an error has ended is a silent rollback
+            except PostgresError:
+                self._end("ROLLBACK")
+                raise
         self._end("COMMIT")
+
+    def resume(self) -> None:
+        self._settle()
+        try:
+            self._run(_PROBE)
+        except PostgresError as error:
+            if self._wrote:
+                raise FeatureNotSupported(
+                    "this engine's transaction has ended with the error: what was written before the savepoint is lost",
+                    hint="Roll the whole transaction back.",
+                ) from error
+            self._run("ROLLBACK")
+            self._run(self._begin)
 
     def rollback(self) -> None:
         self._end("ROLLBACK")
@@ -270,7 +340,7 @@ class DuckDBSession(EngineSession):
         key = (statement.text, tuple(declared))
         plan = self._plans.get(key)
         if plan is None:
-            count = max((number for number, _, _ in statement.parameters), default=0)
+            count = parameter_count(statement)
             plan = self._make_plan(statement, declared_types(declared, count))
             self._plans[key] = plan
             if len(self._plans) > _PLANS_KEPT:
@@ -320,7 +390,8 @@ class DuckDBSession(EngineSession):
                 statement, types, {i + 1 for i, oid in enumerate(types) if bound.get(i + 1) != oid}
             )
             names, kinds, _, returns, _, writes = signature
-        if any(str(kind) == "UNKNOWN" for kind in kinds):
+        exact = oids.NUMERIC in types or oids.NUMERIC_ARRAY in types
+        if exact or any(str(kind) == "UNKNOWN" for kind in kinds):
             names, kinds, _, returns, _, writes = self._connection._bind(
                 sql, with_writes=True, values=[_sample(oid) for oid in types] or None
             )
@@ -328,9 +399,10 @@ class DuckDBSession(EngineSession):
             kind = "count" if returns == "changed_rows" else "nothing"
             changes = kind == "nothing" or statement.keywords[:1] in (("CREATE",), ("ALTER",), ("DROP",))
             return _Plan(sql, Description(types, None), kind, bool(writes), (), (), changes)
+        varying = self._varying(sql, types, kinds) if exact else ()
         columns = tuple(
-            Column(_column_name(name), described(kind) or oids.TEXT, numeric_modifier(kind))
-            for name, kind in zip(names, kinds, strict=True)
+            Column(_column_name(name), described(kind) or oids.TEXT, -1 if i in varying else numeric_modifier(kind))
+            for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
         )
         casts = [export_cast(kind) for kind in kinds]
         if writes and statement.keywords[:1] != ("SELECT",):
@@ -344,7 +416,17 @@ class DuckDBSession(EngineSession):
             )
         else:
             form = "stream"
-        return _Plan(sql, Description(types, columns), form, bool(writes), tuple(map(str, kinds)))
+        return _Plan(sql, Description(types, columns), form, bool(writes), tuple(map(str, kinds)), exact=exact)
+
+    def _varying(self, sql: str, types: tuple[int, ...], kinds: Sequence[Any]) -> Collection[int]:
+        """Which columns have the digits that a numeric parameter happens to have: its type in DuckDB is its value's."""
+        try:
+            _, others, _, _, _, _ = self._connection._bind(
+                sql, with_writes=True, values=[_sample(oid, wide=True) for oid in types]
+            )
+        except self._error:  # too many digits for it: any column may have others
+            return range(len(kinds))
+        return [i for i, (kind, other) in enumerate(zip(kinds, others, strict=True)) if str(kind) != str(other)]
 
     def _bind_typed(self, statement: Statement, types: tuple[int, ...], wanted: set[int]) -> tuple[str, Any]:
         """The text with the parameters in ``wanted`` cast to their types where that keeps every digit, and how it
@@ -383,7 +465,8 @@ class DuckDBSession(EngineSession):
             rows = result.fetchall() if plan.kind == "count" else []
             result.close()
             return _Done(rows[0][0] if rows else None)
-        if tuple(str(entry[1]) for entry in result.description) != plan.signature:
+        kinds = [entry[1] for entry in result.description]
+        if tuple(map(str, kinds)) != plan.signature and not plan.holds(kinds):
             result.close()
             self._plans.clear()
             raise changed_result_type()
@@ -507,11 +590,18 @@ def _same(one: tuple[Column, ...] | None, other: tuple[Column, ...] | None) -> b
     return [column.type for column in one] == [column.type for column in other]
 
 
-def _sample(oid: int) -> object:
+def _sample(oid: int, *, wide: bool = False) -> object:
     """A value of a type that has no cast (numeric), to bind with."""
     from decimal import Decimal
 
-    return Decimal("1.00") if oid == oids.NUMERIC else [Decimal("1.00")] if oid == oids.NUMERIC_ARRAY else None
+    number = Decimal("1234567890.0123456789") if wide else Decimal("1.00")
+    return number if oid == oids.NUMERIC else [number] if oid == oids.NUMERIC_ARRAY else None
+
+
+def _is_number(kind: Any) -> bool:
+    """Whether values of a DuckDB type can be told as numeric, or lists of them as numeric[]; NULL can."""
+    element = kind.children[0][1] if kind.id == "list" else kind
+    return element.id == "decimal" or str(element) in _NUMBERS
 
 
 def _column_name(name: str) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 from .. import oids
 from ..errors import PostgresError
 from ..sql import quoted
+from ..values.infinity import infinity_text
 from .base import Column, CopySink, RelationColumn
+from .duckdb_types import moment_text
 
 __all__ = ["DuckDBCopySink"]
 
@@ -27,6 +29,7 @@ _ARROW = frozenset(
         oids.TIME,
         oids.TIMESTAMP,
         oids.TIMESTAMPTZ,
+        oids.INTERVAL,
         oids.UUID,
     }
 )
@@ -103,11 +106,22 @@ class DuckDBCopySink(CopySink):
 
 
 def _values(types: list[int], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """The rows as duckdb takes them: intervals as text, for its months are not timedelta's."""
-    others = [place for place, oid in enumerate(types) if oid in (oids.INTERVAL, oids.JSON, oids.JSONB)]
+    """The rows as duckdb takes them: JSON as text, and what Python has no object for."""
+    others = {place: _CONVERT[oid] for place, oid in enumerate(types) if oid in _CONVERT}
     if not others:
         return rows
     taken: list[Sequence[Any]] = list(zip(*rows, strict=True))
-    for place in others:
-        taken[place] = [None if value is None else str(value) for value in taken[place]]
+    for place, convert in others.items():
+        taken[place] = [None if value is None else convert(value) for value in taken[place]]
     return list(zip(*taken, strict=True))
+
+
+def _moment(value: Any) -> Any:
+    text = infinity_text(value) or value
+    return moment_text(text) if isinstance(text, str) else text
+
+
+_CONVERT: dict[int, Callable[[Any], Any]] = {
+    **dict.fromkeys((oids.JSON, oids.JSONB), str),
+    **dict.fromkeys((oids.DATE, oids.TIME, oids.TIMESTAMP, oids.TIMESTAMPTZ, oids.INTERVAL), _moment),
+}

@@ -11,8 +11,9 @@ from datetime import timezone
 from typing import Any
 
 from .. import oids
+from ..values.infinity import infinity_text
 
-__all__ = ["described", "export_cast", "numeric_modifier", "parameter_value"]
+__all__ = ["described", "export_cast", "moment_text", "numeric_modifier", "parameter_value"]
 
 _OIDS = {
     "BOOLEAN": oids.BOOL,
@@ -52,6 +53,14 @@ _CASTS = {
     "BIGNUM": ("VARCHAR", oids.TEXT),
     "GEOMETRY": ("VARCHAR", oids.TEXT),
     '"NULL"': ("VARCHAR", oids.TEXT),
+}
+
+_MOMENTS = {
+    oids.DATE: "DATE",
+    oids.TIME: "TIME",
+    oids.TIMESTAMP: "TIMESTAMP",
+    oids.TIMESTAMPTZ: "TIMESTAMP WITH TIME ZONE",
+    oids.INTERVAL: "INTERVAL",
 }
 
 
@@ -97,9 +106,24 @@ def _describe(kind: Any) -> tuple[int, str | None]:
     return oids.TEXT, "VARCHAR"
 
 
-def parameter_value(value: object) -> object:
-    """A bound value as duckdb takes it: a moment with a time zone in UTC, the rest as it is."""
+def parameter_value(value: object, oid: int) -> object:
+    """A bound value as duckdb takes it: a moment with a time zone in UTC, what Python has no object for as duckdb's
+    own value, the rest as it is.
+    """
+    text = infinity_text(value) or (value if isinstance(value, str) else None)
+    if text is not None and oid in _MOMENTS:
+        import duckdb
+
+        return duckdb.Value(moment_text(text), duckdb.type(_MOMENTS[oid]))
     offset = getattr(value, "tzinfo", None)
     if offset is not None and hasattr(value, "astimezone"):
         return value.astimezone(timezone.utc)
     return value
+
+
+def moment_text(text: str) -> str:
+    """PostgreSQL's text of a date, a time or an interval in DuckDB's words: the era behind the date, no plus sign."""
+    if text.endswith(" BC"):
+        date, _, rest = text.removesuffix(" BC").partition(" ")
+        return f"{date} (BC) {rest}".rstrip()
+    return text.replace("+", "") if "day" in text or "mon" in text or "year" in text else text

@@ -34,6 +34,7 @@ from .base import (
     SessionContext,
 )
 from .copy_columns import check_writable, chosen_columns, find_table
+from .gathering import MAX_COPY
 from .gluesql_errors import postgres_error_of
 from .gluesql_names import confined
 from .gluesql_types import LITERALS, converter, guessed, oid_of
@@ -53,6 +54,7 @@ class GlueSQLEngine(Engine):
         source: a ``gluesql.Glue``, or one of its storages (``SharedMemoryStorage()``, ``JsonStorage("folder")``,
             ``SledStorage("folder")``); None for a new database in memory.
         read_only: refuse what changes data or tables.
+        max_copy: bytes of memory that the rows of one COPY FROM STDIN may take until they are stored; more is 54000.
 
     Raises:
         ImportError: gluesql is missing.
@@ -61,8 +63,9 @@ class GlueSQLEngine(Engine):
     name = "gluesql"
     capabilities = Capabilities(transactions=True, savepoints=False, snapshots=True, cancel="none")
 
-    def __init__(self, source: Any = None, *, read_only: bool = False) -> None:
+    def __init__(self, source: Any = None, *, read_only: bool = False, max_copy: int = MAX_COPY) -> None:
         gluesql = _require()
+        self.max_copy = max_copy
         self.read_only = read_only
         self._lock = threading.Lock()
         self._relations: tuple[Relation, ...] | None = None
@@ -164,7 +167,8 @@ class GlueSQLSession(UntransactedSession):
             self._engine.query(insert, changes=True)
             self.wrote()
 
-        return GlueSQLCopySink(relation.name, chosen_columns(relation.name, relation.columns, columns), store)
+        chosen = chosen_columns(relation.name, relation.columns, columns)
+        return GlueSQLCopySink(relation.name, chosen, store, self._engine.max_copy)
 
     def close(self) -> None:
         """Nothing is held."""

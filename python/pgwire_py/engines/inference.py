@@ -250,7 +250,7 @@ class Inferrer:
             return oids.BYTEA if isinstance(node, exp.HexString) else oids.TEXT
         if isinstance(node, (exp.Cast, exp.TryCast)):
             return oid_of_datatype(node.to)
-        if isinstance(node, (exp.Boolean, exp.Predicate, exp.Connector, exp.Not)):
+        if isinstance(node, (exp.Boolean, exp.Predicate, exp.Connector, exp.Not, exp.Escape)):
             return oids.BOOL
         if isinstance(node, (exp.Alias, exp.Paren, exp.Neg, exp.Distinct, exp.Order, exp.Filter, exp.Window)):
             inner = node.expressions[0] if isinstance(node, exp.Distinct) and node.expressions else node.this

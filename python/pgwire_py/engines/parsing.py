@@ -172,7 +172,7 @@ def written_type(node: exp.DataType) -> str:
 
 @functools.cache
 def _dialect() -> Any:
-    """PostgreSQL's dialect, with the spelling of each type kept for :func:`written_type`."""
+    """PostgreSQL's dialect, with the spelling of each type kept for :func:`written_type`, and all that an interval's text says."""
     from sqlglot import exp
     from sqlglot.dialects.postgres import Postgres
 
@@ -185,6 +185,12 @@ def _dialect() -> Any:
             if first is not None and isinstance(kind, exp.DataType):
                 kind.meta["written"] = first.text
             return kind
+
+        def _parse_interval_span(self, this: Any, *args: Any, **kwargs: Any) -> Any:
+            if this is not None and this.is_string and any(map(str.isalpha, this.name)):
+                # sqlglot would take the first of its units for the whole: '3 days 04:05:06' for three days
+                return self.expression(exp.Interval(this=this))
+            return super()._parse_interval_span(this, *args, **kwargs)
 
     return type("PgwirePostgres", (Postgres,), {"Parser": Parser, "parser_class": Parser})()
 

@@ -27,6 +27,7 @@ from ..sql import Statement, quoted
 from .base import Capabilities, Column, CopySink, Description, Engine, EngineResult, Relation, SessionContext
 from .batches import BatchResult, columns_of
 from .copy_columns import check_writable, chosen_columns, find_table
+from .gathering import MAX_COPY
 from .interruptible import Interruptible, LeftBehind
 from .literals import sample, with_literals
 from .polars_errors import postgres_error_of
@@ -56,6 +57,7 @@ class PolarsEngine(Engine):
         read_only: refuse what changes tables.
         external_access: let statements read files (``read_csv('…')`` and the like). Off unless asked for, as anyone who can connect could
             read any file; statements in which such a name stands anywhere are refused then.
+        max_copy: bytes of memory that the rows of one COPY FROM STDIN may take until they are stored; more is 54000.
 
     Raises:
         ImportError: polars is missing.
@@ -73,8 +75,10 @@ class PolarsEngine(Engine):
         *,
         read_only: bool = False,
         external_access: bool = False,
+        max_copy: int = MAX_COPY,
     ) -> None:
         self.module = _require()
+        self.max_copy = max_copy
         self.read_only = read_only
         self.external_access = external_access
         self.left_behind = LeftBehind()
@@ -223,7 +227,7 @@ class PolarsSession(UntransactedSession):
         def append(rows: Any) -> None:
             engine.append(relation.name, rows, self._calls)
 
-        return open_sink(engine.module, relation.name, schema, chosen, append, self.wrote)
+        return open_sink(engine.module, relation.name, schema, chosen, append, self.wrote, engine.max_copy)
 
     def cancel(self) -> None:
         self._calls.cancel()

@@ -20,6 +20,7 @@ def open_sink(
     columns: Sequence[RelationColumn],
     append: Callable[[Any], None],
     wrote: Callable[[], None],
+    max_copy: int,
 ) -> ArrowCopySink:
     """The sink for a table of this schema; ``append`` adds a frame to it, ``wrote`` hears that it did.
 
@@ -49,7 +50,7 @@ def open_sink(
             raise postgres_error_of(error) from error
         wrote()
 
-    return ArrowCopySink(table, columns, fit, store)
+    return ArrowCopySink(table, columns, fit, store, lambda frame: int(frame.estimated_size()), max_copy)
 
 
 def _can_be_read(polars: Any, kind: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .. import oids
 from .._impl import split_statements, tokenize
 from ..sql import Statement
-from .base import Relation, declared_types
+from .base import Relation, declared_types, parameter_count
 from .parsing import parse
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Reader:
 
 
 def _read(statement: Statement, declared: Sequence[int], relations: Sequence[Relation]) -> Reading:
-    count = max((number for number, _, _ in statement.parameters), default=0)
+    count = parameter_count(statement)
     types = declared_types(declared, count)
     tree = parse(statement)
     if tree is None:

@@ -31,8 +31,10 @@ from .base import (
     Relation,
     SessionContext,
     declared_types,
+    parameter_count,
 )
 from .parsing import MAX_PARSED, parse, replace_parameters
+from .sqlite_connection import WaitingConnection
 from .sqlite_errors import postgres_error_of
 from .sqlite_functions import register
 from .sqlite_maintenance import rewritten
@@ -62,7 +64,7 @@ class SqliteEngine(Engine):
     """
 
     name = "sqlite"
-    capabilities = Capabilities(transactions=True, savepoints=True, cancel="hard")
+    capabilities = Capabilities(transactions=True, savepoints=True, cancel="hard", exact_intervals=True)
 
     def __init__(self, path: str | PathLike[str], *, read_only: bool = False, busy_timeout: float = 5.0) -> None:
         text = os.fspath(path)
@@ -84,16 +86,18 @@ class SqliteEngine(Engine):
             converted = postgres_error_of(error)
             raise postgres_error(converted.sqlstate, f'cannot open database file "{text}": {error}') from error
 
-    def open(self) -> sqlite3.Connection:
+    def open(self) -> WaitingConnection:
         """A new connection."""
         connection = sqlite3.connect(
             self._uri,
             uri=True,
-            timeout=self._timeout,
+            factory=WaitingConnection,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=256,
         )
+        assert isinstance(connection, WaitingConnection)
+        connection.wait(self._timeout)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA case_sensitive_like = ON")
         if self.read_only:
@@ -133,12 +137,13 @@ class _Cache:
 class SqliteSession(EngineSession):
     """One client's connection, with the plans of what it has run."""
 
-    def __init__(self, engine: SqliteEngine, connection: sqlite3.Connection) -> None:
+    def __init__(self, engine: SqliteEngine, connection: WaitingConnection) -> None:
         self._engine = engine
         self._connection = connection
         self._raised: list[PostgresError] = []
         self._cache = _Cache()
         self._results: list[SqliteResult] = []
+        self._begun: list[str] = []  # how the transaction began, as long as no statement of the client's has run in it
         register(connection, self._raised)
 
     def describe(self, statement: Statement, parameter_types: Sequence[int]) -> Description:
@@ -154,6 +159,9 @@ class SqliteSession(EngineSession):
             raise changed_result_type()
         values = [parameter_value(value) for value in parameters[: plan.parameters]]
         try:
+            if plan.writes or plan.description.columns is None:
+                self.renew()
+            self._begun = []
             cursor = self._connection.execute(plan.sql, values)
             columns = plan.description.columns
             if columns is not None and len(cursor.description or ()) != len(columns):
@@ -178,9 +186,11 @@ class SqliteSession(EngineSession):
     def begin(self, *, read_only: bool = False) -> None:
         if read_only:
             self._run("PRAGMA query_only = ON")
-        self._run("BEGIN")
+        self._begun = []
+        self._control("BEGIN")
 
     def commit(self) -> None:
+        self._begun = []
         try:
             self._run("COMMIT")
         except PostgresError:
@@ -194,13 +204,29 @@ class SqliteSession(EngineSession):
         self._read_write()
 
     def savepoint(self, name: str) -> None:
-        self._run(f"SAVEPOINT {quoted(name)}")
+        self._control(f"SAVEPOINT {quoted(name)}")
 
     def release(self, name: str) -> None:
-        self._run(f"RELEASE {quoted(name)}")
+        self._control(f"RELEASE {quoted(name)}")
 
     def rollback_to(self, name: str) -> None:
-        self._run(f"ROLLBACK TO {quoted(name)}")
+        self._control(f"ROLLBACK TO {quoted(name)}")
+
+    def renew(self) -> None:
+        """Begin a transaction anew in which nothing but our own look at the schema has happened.
+
+        That look has fixed what the transaction sees, and one that is to write and had to wait for another's end would then fail
+        (40001, SQLITE_BUSY_SNAPSHOT), where SQLite itself would have waited before it looked.
+        """
+        if self._begun:
+            for sql in ("ROLLBACK", *self._begun):
+                self._connection.execute(sql).close()
+            self._begun = []
+
+    def _control(self, sql: str) -> None:
+        self._run(sql)
+        if self._begun or sql == "BEGIN":
+            self._begun.append(sql)
 
     def discard_temp(self) -> None:
         names = "SELECT type, name FROM sqlite_temp_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
@@ -215,7 +241,7 @@ class SqliteSession(EngineSession):
         return self._tables().relations
 
     def cancel(self) -> None:
-        self._connection.interrupt()
+        self._connection.give_up()
 
     def close(self) -> None:
         self._cache = _Cache()
@@ -245,7 +271,7 @@ class SqliteSession(EngineSession):
     def _make_plan(self, statement: Statement, declared: Sequence[int]) -> _Plan:
         first = statement.keywords[0] if statement.keywords else ""
         _refuse(first, statement)
-        count = max((number for number, _, _ in statement.parameters), default=0)
+        count = parameter_count(statement)
         types = declared_types(declared, count)
         own = rewritten(statement)
         if own is not None:
@@ -260,7 +286,7 @@ class SqliteSession(EngineSession):
             inferrer = Inferrer(tree, self._columns_of, types)
             types = inferrer.parameter_types()
             columns = self._output(inferrer)
-            sql = to_sqlite(tree)
+            sql = to_sqlite(tree, inferrer.type_of)
         if sql is None:
             sql = replace_parameters(statement, lambda number: f"?{number}")
             types = tuple(oid or oids.TEXT for oid in types)
@@ -288,7 +314,7 @@ class SqliteSession(EngineSession):
         nulls = [None] * count
         first = statement.keywords[0] if statement.keywords else ""
         try:
-            if first in ("SELECT", "VALUES", "WITH") or not statement.keywords:
+            if first in ("SELECT", "VALUES", "WITH", "TABLE") or not statement.keywords:
                 if not writes:
                     cursor = self._connection.execute(f"SELECT * FROM (\n{sql}\n) LIMIT 0", nulls)
                     names = [entry[0] for entry in cursor.description]
@@ -338,6 +364,7 @@ class SqliteSession(EngineSession):
             raise self.convert(error) from error
 
     def _roll_back(self) -> None:
+        self._begun = []
         if self._connection.in_transaction:
             self._run("ROLLBACK")
 

@@ -46,12 +46,15 @@ class SqliteCopySink(CopySink):
         convert: Callable[[Exception], Exception],
         target: str,
         columns: Sequence[RelationColumn],
+        renew: Callable[[], None],
     ) -> None:
         self.columns = tuple(Column(column.name, column.type, column.type_modifier) for column in columns)
         self.without_default = tuple(column.name for column in columns if column.default is None)
         self._connection = connection
         self._convert = convert
         self._target = target
+        self._renew = renew
+        self._locked = False
 
     def write(self, rows: list[tuple[Any, ...]], omitted: tuple[int, ...] = ()) -> None:
         columns = [column for index, column in enumerate(self.columns) if index not in omitted]
@@ -60,6 +63,10 @@ class SqliteCopySink(CopySink):
         values = f"({names}) VALUES ({marks})" if columns else "DEFAULT VALUES"
         data: Any = iter(_stored(columns, rows))
         try:
+            if not self._locked:  # only execute() waits for others, and only the first statement that writes must
+                self._renew()
+                self._connection.execute(f"DELETE FROM {self._target} WHERE 0").close()
+                self._locked = True
             self._connection.executemany(f"INSERT INTO {self._target} {values}", data).close()
         except (sqlite3.Error, OverflowError, ValueError) as error:
             # the row at fault has been taken out of the iterator
@@ -70,6 +77,8 @@ class SqliteCopySink(CopySink):
 def _stored(columns: Sequence[Column], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """The rows as SQLite stores them."""
     others = [index for index, column in enumerate(columns) if column.type not in _AS_THEY_ARE]
+    floats = [index for index, column in enumerate(columns) if column.type in (oids.FLOAT4, oids.FLOAT8)]
+    others += [index for index in floats if any(row[index] != row[index] for row in rows)]  # NaN
     if not others:
         return rows
     taken: list[Sequence[Any]] = list(zip(*rows, strict=True))
@@ -111,4 +120,4 @@ def open_sink(
                 f'column "{name}" is a generated column', detail="Generated columns cannot be used in COPY."
             )
     target = f"{quoted(place)}.{quoted(kind[1])}"
-    return SqliteCopySink(connection, session.convert, target, chosen_columns(table, columns, wanted))
+    return SqliteCopySink(connection, session.convert, target, chosen_columns(table, columns, wanted), session.renew)

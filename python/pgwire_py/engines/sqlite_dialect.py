@@ -9,6 +9,7 @@ The functions named ``pgwire_…`` are in ``sqlite_functions``.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import oids
@@ -37,9 +38,12 @@ _EXACT = ("INT4", "FLOAT4")
 _INTEGER_BYTES = {oids.INT2: 2, oids.INT4: 4, oids.INT8: 8}
 
 
-def to_sqlite(tree: exp.Expr) -> str | None:
+_MOMENTS = frozenset({oids.DATE, oids.TIMESTAMP, oids.TIMESTAMPTZ})
+
+
+def to_sqlite(tree: exp.Expr, type_of: Callable[[exp.Expr], int]) -> str | None:
     """The statement in SQLite's words, parameters as ``?n``; None where its own text had better pass. ``tree`` is
-    used up.
+    used up; ``type_of`` tells the OID of an expression in it, 0 where it is not known.
     """
     from sqlglot import ErrorLevel, exp
     from sqlglot.errors import SqlglotError
@@ -57,6 +61,8 @@ def to_sqlite(tree: exp.Expr) -> str | None:
     )
     if not isinstance(tree, statements):
         return None
+    for node in tree.find_all(exp.Add, exp.Sub):  # while it is whole
+        node.meta["types"] = type_of(node.this), type_of(node.expression)
     try:
         if isinstance(tree, exp.TruncateTable):
             tree = exp.Delete(this=tree.expressions[0])
@@ -144,6 +150,8 @@ def _rules() -> dict[type, Any]:
         exp.Add: _interval_arithmetic,
         exp.Sub: _interval_arithmetic,
         exp.Interval: _interval,
+        exp.Like: _like,
+        exp.ILike: _like,
         exp.Table: _table,
         exp.CurrentTimestamp: _now,
         exp.Date: lambda n: _call("pgwire_date", n.this),
@@ -259,13 +267,37 @@ def _interval_arithmetic(node: exp.Expr) -> exp.Expr:
             isinstance(side, exp.Cast) and oid_of_datatype(side.to) == oids.INTERVAL
         )
 
+    def is_moved(by: exp.Expr, type_: int) -> bool:
+        return is_interval(by) or (type_ == oids.INTERVAL and not _MOMENTS.isdisjoint(types))
+
     left, right = node.this, node.expression
+    types = node.meta.get("types", (0, 0))
+    if isinstance(node, exp.Sub) and _MOMENTS.issuperset(types):
+        return _call("pgwire_days" if set(types) == {oids.DATE} else "pgwire_elapsed", left, right)
+    if types[0] == oids.DATE and types[1] in _INTEGER_BYTES:
+        return _call(
+            "pgwire_add_days", left, exp.Neg(this=exp.Paren(this=right)) if isinstance(node, exp.Sub) else right
+        )
+    if types[1] == oids.DATE and types[0] in _INTEGER_BYTES and isinstance(node, exp.Add):
+        return _call("pgwire_add_days", right, left)
     sign = exp.Literal.number(1) if isinstance(node, exp.Add) else exp.Neg(this=exp.Literal.number(1))
-    if is_interval(right):
+    if is_moved(right, types[1]):
         return _call("pgwire_shift", left, _interval_text(right), sign)
-    if is_interval(left) and isinstance(node, exp.Add):
+    if is_moved(left, types[0]) and isinstance(node, exp.Add):
         return _call("pgwire_shift", right, _interval_text(left), sign)
     return node
+
+
+def _like(node: exp.Expr) -> exp.Expr:
+    """A pattern's backslash takes its next character as it is, where the statement names no other."""
+    from sqlglot import exp
+
+    pattern = node.expression
+    if isinstance(node.parent, exp.Escape) or (isinstance(pattern, exp.Literal) and "\\" not in pattern.name):
+        return node
+    if isinstance(pattern, (exp.Any, exp.All)):
+        return node
+    return exp.Escape(this=node.copy(), expression=exp.Literal.string("\\"))
 
 
 def _interval(node: exp.Expr) -> exp.Expr:
@@ -275,9 +307,11 @@ def _interval(node: exp.Expr) -> exp.Expr:
 def _interval_text(node: exp.Expr) -> exp.Expr:
     from sqlglot import exp
 
+    if not isinstance(node, (exp.Interval, exp.Cast)):
+        return node
     unit = node.args.get("unit")
     value = node.this
-    if isinstance(node, exp.Cast) or unit is None or not isinstance(value, exp.Literal):
+    if isinstance(node, exp.Cast) or not isinstance(unit, exp.Var) or not isinstance(value, exp.Literal):
         return value  # type: ignore[no-any-return]
     return exp.Literal.string(f"{value.this} {unit.name.lower()}")
 
@@ -306,7 +340,9 @@ def _table(node: exp.Expr) -> exp.Expr:
         "SELECT _n FROM _series",
         read="postgres",
     )
-    values = {"a": series.args["start"], "b": series.args["end"], "c": series.args.get("step") or exp.Literal.number(1)}
+    bounds = {"a": series.args["start"], "b": series.args["end"], "c": series.args.get("step") or exp.Literal.number(1)}
+    # Numbers, or an error: with texts, such as dates, the series would have no end.
+    values = {name: _call("pgwire_numeric", bound.copy()) for name, bound in bounds.items()}
     query = query.transform(lambda n: values[n.name].copy() if isinstance(n, exp.Column) and n.name in values else n)
     query.expressions[0].replace(exp.alias_(exp.column("_n"), column))
     name = alias.name if alias else "generate_series"

@@ -86,6 +86,8 @@ _TEXTS: list[tuple[str, str, str | None]] = [
         "42P10",
         "there is no unique constraint matching the ON CONFLICT specification",
     ),
+    (r"Incorrect number of bindings", "42601", "parameters are written $1, $2 and so on, not ? or :name"),
+    (r"row value misused", "0A000", None),
     (r"Could not decode to UTF-8", "22021", None),
     (r"integer overflow|out of range", "22003", None),
     (r"attempt to write a readonly database", "25006", None),

@@ -131,7 +131,7 @@ def _float(value: object) -> object:
     if value is None or isinstance(value, float):
         return value
     try:
-        return float(str(value))
+        return parameter_value(float(str(value)))
     except ValueError:
         raise InvalidTextRepresentation(f'invalid input syntax for type double precision: "{value}"') from None
 
@@ -189,13 +189,21 @@ def _moment(value: object, kind: str) -> tuple[datetime, bool]:
     return moment, zone is not None
 
 
+def _endless(value: object) -> str | None:
+    """The text of an infinite date or moment."""
+    text = str(value).strip().lower()
+    return text.removeprefix("+") if text in ("infinity", "+infinity", "-infinity") else None
+
+
 def _date(value: object) -> object:
-    return None if value is None else _moment(value, "date")[0].date().isoformat()
+    return None if value is None else _endless(value) or _moment(value, "date")[0].date().isoformat()
 
 
 def _timestamp(value: object) -> object:
     if value is None:
         return None
+    if endless := _endless(value):
+        return endless
     text = str(value)
     found = _MOMENT.match(text)
     local = text[: found.start(8)] if found is not None and found[8] else text  # PostgreSQL ignores the zone here
@@ -203,7 +211,9 @@ def _timestamp(value: object) -> object:
 
 
 def _timestamptz(value: object) -> object:
-    return None if value is None else _moment(value, "timestamp with time zone")[0].isoformat(" ") + "+00:00"
+    if value is None:
+        return None
+    return _endless(value) or _moment(value, "timestamp with time zone")[0].isoformat(" ") + "+00:00"
 
 
 def _time(value: object) -> object:
@@ -232,6 +242,36 @@ def _shift(value: object, interval: object, sign: int) -> object:
     except (ValueError, OverflowError):
         raise PostgresError("timestamp out of range", sqlstate="22008") from None
     return shifted.isoformat(" ") + ("+00:00" if zoned else "")
+
+
+def _days(left: object, right: object) -> object:
+    """Days between two dates."""
+    if left is None or right is None:
+        return None
+    return (_moment(left, "date")[0].date() - _moment(right, "date")[0].date()).days
+
+
+def _add_days(value: object, days: object) -> object:
+    if value is None or days is None:
+        return None
+    try:
+        return (_moment(value, "date")[0].date() + timedelta(days=int(str(days)))).isoformat()
+    except OverflowError:
+        raise PostgresError("date out of range", sqlstate="22008") from None
+
+
+def _elapsed(left: object, right: object) -> object:
+    """The interval between two moments: days and hours, both with its sign."""
+    if left is None or right is None:
+        return None
+    between = _moment(left, "timestamp")[0] - _moment(right, "timestamp")[0]
+    sign = "-" if between < timedelta() else ""
+    between = abs(between)
+    seconds = between.seconds
+    return (
+        f"{sign}{between.days} days {sign}{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        f".{between.microseconds:06}"
+    )
 
 
 @lru_cache(256)
@@ -416,6 +456,9 @@ _FUNCTIONS: list[tuple[str, int, Callable[..., object]]] = [
     ("pgwire_timestamp", 1, _timestamp),
     ("pgwire_timestamptz", 1, _timestamptz),
     ("pgwire_shift", 3, _shift),
+    ("pgwire_days", 2, _days),
+    ("pgwire_add_days", 2, _add_days),
+    ("pgwire_elapsed", 2, _elapsed),
     ("pgwire_extract", 2, _extract),
     ("pgwire_trunc", 2, _trunc),
     ("pgwire_uuid", 1, _uuid),

@@ -11,13 +11,15 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Context, Decimal, InvalidOperation
+from math import isnan
 from uuid import UUID
 
 from .. import oids
 from ..errors import InvalidTextRepresentation, NumericValueOutOfRange
+from ..values.infinity import infinity_text
 from .base import Column
 
-__all__ = ["EXACT", "Converter", "converter", "declared_type", "parameter_value"]
+__all__ = ["EXACT", "NAN", "Converter", "converter", "declared_type", "parameter_value"]
 
 _DECLARED = {
     **dict.fromkeys(("INTEGER", "INT", "BIGINT", "INT8", "MEDIUMINT", "SERIAL", "BIGSERIAL", "LONG"), oids.INT8),
@@ -69,10 +71,14 @@ def declared_type(declared: str | None) -> tuple[int, int]:
 
 def parameter_value(value: object) -> object:
     """A Python value as SQLite stores it: moments as ISO text, numbers without loss, lists as JSON text."""
-    if value is None or isinstance(value, (int, float, str, bytes)):
+    if isinstance(value, float):
+        return NAN if isnan(value) else value
+    if value is None or isinstance(value, (int, str, bytes)):
         return _integer(value) if isinstance(value, int) else value
     if isinstance(value, Decimal):
         return _number(value)
+    if infinite := infinity_text(value):
+        return infinite
     if isinstance(value, datetime):
         text = value.replace(tzinfo=None).isoformat(" ") if value.tzinfo is None else None
         return text or value.astimezone(timezone.utc).isoformat(" ")
@@ -95,7 +101,7 @@ def converter(column: Column) -> Converter | None:
     allowed = _PASS.get(column.type)
     convert = _CONVERT.get(column.type)
     if column.type in oids.ELEMENT_OF:
-        allowed, convert = frozenset(), _array
+        allowed, convert = frozenset(), _array_of_bytes if column.type == oids.BYTEA_ARRAY else _array
     if convert is None:
         return None
     scale = ((column.type_modifier - 4) & 0xFFFF) if column.type == oids.NUMERIC and column.type_modifier >= 4 else None
@@ -125,6 +131,8 @@ def converter(column: Column) -> Converter | None:
     return run
 
 
+NAN = "NaN"
+"""What stands for a float that is no number: SQLite would make NULL of it."""
 _BAD = object()
 EXACT = Context(prec=131_072 + 16_383)
 """As many digits as PostgreSQL's numeric can have."""
@@ -180,7 +188,8 @@ def _to_bytes(value: object) -> object:
 def _to_timestamptz(value: object) -> object:
     if not isinstance(value, str):
         return _BAD
-    return value if _OFFSET.search(value[10:]) else value + "+00"
+    text, era = (value[:-3], " BC") if value.endswith(" BC") else (value, "")
+    return value if _OFFSET.search(text[10:]) or text.endswith("infinity") else text + "+00" + era
 
 
 def _only_text(value: object) -> object:
@@ -190,6 +199,19 @@ def _only_text(value: object) -> object:
 def _array(value: object) -> object:
     items = json.loads(value, parse_float=Decimal) if isinstance(value, str) else None
     return items if isinstance(items, list) else _BAD
+
+
+def _array_of_bytes(value: object) -> object:
+    items = _array(value)
+    return _bytes_within(items) if isinstance(items, list) else items
+
+
+def _bytes_within(item: object) -> object:
+    if isinstance(item, list):
+        return [_bytes_within(inner) for inner in item]
+    if isinstance(item, str):
+        return bytes.fromhex(item[2:]) if item.startswith("\\x") else item.encode()
+    return item
 
 
 _CONVERT: dict[int, Callable[[object], object]] = {
@@ -256,10 +278,10 @@ def _interval(value: timedelta) -> str:
 
 
 def _in_json(value: object) -> object:
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, (bool, float)) or value is None:
         return value
     if isinstance(value, bytes):
-        return value.hex()
+        return "\\x" + value.hex()
     if isinstance(value, Decimal):
         return str(value)
     return (

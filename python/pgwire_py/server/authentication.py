@@ -225,7 +225,9 @@ class _Login:
     async def _found_later(self, users: AuthSource, coming: Awaitable[Verifier | None]) -> None:
         await asyncio.sleep(0)  # a user's coroutine sees a task of its own
         try:
-            found = await coming
+            found = await self._protocol.ask_others(coming)
+        except ClientLeft:
+            raise
         except BaseException as error:
             raise _not_looked_up(error, self._user) from None
         if self._protocol.lost:
@@ -281,9 +283,10 @@ class _Login:
         if token is not None:
             await asyncio.sleep(0)  # a user's code again
             try:
-                identity = await oauth.validate(token, client.user, client.database, client.address)
+                validated = oauth.validate(token, client.user, client.database, client.address)
+                identity = await self._protocol.ask_others(validated)
             except BaseException as error:
-                if isinstance(error, PostgresError) or not is_to_be_told(error):
+                if isinstance(error, (PostgresError, ClientLeft)) or not is_to_be_told(error):
                     raise
                 log.exception("the validator of bearer tokens failed")
                 identity = None

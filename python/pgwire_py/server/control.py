@@ -175,6 +175,8 @@ async def _rollback_to(session: Session, command: c.RollbackTo, formats: tuple[i
             "this engine has no savepoints: what was written since the savepoint cannot be undone alone",
             hint="Roll the whole transaction back.",
         )
+    elif transaction.status == "E" and session.execution.transactions:
+        await session.execution.resume()
     session.close_portals(index + 1)
     if session.notifications is not None:
         session.notifications.forget_since(transaction.savepoints[index].gathered)

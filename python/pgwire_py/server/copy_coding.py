@@ -13,6 +13,7 @@ from ..copy import CopyOptions
 from ..enums import DEFAULT
 from ..errors import PostgresError
 from .coding import Coding
+from .exact import exact_intervals
 
 __all__ = ["CopyCoding", "SettingsDecoder"]
 
@@ -113,16 +114,18 @@ class SettingsDecoder:
     Args:
         plan: with the types.
         how: the coding.
+        exact: intervals that a timedelta only comes close to are text.
     """
 
-    def __init__(self, plan: CopyPlan, how: CopyCoding) -> None:
+    def __init__(self, plan: CopyPlan, how: CopyCoding, *, exact: bool = False) -> None:
         assert plan.types is not None
         self._plan = plan
         self._types = plan.types
         self._how = how
+        self._exact = exact and oids.INTERVAL in plan.types
         self.depends = how.depends(plan.types)
         """Whether it reads the values itself: :meth:`feed_data_rows` has them as they came."""
-        self._core = CopyDecoder(plan._replace(types=None) if self.depends else plan)
+        self._core = CopyDecoder(plan._replace(types=None) if self.depends or self._exact else plan)
         self._codes = (int(how.binary),)
         self._line = 1 + (plan.header != "none")
 
@@ -143,7 +146,7 @@ class SettingsDecoder:
         return self._core.finish_data_rows()
 
     def _valued(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        if not self.depends:
+        if not self.depends and not self._exact:
             return rows
         made: list[tuple[Any, ...]] = []
         decode = self._how.rows.decode_values
@@ -152,7 +155,10 @@ class SettingsDecoder:
                 made.append(tuple(self._value(index, field) for index, field in enumerate(row)))
             else:
                 try:
-                    made.append(decode(self._types, self._codes, row))
+                    values = decode(self._types, self._codes, row)
+                    if self._exact:
+                        values = exact_intervals(self._types, self._codes, row, values, self._how.rows.style)
+                    made.append(values)
                 except PostgresError:
                     for index, field in enumerate(row):
                         self._value(index, field)
@@ -164,7 +170,10 @@ class SettingsDecoder:
         if field is DEFAULT:
             return field
         try:
-            return self._how.rows.decode_values((self._types[index],), self._codes, (field,))[0]
+            values = self._how.rows.decode_values((self._types[index],), self._codes, (field,))
+            if self._exact:
+                values = exact_intervals((self._types[index],), self._codes, (field,), values, self._how.rows.style)
+            return values[0]
         except PostgresError as error:
             where = f"COPY {self._plan.table}, line {self._line}, column {self._plan.columns[index]}"
             if not self._how.binary:

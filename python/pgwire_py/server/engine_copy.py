@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from .._impl import ArrowDecoder, CopyDecoder, CopyEncoder
+from .. import oids
+from .._impl import ArrowDecoder, CopyEncoder
 from .._impl.interface import Buffer
 from ..copy import CopyOptions
 from ..engines.base import CopySink, EngineSession
@@ -50,10 +51,13 @@ class EngineCopyTarget:
         names = [column.name for column in sink.columns]
         types = types_of(sink.columns)
         self._plan = options.plan(names, "FROM", types=types, table=copy.name, without_default=sink.without_default)
-        self._decoder = SettingsDecoder(self._plan, how)
+        self._coding = how.session
+        self._exact = execution.exact_intervals and oids.INTERVAL in types
+        by_arrow = sink.takes_arrow and bool(names) and not self._defaults and not how.depends(types)
+        self._decoder = SettingsDecoder(self._plan, how, exact=self._exact and not by_arrow)
         self._arrow: ArrowDecoder | None = None
         self._storing: asyncio.Future[None] | None = None
-        if sink.takes_arrow and names and not self._defaults and not self._decoder.depends:
+        if by_arrow:
             modifiers = [column.type_modifier for column in sink.columns]
             formats = (int(options.format == "binary"),)
             self._arrow = ArrowDecoder(types, names, formats, type_modifiers=modifiers)
@@ -135,7 +139,8 @@ class EngineCopyTarget:
         plain = CopyOptions(format="binary" if self._plan.format == "binary" else "text")
         names, types = self._plan.columns, self._plan.types
         rewritten = CopyEncoder(plain.plan(names, "TO")).encode_data_rows(data)
-        decoder = CopyDecoder(plain.plan(names, "FROM", types=types, table=self._plan.table))
+        plan = plain.plan(names, "FROM", types=types, table=self._plan.table)
+        decoder = SettingsDecoder(plan, CopyCoding(plain, True, self._coding), exact=self._exact)
         try:
             return decoder.feed(rewritten)
         except PostgresError as error:

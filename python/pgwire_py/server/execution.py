@@ -58,6 +58,7 @@ class Execution:
         savepoints: savepoint, release and rollback_to work.
         on_loop: statements run on the event loop, not on the thread.
         can_be_left: who waits for the statement may be cancelled; elsewhere the engine ends it.
+        exact_intervals: intervals with months come as text, where Python's timedelta is not the same.
         left_for_good: a session whose statement was left has ended: what the engine still does cannot be told from what comes next.
         is_plain: all there is to a statement is one call of a coroutine function.
         snapshots: what is written later does not show in a result that is open, or nobody can say.
@@ -74,6 +75,7 @@ class Execution:
     snapshots = True
     describes_portals = False
     left_for_good = False
+    exact_intervals = False
 
     def __init__(self, context: Session, catalog: Catalog, loop: asyncio.AbstractEventLoop) -> None:
         self._context = context
@@ -126,6 +128,9 @@ class Execution:
 
     async def control(self, action: str, *args: Any, **kwargs: Any) -> None:
         """Call a transaction method of the engine's session: begin, commit, rollback, savepoint, release, rollback_to."""
+
+    async def resume(self) -> None:
+        """Let an engine without savepoints go on in its transaction behind an error."""
 
     async def discard_temp(self) -> None:
         """Drop the temporary tables of the engine's session."""
@@ -272,6 +277,7 @@ class EngineExecution(Execution):
         self.transactions = engine.capabilities.transactions
         self.savepoints = engine.capabilities.savepoints
         self.snapshots = engine.capabilities.snapshots
+        self.exact_intervals = engine.capabilities.exact_intervals
         self.can_be_left = self.left_for_good = engine.capabilities.cancel == "soft"
         self._engine = engine
         self._session: EngineSession | None = None
@@ -347,6 +353,9 @@ class EngineExecution(Execution):
                 self.interruptible(session, act)
 
         await self._worker.call(work)
+
+    async def resume(self) -> None:
+        await self._worker.call(lambda: self._engine_session().resume())
 
     async def discard_temp(self) -> None:
         def work() -> None:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import messages as m
+from .. import oids
 from .._impl import encode_message
 from ..engines.base import Description, declared_types
 from ..errors import (
@@ -23,6 +24,7 @@ from . import copying
 from .coding import Coding
 from .copy_streams import CopyOutcome
 from .cursors import CursorSource, add_portal, moving
+from .exact import exact_intervals
 from .handler import Result
 from .plans import Plan
 from .portals import Portal, PreparedStatement
@@ -132,7 +134,10 @@ async def _describe_and_bind(session: Session, statement: PreparedStatement, mes
 
 def _bind(session: Session, statement: PreparedStatement, message: m.Bind) -> None:
     types = statement.declared if statement.description is None else statement.description.parameter_types
-    values = session.settings.coding.decode_values(types, message.parameter_formats, message.parameters)
+    coding = session.settings.coding
+    values = coding.decode_values(types, message.parameter_formats, message.parameters)
+    if oids.INTERVAL in types and session.execution.exact_intervals:
+        values = exact_intervals(types, message.parameter_formats, message.parameters, values, coding.style)
     if session.portals:
         session.drop_portal(message.portal)
     _add(session, message.portal, Portal(statement, values, message.result_formats))

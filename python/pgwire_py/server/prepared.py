@@ -30,6 +30,7 @@ from ..errors import (
 from ..sql import Token
 from . import session_commands as c
 from .coding import Coding
+from .exact import exact_interval
 from .plans import Plan
 from .portals import PreparedStatement
 from .results import Chunk, Source, source_of, types_of
@@ -296,9 +297,12 @@ async def _value(session: Session, plan: Plan, number: int, text: str, offset: i
         )
     if found in _NUMBERS and oid in _INTEGERS:
         value = _rounded(value)
-    decode = session.settings.default_coding.decode_utf8 if plain else coding.decode_utf8
+    read = session.settings.default_coding if plain else coding
     try:
-        return decode((oid,), (0,), (value.encode(),))[0]
+        decoded = read.decode_utf8((oid,), (0,), (value.encode(),))[0]
+        if oid == oids.INTERVAL and session.execution.exact_intervals:
+            return exact_interval(decoded, value.encode(), False, read.style)
+        return decoded
     except PostgresError as error:
         if found in _NUMBERS and error.sqlstate == "22003":
             raise NumericValueOutOfRange(f"{type_output(oid)} out of range") from error
@@ -374,7 +378,10 @@ def _cast(inner: _Argument, oid: int, coding: Coding) -> _Argument | None:
     if found in _NUMBERS and oid in _INTEGERS:
         value = _rounded(value)
     decode = decode_values if plain else coding.decode_utf8
-    encoded = encode_value(oid, 0, decode((oid,), (0,), (value.encode(),))[0])
+    decoded = decode((oid,), (0,), (value.encode(),))[0]
+    if oid == oids.INTERVAL:
+        decoded = exact_interval(decoded, value.encode(), False, None if plain else coding.style)
+    encoded = encode_value(oid, 0, decoded)
     return _Argument(oid, None if encoded is None else encoded.decode(), True)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 from ..connection import BackendConnection
 from ..errors import PostgresError, RemoteProtocolError, postgres_error
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BufferedServerProtocol", "ServerProtocol"]
 
+T = TypeVar("T")
+
 log = logging.getLogger("pgwire_py.server")
 
 HIGH_WATER: Final = 1024 * 1024
@@ -48,6 +50,7 @@ class ServerProtocol(asyncio.Protocol):
     """One accepted connection."""
 
     __slots__ = (
+        "_asking_others",
         "_drained",
         "_eof",
         "_login",
@@ -83,6 +86,7 @@ class ServerProtocol(asyncio.Protocol):
         self._waiting = 0
         self._reading_paused = False
         self._eof = False
+        self._asking_others = False
         self.paused = False
         self.lost = False
 
@@ -110,7 +114,7 @@ class ServerProtocol(asyncio.Protocol):
         """Answer what does not go the short way."""
         busy = self._runner.suspended is not None
         session = self.session
-        if self._recoder is not None:
+        if self._recoder is not None and session is not None:
             data = self._recoder.feed(data)
         if session is not None and not busy:
             event = self.connection.receive_event(data)
@@ -179,10 +183,14 @@ class ServerProtocol(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._eof = True
-        if self._runner.busy:
+        if self._runner.busy and not (self._asking_others and self._has_left()):
             self.wake()
             return True
         return False
+
+    def _has_left(self) -> bool:
+        """Whether the client sends no more and all that it sent was read."""
+        return self.lost or (self._eof and not self.connection.buffered and not self.connection.pending)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.lost:
@@ -296,6 +304,8 @@ class ServerProtocol(asyncio.Protocol):
         elif encoding is not None:
             connection = self.connection
             self._recoder = FrameRecoder(encoding, self.server.max_message_length, lambda: connection.buffered)
+            if self.session is None:
+                connection.recode_ahead = self._recoder.feed
 
     async def next_event(self) -> Any:
         """The next event during start-up; None when the client closed the connection."""
@@ -307,6 +317,24 @@ class ServerProtocol(asyncio.Protocol):
             else:
                 await self._wait_for_more()
         return event
+
+    async def ask_others(self, coming: Awaitable[T]) -> T:
+        """Await, in the middle of a login, what neither the client nor the server decides; cancelled if the client leaves meanwhile.
+
+        A client that has sent its proof ahead has not left by sending no more: it may read the answer.
+
+        Raises:
+            ClientLeft: it had left before.
+        """
+        self._asking_others = True
+        try:
+            if self._has_left():
+                raise startup.ClientLeft("the client left during authentication")
+            return await coming
+        finally:
+            self._asking_others = False
+            if asyncio.iscoroutine(coming):
+                coming.close()  # where it was not begun
 
     def _ends(self) -> bool:
         """Whether no more will come."""

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyMemoryView, PySlice, PyString, PyTuple};
 
+use crate::answers::Answers;
 use crate::arguments::Given;
 use crate::arrow_decoder::ArrowDecoder;
 use crate::arrow_frames;
@@ -171,10 +172,7 @@ impl FrameDecoder {
     ) -> PyResult<Bound<'py, PyList>> {
         let py = data.py();
         if let Some(Ok(rows)) = rows.map(|rows| rows.cast::<ArrowDecoder>()) {
-            let found = match self.kept.take() {
-                Some(kept) => Run::behind(py, None, kept)?.frames()?,
-                None => PyList::empty(py),
-            };
+            let found = self.kept_frames(py)?;
             return arrow_frames::feed(&mut self.inner, data, rows, found);
         }
         let rows = rows.map(|rows| rows.cast::<RowDecoder>()).transpose()?;
@@ -194,6 +192,27 @@ impl FrameDecoder {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.answer(data.py(), data.as_bytes(), rows)
     }
+
+    fn feed_answers<'py>(
+        &mut self,
+        data: &Bound<'py, PyBytes>,
+        rows: &Bound<'py, PyList>,
+        start: usize,
+        synced: bool,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let found = self.kept_frames(data.py())?;
+        let mut answers = Answers::new(rows, start, synced, found)?;
+        self.run(data.as_bytes(), &mut answers)?;
+        answers.frames()
+    }
+}
+
+/// What is made of the frames of a feed.
+pub trait Sink<'py> {
+    fn take(&mut self, letter: Option<u8>, body: &[u8]) -> PyResult<()>;
+
+    /// All that came, as frames.
+    fn frames(&mut self) -> PyResult<Bound<'py, PyList>>;
 }
 
 impl FrameDecoder {
@@ -221,7 +240,15 @@ impl FrameDecoder {
         }
     }
 
-    fn run(&mut self, data: &[u8], run: &mut Run<'_, '_>) -> PyResult<()> {
+    /// The frames of an answer that has come in part.
+    fn kept_frames<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        match self.kept.take() {
+            Some(kept) => Run::behind(py, None, kept)?.frames(),
+            None => Ok(PyList::empty(py)),
+        }
+    }
+
+    fn run<'py>(&mut self, data: &[u8], run: &mut impl Sink<'py>) -> PyResult<()> {
         let mut position = 0;
         loop {
             while let Some((tag, body)) = self.inner.whole(data, &mut position) {

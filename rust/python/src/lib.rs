@@ -1,6 +1,7 @@
 //! `pgwire_py._native`: one file for each thing exposed; no protocol knowledge here.
 use pyo3::prelude::*;
 
+mod answers;
 mod arguments;
 mod arrow;
 mod arrow_decoder;
@@ -17,6 +18,7 @@ mod extract;
 mod field;
 mod frame_scanner;
 mod frames;
+mod gathering;
 mod lexer;
 mod make;
 #[macro_use]
@@ -44,6 +46,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<frames::FrameDecoder>()?;
     module.add_class::<frame_scanner::FrameScanner>()?;
     module.add_class::<builder::MessageBuilder>()?;
+    module.add_class::<gathering::Gatherer>()?;
+    module.add_class::<gathering::Gathering>()?;
+    module.add_class::<gathering::Pending>()?;
     module.add_class::<backend_decoder::BackendDecoder>()?;
     module.add_class::<rows::RowEncoder>()?;
     module.add_class::<row_decoder::RowDecoder>()?;

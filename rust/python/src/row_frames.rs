@@ -2,7 +2,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
-use crate::frames::tag;
+use crate::frames::{Sink, tag};
 use crate::row_decoder::{RowDecoder, Session};
 
 /// The rows of DataRows that stand one behind the other, and the frames before them.
@@ -93,7 +93,7 @@ impl<'a, 'py> Run<'a, 'py> {
     }
 
     #[inline]
-    pub fn take(&mut self, letter: Option<u8>, body: &[u8]) -> PyResult<()> {
+    fn add(&mut self, letter: Option<u8>, body: &[u8]) -> PyResult<()> {
         if let (Some(b'D'), Some(decoder)) = (letter, self.decoder) {
             if self
                 .answer
@@ -194,14 +194,6 @@ impl<'a, 'py> Run<'a, 'py> {
         self.push(Some(b'D'), rows.into_any())
     }
 
-    /// All that came, as frames.
-    pub fn frames(&mut self) -> PyResult<Bound<'py, PyList>> {
-        self.seldom()?;
-        self.end()?;
-        self.session.track();
-        PyList::new(self.session.py, self.found.drain(..))
-    }
-
     /// What came; `whole` where nothing of another message is behind it.
     pub fn outcome(mut self, whole: bool) -> PyResult<Outcome<'py>> {
         let py = self.session.py;
@@ -229,6 +221,20 @@ impl<'a, 'py> Run<'a, 'py> {
                 self.frames().map(Outcome::Frames)
             }
         }
+    }
+}
+
+impl<'py> Sink<'py> for Run<'_, 'py> {
+    #[inline]
+    fn take(&mut self, letter: Option<u8>, body: &[u8]) -> PyResult<()> {
+        self.add(letter, body)
+    }
+
+    fn frames(&mut self) -> PyResult<Bound<'py, PyList>> {
+        self.seldom()?;
+        self.end()?;
+        self.session.track();
+        PyList::new(self.session.py, self.found.drain(..))
     }
 }
 

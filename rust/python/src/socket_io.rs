@@ -34,8 +34,10 @@ pub struct SocketIO {
     sent: usize,
     buffer: Vec<u8>,
     received: u64,
-    /// Whether [`SocketIO::ask`] still waits, or was ended while it did.
+    /// Whether [`SocketIO::ask`] still waits, or was ended while it did, and nobody has pumped since.
     asking: bool,
+    /// How many bytes of the buffer are for the next pump: a signal handler raised when they had come.
+    again: usize,
 }
 
 /// ReadyForQuery, without its status.
@@ -80,6 +82,7 @@ impl SocketIO {
             buffer: Vec::new(),
             received: 0,
             asking: false,
+            again: 0,
         })
     }
 
@@ -110,6 +113,11 @@ impl SocketIO {
         self.queue(data.as_bytes());
         // Without a deadline something comes, if only the end.
         let size = self.wait(py, None, true)?.unwrap_or_default();
+        // Python would look for signals behind this call, where its result would be lost.
+        if let Err(error) = py.check_signals() {
+            self.again = size;
+            return Err(error);
+        }
         self.asking = false;
         let bytes = &self.buffer[..size];
         let whole = bytes.starts_with(b"2")
@@ -143,6 +151,12 @@ impl SocketIO {
         timeout: Option<f64>,
         answer: bool,
     ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        self.asking = false;
+        if self.again > 0 {
+            let size = std::mem::take(&mut self.again);
+            self.received += size as u64;
+            return Ok(Some(PyBytes::new(py, &self.buffer[..size])));
+        }
         let deadline = timeout.and_then(|seconds| {
             // What is too long for a clock is no limit; what is not a number is over.
             match Duration::try_from_secs_f64(seconds) {

@@ -198,12 +198,18 @@ fn address<'py>(py: Python<'py>, inet: &Inet) -> Result<Bound<'py, PyAny>, Fail>
     })
 }
 
+/// The object of `pgwire_py.values.infinity` that stands for an infinite date or moment.
+fn infinite<'py>(py: Python<'py>, name: &str, positive: bool) -> PyResult<Bound<'py, PyAny>> {
+    py.import("pgwire_py.values.infinity")?
+        .getattr("INFINITIES")?
+        .get_item((name, positive))
+}
+
 fn date<'py>(py: Python<'py>, days: i32, value: &Value<'_>) -> Result<Bound<'py, PyAny>, Fail> {
-    let (year, month, day) = match days {
-        i32::MAX => (9999, 12, 31),
-        i32::MIN => (1, 1, 1),
-        _ => datetime::civil_from_days(i64::from(days)),
-    };
+    if days == i32::MAX || days == i32::MIN {
+        return Ok(infinite(py, "date", days > 0)?);
+    }
+    let (year, month, day) = datetime::civil_from_days(i64::from(days));
     if !(1..=9999).contains(&year) {
         return shown(py, value);
     }
@@ -229,11 +235,9 @@ fn timestamp<'py>(
     zone: Option<&Bound<'py, PyTzInfo>>,
     value: &Value<'_>,
 ) -> Result<Bound<'py, PyAny>, Fail> {
-    if micros == i64::MAX {
-        return Ok(PyDateTime::new(py, 9999, 12, 31, 23, 59, 59, 999_999, zone)?.into_any());
-    }
-    if micros == i64::MIN {
-        return Ok(PyDateTime::new(py, 1, 1, 1, 0, 0, 0, 0, zone)?.into_any());
+    if micros == i64::MAX || micros == i64::MIN {
+        let name = zone.map_or("timestamp", |_| "timestamptz");
+        return Ok(infinite(py, name, micros > 0)?);
     }
     let (year, month, day) = datetime::civil_from_days(micros.div_euclid(datetime::MICROS_PER_DAY));
     if !(1..=9999).contains(&year) {

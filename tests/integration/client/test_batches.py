@@ -79,6 +79,73 @@ async def test_errors_among_statements_alike(conn: pg.Connection, table: str) ->
         found[500].result()
 
 
+async def test_copy_among_the_statements_of_a_pipeline(conn: pg.Connection, table: str) -> None:
+    await conn.execute(f"create table {table} (n int)")
+    async with conn.pipeline(return_exceptions=True) as pipeline:
+        first = pipeline.fetchval("select 1")
+        read = pipeline.execute("copy (select 5) to stdout")
+        last = pipeline.fetchval("select 2")
+    assert [first.result(), read.result(), last.result()] == [1, "COPY 1", 2]
+    async with conn.pipeline() as pipeline:
+        read = pipeline.execute("copy (select 5) to stdout")
+    assert read.result() == "COPY 1"
+    async with conn.pipeline(return_exceptions=True) as pipeline:
+        written = pipeline.execute(f"copy {table} from stdin")
+    assert isinstance(written.exception(), errors.FeatureNotSupported)
+    assert await conn.fetchval("select 3") == 3
+
+
+async def test_statements_with_rows_in_one_pipeline(conn: pg.Connection, table: str) -> None:
+    """Those that come in a few pieces, of several columns and lengths, with errors and a notice between them."""
+    await conn.execute(f"create table {table} (n int)")
+    warn = "do $$ begin raise notice 'noted'; end $$"
+    async with conn.pipeline(return_exceptions=True) as pipeline:
+        found = [
+            (
+                pipeline.fetch("select g, repeat('x', $2::int) as w from generate_series(1, $1::int) g", n % 7, n),
+                pipeline.execute(warn),
+                pipeline.fetchval("select 10 / $1::int", n % 50),
+                pipeline.fetchrow("select g::text from generate_series(1, 3) g"),
+            )
+            for n in range(300)
+        ]
+    for n, (rows, noted, value, row) in enumerate(found):
+        assert rows.result() == [(g, "x" * n) for g in range(1, n % 7 + 1)]
+        assert noted.result() == "DO"
+        assert row.result() == ("1",)
+        if n % 50:
+            assert value.result() == 10 // (n % 50)
+        else:
+            assert isinstance(value.exception(), errors.DivisionByZero)
+
+
+async def test_the_first_error_of_a_pipeline_is_raised(conn: pg.Connection) -> None:
+    with pytest.raises(errors.DivisionByZero):
+        async with conn.pipeline() as pipeline:
+            found = [pipeline.fetchval("select 10 / $1::int", n) for n in (1, 0, 2, "no number")]
+    assert [one.exception() is None for one in found] == [True, False, True, False]
+    assert (found[0].result(), found[2].result()) == (10, 5)
+    # Of another run of the same pipeline the errors are its own.
+    pipeline = conn.pipeline()
+    refused = pipeline.fetchval("select 1 / 0")
+    await pipeline.flush()
+    async with pipeline:
+        last = pipeline.fetchval("select 1")
+    assert last.result() == 1
+    with pytest.raises(errors.DivisionByZero):
+        refused.result()
+
+
+async def test_one_statement_of_a_pipeline_is_awaited(conn: pg.Connection) -> None:
+    pipeline = conn.pipeline()
+    first, second = pipeline.fetchval("select 1"), pipeline.fetchval("select 2")
+    with pytest.raises(pg.InterfaceError, match="has not run yet"):
+        first.result()
+    assert await second == 2
+    assert first.result() == await first == 1
+    assert await conn.pipeline().fetchval("select 3") == 3
+
+
 @pytest.mark.parametrize("count", [5_000, 60_000])
 async def test_executemany_with_an_argument_that_cannot_be_sent(conn: pg.Connection, table: str, count: int) -> None:
     await conn.execute(f"create table {table} (n int)")

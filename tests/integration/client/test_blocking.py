@@ -211,6 +211,70 @@ def test_interrupts_at_any_moment(options: Options) -> None:
     assert closed < 150
 
 
+LARGE = "select n, repeat('x', 1000) as word from generate_series(1, 1000) n"
+
+
+def _streamed(db: blocking.Connection) -> None:
+    with db.stream(LARGE) as rows:  # which the traceback of an exception would hold open
+        for _ in rows:
+            pass
+
+
+def _copied(db: blocking.Connection) -> None:
+    with db.copy_out(f"copy ({LARGE}) to stdout") as pieces:
+        for _ in pieces:
+            pass
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers that send signals on this system")
+@pytest.mark.parametrize(
+    "work",
+    [
+        pytest.param(lambda db: db.fetch(LARGE), id="fetch"),
+        pytest.param(lambda db: db.fetch(LARGE, timeout=600), id="with a timeout"),
+        pytest.param(lambda db: db.execute(LARGE), id="execute"),
+        pytest.param(_streamed, id="stream"),
+        pytest.param(_copied, id="copy"),
+    ],
+)
+def test_interrupts_while_much_is_read(options: Options, work: Callable[[blocking.Connection], object]) -> None:
+    """What the handler raised is raised; the connection can be used, or is closed and says by what."""
+
+    class Alarm(Exception):
+        pass
+
+    def handler(number: int, frame: Any) -> None:
+        raise Alarm
+
+    before = signal.signal(signal.SIGALRM, handler)
+    db = blocking.connect(**options)
+    usable = 0
+    try:
+        for n in range(30):
+            work(db)
+            raised: Alarm | None = None
+            try:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, 0.0015)
+                    work(db)
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except Alarm as error:
+                raised = error
+            if db.is_closed():
+                with pytest.raises(pg.ConnectionLost) as caught:
+                    db.fetchval("select 1")
+                assert caught.value.__cause__ is raised is not None
+                db = blocking.connect(**options)
+            else:
+                usable += 1
+                assert db.fetchval("select $1::int", n) == n
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        db.close()
+    assert usable
+
+
 def test_threads_of_one_connection_wait_for_each_other(db: blocking.Connection) -> None:
     def work(n: int) -> list[Any]:
         return [db.fetchval("select $1::int", n * 1000 + k) for k in range(100)]

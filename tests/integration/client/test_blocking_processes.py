@@ -379,6 +379,7 @@ def test_an_inherited_connection_is_refused_in_the_child_and_works_in_the_parent
             lambda: next(db.stream("select 1")),
             lambda: db.notifications("a").__enter__(),
             lambda: db.copy_in("copy t from stdin", [b""]),
+            db.cancel,
         ):
             with pytest.raises(pg.ConnectionLost, match="opened in another process"):
                 use()
@@ -393,6 +394,26 @@ def test_an_inherited_connection_is_refused_in_the_child_and_works_in_the_parent
         _in_child(work)
     assert [row.n for row in rows] == [*range(2, 1001)]
     assert statement.fetchval() == 1
+
+
+def test_a_child_cancels_nothing_of_the_parents(db: blocking.Connection, options: Options) -> None:
+    """The server would take the request: the child knows the parent's key."""
+    with blocking.connect(**options) as watcher, ThreadPoolExecutor(1) as threads:
+        assert watcher.fetchval("select pg_advisory_lock($1)::text", LOCK) == ""
+        waiting = threads.submit(db.fetchval, "select pg_advisory_xact_lock($1)::text || 'x'", LOCK)
+        query = "select count(*) from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'"
+        end = time.monotonic() + DEADLINE
+        while not watcher.fetchval(query, db.get_server_pid()):
+            assert time.monotonic() < end, "the statement does not wait"
+            time.sleep(0.01)
+
+        def work() -> None:
+            with pytest.raises(pg.ConnectionLost, match="opened in another process"):
+                db.cancel()
+
+        _in_child(work)
+        assert watcher.fetchval("select pg_advisory_unlock($1)", LOCK)
+        assert waiting.result(DEADLINE) == "x"
 
 
 def test_a_fork_while_other_threads_use_connections_and_pools(options: Options) -> None:

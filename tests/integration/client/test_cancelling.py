@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import pytest
 
 import pgwire_py as pg
 from pgwire_py import errors
+from pgwire_py.client.protocol import Wire
 
 
 @pytest.mark.event_loop
@@ -69,6 +70,83 @@ async def test_a_transaction_whose_begin_was_cancelled_is_none(conn: pg.Connecti
         await conn.execute("begin")
 
 
+async def turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.event_loop
+@pytest.mark.parametrize("nested", [False, True], ids=["transaction", "savepoint"])
+@pytest.mark.parametrize("between", [1, 2, 3, 5, 50])
+async def test_two_cancellations_leave_no_transaction(conn: pg.Connection, nested: bool, between: int) -> None:
+    """The second one within the roll-back that the first one began."""
+    await conn.execute("create temp table t (n int)")
+    sleeps = asyncio.Event()
+
+    async def work() -> None:
+        async with conn.transaction():
+            await conn.execute("insert into t values (1)")
+            sleeps.set()
+            await conn.execute("select pg_sleep(0.5)")
+
+    async def outer() -> None:
+        async with conn.transaction():
+            await conn.execute("insert into t values (0)")
+            with suppress(asyncio.CancelledError):
+                await work()
+
+    task = asyncio.ensure_future(outer() if nested else work())
+    await sleeps.wait()
+    await turns(3)
+    task.cancel()
+    await turns(between)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    rows = [row.n for row in await conn.fetch("select n from t")]
+    assert not conn.is_in_transaction()
+    assert 1 not in rows
+    await conn.execute("insert into t values (2)")
+    assert [row.n for row in await conn.fetch("select n from t")] == [*rows, 2]
+
+
+@pytest.mark.event_loop
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+@pytest.mark.parametrize("before", [1, 2, 3, 5, 50])
+async def test_an_end_that_is_cancelled_ends_the_transaction(
+    options: dict[str, Any], conn: pg.Connection, end: str, before: int
+) -> None:
+    """Before it is sent, because something else is cancelled still, and behind that."""
+    for cancelled_before in (True, False):
+        transaction = conn.transaction()
+        await transaction.start()
+        if cancelled_before:
+            sleeping = asyncio.ensure_future(conn.execute("select pg_sleep(0.5)"))
+            await turns(2)
+            sleeping.cancel()
+            await turns(1)
+        task = asyncio.ensure_future(getattr(transaction, end)())
+        await turns(before)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert await conn.fetchval("select 1") == 1
+        assert not conn.is_in_transaction()
+    async with pg.create_pool(**options, min_size=1, max_size=1, reset=nothing) as pool:
+        async with pool.acquire() as lent:
+            transaction = lent.transaction()
+            await transaction.start()
+            task = asyncio.ensure_future(getattr(transaction, end)())
+            await turns(before)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        async with pool.acquire() as lent:
+            assert await lent.fetchval("select 1") == 1
+            assert not lent.is_in_transaction()
+
+
+async def nothing(_: pg.Connection) -> None:
+    """What a pool is to do with a connection that comes back."""
+
+
 @pytest.mark.event_loop
 async def test_a_pool_that_is_terminated_while_a_connection_comes_back(options: dict[str, Any]) -> None:
     pool = await pg.create_pool(**options, min_size=1)
@@ -97,6 +175,44 @@ async def test_statements_cancelled_while_they_are_prepared_are_closed(conn: pg.
                 await task
     kept = "select count(*) from pg_prepared_statements where statement like 'select ''%'"
     assert await conn.fetchval(kept) == 0
+
+
+@pytest.mark.event_loop
+@pytest.mark.parametrize(
+    ("way", "answers"), [("execute", 1), ("fetch", 2), ("fetch of what is prepared", 1), ("execute to be drained", 0)]
+)
+@pytest.mark.parametrize("statement", ["discard all", "deallocate all"])
+async def test_statements_forgotten_for_nobody(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, statement: str, way: str, answers: int
+) -> None:
+    """Whose answer had come when its task was cancelled, or comes after that: no later statement asks for what is forgotten."""
+    received = Wire.data_received
+    task: asyncio.Future[Any] | None = None
+    left = answers
+
+    def cancelling(self: Wire, data: bytes) -> None:
+        nonlocal left
+        received(self, data)
+        if task is not None:
+            left -= self.exchange is None
+            if left == 0:
+                task.cancel()
+
+    monkeypatch.setattr(Wire, "data_received", cancelling)
+    async with await pg.connect(**options) as conn:
+        kept = "select 'kept', $1::int"
+        await conn.fetch(kept, 1)
+        if way.endswith("prepared"):
+            await conn.prepare(statement)
+        task = asyncio.ensure_future(conn.fetch(statement) if "fetch" in way else conn.execute(statement))
+        if not answers:
+            await turns(1)
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        task = None
+        async with conn.transaction():
+            assert await conn.fetchval(kept, 2, column=1) == 2
 
 
 @pytest.mark.event_loop

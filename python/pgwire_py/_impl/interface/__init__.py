@@ -12,6 +12,7 @@ from ...messages.replication import ReplicationStream
 from ...sql import Statement, Token
 from .arrow import ArrowBatch, ArrowDecoder, ArrowStream, ArrowTable
 from .copy import CopyDecoder, CopyEncoder, CopyPlan
+from .gathering import Gatherer, Gathering, Pending
 from .relay import FrameScanner, Relay
 from .responder import Batch, Condition, Responder
 from .rows import ArrowEncoder, Record, RowDecoder, RowEncoder
@@ -35,7 +36,10 @@ __all__ = [
     "FrameDecoder",
     "FrameScanner",
     "FrontendDecoder",
+    "Gatherer",
+    "Gathering",
     "MessageBuilder",
+    "Pending",
     "Record",
     "Relay",
     "Responder",
@@ -54,6 +58,9 @@ class Core(Protocol):
     FrameDecoder: type[FrameDecoder]
     FrameScanner: type[FrameScanner]
     MessageBuilder: type[MessageBuilder]
+    Gatherer: type[Gatherer]
+    Gathering: type[Gathering]
+    Pending: type[Pending[Any]]
     BackendDecoder: type[BackendDecoder]
     RowEncoder: type[RowEncoder]
     TextStyle: type[TextStyle]

@@ -151,6 +151,26 @@ class FrameDecoder(Protocol):
             decoded, and further calls go on with it. For everything else what :meth:`feed_rows` returns.
         """
 
+    def feed_answers(
+        self, data: bytes, rows: list[RowDecoder | None], start: int, synced: bool
+    ) -> list[tuple[str, Any]]:
+        """As :meth:`feed_rows` for the answers to many runs of statements; those that are as nearly all are come as what they say.
+
+        Such an answer, whole in ``data``: ``2``, DataRows, ``C`` or ``s``, and where ``synced`` ``Z``. In the place of those that stand one
+        behind the other comes one ``("=", (results, tags, status))``: rows and command tag of each, as :meth:`feed_answer` has them;
+        the command tags of those without rows, one for neighbours alike; the last one's transaction status, empty unless ``synced``.
+        Neighbours without rows and with the same tag are one and the same result. What :meth:`feed_answer` has kept comes first, as frames.
+
+        Args:
+            data: what came.
+            rows: what reads the rows of each result; where there is None, or none, they are bodies. Behind an ``E`` or a ``T`` all are.
+            start: the number of the first result in ``data``, which may have begun before. A ``C``, ``s`` or ``I`` ends one.
+            synced: whether a Sync stands behind each run.
+
+        Raises:
+            FrameError: as by :meth:`feed`; its ``frames`` are of this form.
+        """
+
 
 class MessageBuilder(Protocol):
     """Writes the frontend's messages one behind the other into a bytearray (Protocol 55.7).
@@ -297,7 +317,8 @@ class SocketIO(Protocol):
     """Bytes received and handed out so far (read-only)."""
 
     asking: bool
-    """Whether :meth:`ask` was ended by an exception while it waited: nothing was taken out of the stream (read-only)."""
+    """Whether :meth:`ask` was ended by an exception while it waited, and :meth:`pump` was not called since: nothing was taken out of the
+    stream (read-only)."""
 
     pending: int
     """Bytes queued and not yet sent (read-only)."""

@@ -7,6 +7,7 @@ from .copy import CopyDecoder, CopyEncoder
 from .frame_scanner import FrameScanner
 from .frames import FrameDecoder
 from .framing import BackendDecoder, FrontendDecoder
+from .gathering import Gatherer, Gathering, Pending
 from .lexer import split_statements, tokenize
 from .md5 import md5_password, md5_response
 from .messages import encode_message
@@ -42,7 +43,10 @@ __all__ = [
     "FrameDecoder",
     "FrameScanner",
     "FrontendDecoder",
+    "Gatherer",
+    "Gathering",
     "MessageBuilder",
+    "Pending",
     "Record",
     "Relay",
     "Responder",

@@ -6,6 +6,7 @@ memory that grows with what has come and not with what a length announces. Lengt
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import FrameError, LocalProtocolError
@@ -63,6 +64,53 @@ def _is_usual(frames: list[tuple[str, Any]]) -> bool:
         if not fits:
             return False
     return True
+
+
+def _read(frames: Sequence[tuple[str, memoryview]], decoders: Iterator[RowDecoder | None]) -> list[tuple[str, Any]]:
+    """Frames, the DataRows of each result read by a decoder of its own."""
+    found: list[tuple[str, Any]] = []
+    run: list[memoryview] = []
+    rows = next(decoders, None)
+    for tag, body in frames:
+        if tag == "D" and rows is not None:
+            run.append(body)
+            continue
+        _end_run(found, run, rows)
+        if tag and tag in "ET":  # how many results this ends, or what columns there are, only its reader knows
+            decoders = iter(())
+        if tag and tag in "CsIET":
+            rows = next(decoders, None)
+        found.append((tag, bytes(body)))
+    _end_run(found, run, rows)
+    return found
+
+
+def _grouped(frames: list[tuple[str, Any]], synced: bool) -> list[tuple[str, Any]]:
+    """Frames, with one in the place of usual answers that stand one behind the other."""
+    found: list[tuple[str, Any]] = []
+    at, grouped = 0, False
+    while at < len(frames):
+        answer = frames[at : at + 4]
+        rows = answer.pop(1)[1] if [tag for tag, _ in answer[:2]] == ["2", "D"] else []
+        body = answer[1][1] if len(answer) > 1 else b""
+        usual = answer[0] == ("2", b"") and isinstance(rows, list) and len(answer) >= 2 + synced
+        usual = usual and (answer[1] == ("s", b"") or (answer[1][0] == "C" and body.endswith(b"\0")))
+        if not usual or (synced and (answer[2][0] != "Z" or answer[2][1] not in (b"I", b"T", b"E"))):
+            found.append(frames[at])
+            at, grouped = at + 1, False
+            continue
+        if not grouped:
+            found.append(("=", ([], [], "")))
+        results, tags, _ = found[-1][1]
+        result = (rows, body[:-1])
+        if not rows and results and results[-1] == result:
+            result = results[-1]
+        elif not rows:
+            tags.append(result[1])
+        results.append(result)
+        found[-1] = ("=", (results, tags, answer[2][1].decode() if synced else ""))
+        at, grouped = at + (3 if rows else 2) + synced, True
+    return found
 
 
 class FrameDecoder:
@@ -176,14 +224,7 @@ class FrameDecoder:
         found, self._kept = self._kept or [], None
         if found and found[-1][0] in _RESULT_ENDS and isinstance(rows, RowDecoder):
             rows = None
-        fault = None
-        joined, self._joined = self._joined, frozenset()
-        try:
-            frames: Any = self.feed(data)
-        except FrameError as error:
-            fault, frames = error, error.frames
-        finally:
-            self._joined = joined
+        frames, fault = self._cut(data)
         run: list[memoryview] = []
         for tag, body in frames:
             if tag == "D" and rows is not None:
@@ -197,6 +238,27 @@ class FrameDecoder:
         if fault is not None:
             raise FrameError(str(fault), fatal=True, tag=fault.tag, frames=tuple(found))
         return found
+
+    def feed_answers(
+        self, data: bytes, rows: list[RowDecoder | None], start: int, synced: bool
+    ) -> list[tuple[str, Any]]:
+        """Frames, those of usual answers as what they say; see the interface."""
+        found, self._kept = self._kept or [], None
+        frames, fault = self._cut(data)
+        made = found + _grouped(_read(frames, iter(rows[start:])), synced)
+        if fault is not None:
+            raise FrameError(str(fault), fatal=True, tag=fault.tag, frames=tuple(made))
+        return made
+
+    def _cut(self, data: bytes) -> tuple[Sequence[tuple[str, memoryview]], FrameError | None]:
+        """Frames, none of them joined, and what is wrong behind them."""
+        joined, self._joined = self._joined, frozenset()
+        try:
+            return self.feed(data), None
+        except FrameError as error:
+            return error.frames, error
+        finally:
+            self._joined = joined
 
     def feed_answer(
         self, data: bytes, rows: RowDecoder | None = None

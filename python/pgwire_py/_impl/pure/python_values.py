@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6
 from typing import Any
 from uuid import UUID
 
+from ...values.infinity import INFINITIES
 from .types import PgType, mac, money, network, numeric, system, timetz
 from .types import datetime as moments
 from .types.interval import INFINITY, NEGATIVE_INFINITY, Interval
@@ -33,7 +34,7 @@ def _same(value: object) -> object:
 
 def _to_date(days: int) -> date | str:
     if days in (moments.MAX32, moments.MIN32):
-        return date.max if days > 0 else date.min
+        return INFINITIES["date", days > 0]
     year, month, day = moments.civil_from_days(days)
     if not 1 <= year <= 9999:
         return moments.date_text(days)
@@ -57,7 +58,9 @@ def _to_timetz(value: timetz.TimeTz) -> time | str:
 
 def _to_timestamp(micros: int, zone: timezone | None) -> datetime | str:
     if micros in (moments.MAX64, moments.MIN64):
-        return (datetime.max if micros > 0 else datetime.min).replace(tzinfo=zone)
+        infinite = INFINITIES["timestamp" if zone is None else "timestamptz", micros > 0]
+        assert isinstance(infinite, datetime)
+        return infinite
     days, of_day = divmod(micros, moments.MICROS_PER_DAY)
     year, month, day = moments.civil_from_days(days)
     if not 1 <= year <= 9999:

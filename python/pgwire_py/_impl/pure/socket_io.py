@@ -45,9 +45,9 @@ class SocketIO:
         return self.pending
 
     def ask(self, data: bytes, decoder: FrameDecoder, rows: RowDecoder | None, /) -> Any:
-        self.asking = True
         self.write(data)
-        answer = self.pump(None, True) or b""
+        self.asking = True
+        answer = self._pump(None, True) or b""
         self.asking = False
         if not answer.startswith(b"2") or answer[-6:-1] != b"Z\0\0\0\5":
             return answer
@@ -56,6 +56,10 @@ class SocketIO:
         return decoder.feed_rows(b"") if found is None else found  # what looked like its end stood within a row
 
     def pump(self, timeout: float | None, answer: bool, /) -> bytes | None:
+        self.asking = False
+        return self._pump(timeout, answer)
+
+    def _pump(self, timeout: float | None, answer: bool) -> bytes | None:
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             self._send()
