@@ -10,11 +10,8 @@ import signal
 import socket
 import struct
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +21,12 @@ import psycopg
 import pytest
 
 from pgwire_py import messages as m
-from pgwire_py.proxy import Frame, Printer, Proxy, ProxySession, Recorder, Upstream, Watcher
+from pgwire_py.proxy import Frame, Printer, ProxySession, Recorder, Upstream, Watcher
 from pgwire_py.server.tls import ServerTls
 from tests.support.certificates import make_certificates
 from tests.support.hosted import DEADLINE, LOOPS
 from tests.support.postgres import Cluster, Programs, free_port, running_cluster
+from tests.support.proxies import KINDS, Running, proxied
 from tests.support.psql import run_psql
 from tests.support.raw import (
     PROTOCOL_3_0,
@@ -72,63 +70,13 @@ def cluster(programs: Programs, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield running
 
 
-@dataclass
-class Running:
-    """A proxy on a loop of its own."""
-
-    proxy: Proxy
-    loop: asyncio.AbstractEventLoop
-    lines: list[str] = field(default_factory=list)
-
-    @property
-    def port(self) -> int:
-        return self.proxy.port
-
-    def dsn(self, user: str = "postgres", **options: str) -> str:
-        words = {"host": "127.0.0.1", "port": str(self.port), "user": user, "dbname": "postgres", **options}
-        return " ".join(f"{name}={value}" for name, value in words.items())
-
-    def call(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(DEADLINE)
-
-    def raw(self) -> RawClient:
-        client = RawClient("127.0.0.1", self.port, timeout=DEADLINE)
-        client.login("postgres", "postgres", PROTOCOL_3_0)
-        return client
-
-
-def see(session: ProxySession, frame: Frame) -> None:
-    """A hook that lets everything pass."""
-
-
-KINDS: dict[str, dict[str, Any]] = {"plain": {}, "hooks": {"on_frontend": see, "on_backend": see}}
-
-
-@contextmanager
-def proxied(
-    upstream: Upstream | str, new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop, **options: Any
-) -> Iterator[Running]:
-    loop = new_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        it = Running(Proxy(upstream, port=0, **options), loop)
-        it.call(it.proxy.start())
-        try:
-            yield it
-        finally:
-            it.call(it.proxy.close())
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(DEADLINE)
-        loop.close()
-
-
 def uri(cluster: Cluster) -> str:
     return f"postgresql://{cluster.host}:{cluster.port}?sslmode=disable"
 
 
-@pytest.fixture(params=[(loop, kind) for loop in LOOPS for kind in KINDS], ids="-".join)
+@pytest.fixture(
+    params=[*((loop, kind) for loop in LOOPS for kind in ("plain", "hooks")), ("asyncio", "transports")], ids="-".join
+)
 def proxy(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Running]:
     """A proxy of each kind on each loop."""
     loop, kind = request.param
@@ -278,6 +226,25 @@ def test_a_slow_reader_bounds_memory(proxy: Running) -> None:
         while (answer := client.receive()) is not None and answer.tag != "Z":
             answers += answer.tag == "D"
         assert answers == 200_000
+
+
+@pytest.mark.parametrize("kind", ["plain", "transports"])
+def test_a_long_value_is_not_kept(cluster: Cluster, kind: str) -> None:
+    """A message of 128 MB passes as it comes."""
+    with proxied(uri(cluster), **KINDS[kind]) as running, running.raw() as client:
+        client.exchange(query("select 1"))
+        before = psutil.Process().memory_info().rss
+        client.send(query("select repeat('x', 128 * 1024 * 1024)"))
+        came, end, most = 0, b"", 0
+        buffer = bytearray(MEGABYTE)
+        while not end.endswith(b"Z\0\0\0\5I"):
+            size = client.socket.recv_into(buffer)
+            assert size
+            came += size
+            end = (end + buffer[max(0, size - 6) : size])[-6:]
+            most = max(most, psutil.Process().memory_info().rss)
+        assert 128 * MEGABYTE < came < 129 * MEGABYTE
+        assert most - before < 64 * MEGABYTE
 
 
 # Ends that vanish

@@ -40,12 +40,14 @@ if TYPE_CHECKING:
         CopyDecoder,
         CopyEncoder,
         FrameDecoder,
+        FrameScanner,
         FrontendDecoder,
         Gatherer,
         Gathering,
         MessageBuilder,
         Pending,
         Record,
+        Relay,
         Responder,
         RowDecoder,
         RowEncoder,
@@ -82,12 +84,14 @@ __all__ = [
     "CopyDecoder",
     "CopyEncoder",
     "FrameDecoder",
+    "FrameScanner",
     "FrontendDecoder",
     "Gatherer",
     "Gathering",
     "MessageBuilder",
     "Pending",
     "Record",
+    "Relay",
     "Responder",
     "RowDecoder",
     "RowEncoder",
@@ -117,4 +121,6 @@ __all__ = [
 if not TYPE_CHECKING:
     if not hasattr(core, "SocketIO"):  # the native core has it where sockets are POSIX's
         core.SocketIO = import_module(f"{__name__}.pure.socket_io").SocketIO
+    if not hasattr(core, "Relay"):  # the native core has it where there is epoll
+        core.Relay = import_module(f"{__name__}.pure.relay").Relay
     globals().update({name: getattr(core, name) for name in __all__[1:]})

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from ..connection import MAX_MESSAGE_LENGTH
 from ..errors import AdminShutdown, TooManyConnections
 from ..server.tls import ServerTls
 from .frame import Frame, Replacement
+from .relaying import Relaying
 from .session import ClientEnd, ProxySession
 from .upstream import Upstream
 from .watchers import Watcher
@@ -80,6 +82,7 @@ class Proxy:
         self.connect_timeout = connect_timeout
         self.max_message_length = max_message_length
         self.loop: asyncio.AbstractEventLoop
+        self.relaying: Relaying | None = None
         self.sessions: set[ProxySession] = set()
         self._host, self._port = host, port
         self._listener: asyncio.Server | None = None
@@ -93,6 +96,9 @@ class Proxy:
         self.loop = asyncio.get_running_loop()
         self._listener = await self.loop.create_server(self._accept, self._host, self._port, backlog=1024)
         self._port = self._listener.sockets[0].getsockname()[1]
+        if not self.examines:
+            with suppress(OSError, NotImplementedError):  # without it the transports read, which takes more time
+                self.relaying = Relaying(self.loop)
 
     @property
     def port(self) -> int:
@@ -115,6 +121,9 @@ class Proxy:
             self._listener.close()
         for session in list(self.sessions):
             session.fail(AdminShutdown("terminating connection because the proxy stops"))
+        if self.relaying is not None:  # which they have left, also those that had ended
+            self.relaying.close()
+            self.relaying = None
         if self.sessions:
             self._empty.clear()
             try:

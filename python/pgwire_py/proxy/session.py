@@ -1,8 +1,8 @@
 """One client of a proxy and its connection to the upstream: two ends, each of which writes what the other one reads.
 
-Where nobody looks at the messages, what came is forwarded as it came, with one write; the decoder only says where messages end. Where
-hooks or watchers do, whole messages are, in one write for what came at a time. Either way the end that cannot be written to stops the
-reading from the other.
+Where nobody looks at the messages, what came is forwarded as it came; a scanner only says where messages end. Plain sockets are then
+read by a relay (:mod:`.relaying`), and their transports wait for it to stop. Where hooks or watchers look, whole messages are forwarded,
+in one write for what came at a time. Either way the end that cannot be written to stops the reading from the other.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from .._impl import encode_message
+from .._impl import FrameScanner, encode_message
 from ..errors import FrameError, PostgresError, RemoteProtocolError
 from ..frames import MAX_LENGTH, FrameDecoder
 from ..messages import ErrorResponse
 from ..server.tls import ALPN
 from ..server.tls_transport import TlsTransport
 from .frame import Frame, Replacement, encode, password_kind_after
+from .relaying import can_be_read
 from .upstream import UpstreamError
 
 if TYPE_CHECKING:
@@ -50,10 +51,11 @@ class End(asyncio.Protocol):
     """What the two ends have in common.
 
     Attributes:
-        last: tag of the last whole message.
+        scanner: follows the messages that nobody looks at; None where somebody does, and before the first of them.
+        full: whether nothing more can be written to it for now.
     """
 
-    __slots__ = ("_write", "decoder", "last", "lost", "other", "session", "transport")
+    __slots__ = ("_last", "_write", "decoder", "full", "lost", "other", "scanner", "session", "transport")
 
     direction: str
     may_tell: bool
@@ -63,55 +65,81 @@ class End(asyncio.Protocol):
     def __init__(self, session: ProxySession, startup: bool) -> None:
         self.session = session
         self.lost = False
-        self.last = ""
+        self.full = False
         self.other: End | None = None
+        self.scanner: FrameScanner | None = None
+        self.decoder = FrameDecoder(startup, max_message_length=session.proxy.max_message_length)
+        self._last = ""
         self._write: Any = None
-        # Rows and COPY data as one frame where nobody looks at them.
-        joined = "" if session.examined else "Dd"
-        limit = session.proxy.max_message_length
-        self.decoder = FrameDecoder(startup, max_message_length=limit, joined_tags=joined)
+
+    @property
+    def last(self) -> str:
+        """Tag of the last whole message."""
+        return self._last if self.scanner is None else self.scanner.last
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
 
     def data_received(self, data: bytes) -> None:
+        scanner = self.scanner
         try:
-            frames = self.decoder.feed(data)
+            if scanner is not None:
+                scanner.scan(data)
+                self._write(data)
+            elif frames := self.decoder.feed(data):
+                self._last = frames[-1][0]
+                self.session.examine(self, frames)
         except FrameError as error:
             self.session.fail(PostgresError(f"{self.direction}: {error}", sqlstate="08P01"), tell=self.may_tell)
-            return
-        write = self._write
-        if write is not None:
-            if frames:
-                self.last = frames[-1][0]
-            write(data)
-        elif frames:
-            self.last = frames[-1][0]
-            self.session.examine(self, frames)
 
-    def forward_to(self, other: End) -> None:
-        """From now on, what comes goes to the other end."""
+    def forward_to(self, other: End, offset: int) -> None:
+        """From now on, what comes goes to the other end; so many bytes have gone already."""
         self.other = other
         if not self.session.examined:
             self._write = other.transport.write
+            self.scanner = FrameScanner(self.session.proxy.max_message_length, offset)
 
     def pause_writing(self) -> None:
-        if self.other is not None and not self.other.lost:
+        self.full = True
+        if self.other is not None and not self.other.lost and not self.session.relayed:
             self.other.transport.pause_reading()
 
     def resume_writing(self) -> None:
+        self.full = False
         if self.other is not None and not self.other.lost:
-            self.other.transport.resume_reading()
+            self.other.go_on()
+
+    def go_on(self) -> None:
+        """Read again."""
+        relaying = self.session.proxy.relaying
+        if not self.session.relayed:
+            self.transport.resume_reading()
+        elif relaying is None or not relaying.read(self):
+            self.session.stop_relaying()
+
+    def stopped(self, rest: bytes | None) -> None:
+        """The relay does not read from this end any more; see :meth:`Relay.run` for why."""
+        other = self.other
+        if rest is None:
+            self.data_received(b"")  # which raises what the scanner found
+        elif not rest:
+            self.session.stop_relaying()  # the transport finds the end of the stream as well
+        elif other is not None and not other.lost:
+            other.transport.write(rest)
+            if self.session.relayed and not other.full:
+                self.go_on()
 
     def close(self) -> None:
         """Write what is queued, then close; after a while without."""
+        self.session.stop_relaying()
         if not self.lost and not self.transport.is_closing():
             self.transport.close()
             if not self.lost:
                 asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self.abort)
 
     def abort(self) -> None:
+        self.session.stop_relaying()
         if not self.lost:
             self.transport.abort()
 
@@ -147,6 +175,7 @@ class ClientEnd(End):
         if self.lost:
             return
         self.lost = True
+        self.session.stop_relaying()
         if self._task is not None:
             self._task.cancel()
         self.session.client_lost()
@@ -221,19 +250,24 @@ class ClientEnd(End):
     def begin(self, server: ServerEnd, frames: list[tuple[str, memoryview]]) -> None:
         """The upstream is there: what came so far goes to it, the start-up packet first."""
         self.starting = False
-        self.last = frames[-1][0]
-        self.forward_to(server)
-        server.forward_to(self)
-        if self._write is not None:
-            self._write(bytes(self._packet))
-        else:
-            self.session.examine(self, frames)
+        packet, self._packet = bytes(self._packet), bytearray()
         late, self._late = self._late, None
-        self._packet = bytearray()
+        length = int.from_bytes(packet[:4], "big")
+        self.forward_to(server, length)
+        server.forward_to(self, 0)
+        self.session.start_relaying()
+        if self.scanner is not None:
+            self._write(packet[:length])
+            super().data_received(packet[length:])
+        else:
+            self._last = frames[-1][0]
+            self.session.examine(self, frames)
         if late:
             super().data_received(bytes(late))
-        if not self.lost and not self.session.ended:
-            self.transport.resume_reading()
+        if not self.session.ended:
+            for end in (self, server):
+                if not end.lost and end.other is not None and not end.other.full:
+                    end.go_on()
 
 
 class ServerEnd(End):
@@ -247,8 +281,13 @@ class ServerEnd(End):
     def __init__(self, session: ProxySession) -> None:
         super().__init__(session, startup=False)
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport.pause_reading()  # until the client's start-up packet has gone, or its request to cancel
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
+        self.session.stop_relaying()
         self.session.server_lost()
 
 
@@ -260,6 +299,7 @@ class ProxySession:
         parameters: of the start-up packet: ``user``, ``database``, ``application_name``, …
         data: for what hooks want to remember.
         examined: whether hooks or watchers see the messages.
+        relayed: whether the proxy's relay reads, and not the transports.
         ended: whether it is being closed.
     """
 
@@ -269,6 +309,7 @@ class ProxySession:
         self.parameters: dict[str, str] = {}
         self.data: dict[Any, Any] = {}
         self.examined = proxy.examines
+        self.relayed = False
         self.ended = False
         self.client = ClientEnd(self)
         self.server: ServerEnd | None = None
@@ -319,6 +360,37 @@ class ProxySession:
         if await self._reach():
             assert self.server is not None
             self.server.transport.write(packet)
+            self.server.transport.resume_reading()
+
+    def start_relaying(self) -> None:
+        """Leave reading to the proxy's relay where that can be, as soon as both ends go on."""
+        assert self.server is not None
+        ends = (self.client, self.server)
+        if self.examined or self.proxy.relaying is None or not all(can_be_read(end.transport) for end in ends):
+            return
+        self.relayed = True
+        for end in ends:
+            end.transport.pause_reading()
+            # What a transport keeps has to go before the relay may write to its socket again.
+            end.transport.set_write_buffer_limits(0)
+
+    def stop_relaying(self) -> None:
+        """The transports go on alone."""
+        if not self.relayed:
+            return
+        self.relayed = False
+        assert self.server is not None
+        assert self.proxy.relaying is not None
+        ends = (self.client, self.server)
+        rests = [self.proxy.relaying.leave(end) for end in ends]
+        for end, rest in zip(ends, reversed(rests), strict=True):
+            if not end.lost and not end.transport.is_closing():
+                end.transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
+                if rest:
+                    end.transport.write(rest)
+        for end in ends:
+            if not end.lost and not end.transport.is_closing() and end.other is not None and not end.other.full:
+                end.transport.resume_reading()
 
     async def _reach(self) -> bool:
         proxy = self.proxy
@@ -390,7 +462,8 @@ class ProxySession:
         client, server = self.client, self.server
         error.severity = "FATAL"
         log.info("session %d: %s", self.number, error)
-        whole = self.examined or server is None or not server.decoder.buffered
+        self.stop_relaying()
+        whole = server is None or server.scanner is None or not server.scanner.partial
         if tell and whole and not self._cancels and not client.lost:
             response = encode_message(ErrorResponse(error.response_fields()))
             client.transport.write(response)

@@ -104,6 +104,8 @@ class Upstream:
             raise UpstreamError(error.strerror or str(error)) from error
         try:
             protocol = make()
+            if context is None and waiting.answer.done():  # nobody was asked anything
+                raise UpstreamError("it ended the connection at once")
             if context is None:
                 asking.set_protocol(protocol)
                 protocol.connection_made(asking)

@@ -275,8 +275,7 @@ impl FrameDecoder {
         field.copy_from_slice(&header[header.len() - 4..]);
         let length = u32::from_be_bytes(field);
         if length < least || length > most {
-            let rule = format!("length {length} is not between {least} and {most}");
-            return Err(self.error(tag, &rule));
+            return Err(length_error(tag, self.offset, length, least, most));
         }
         Ok(length as usize - 4)
     }
@@ -291,13 +290,32 @@ impl FrameDecoder {
 
     #[cold]
     fn error(&self, tag: Option<u8>, rule: &str) -> RemoteError {
-        let what = match tag {
-            Some(tag) => format!("message of type {tag}"),
-            None => "start-up packet".to_owned(),
-        };
-        let error = RemoteError::violation(format!("{what} at byte {}: {rule}", self.offset));
-        RemoteError { tag, ..error }.into_fatal()
+        error(tag, self.offset, rule)
     }
+}
+
+/// What is wrong with the packet that begins at `offset`.
+#[cold]
+fn error(tag: Option<u8>, offset: u64, rule: &str) -> RemoteError {
+    let what = match tag {
+        Some(tag) => format!("message of type {tag}"),
+        None => "start-up packet".to_owned(),
+    };
+    let error = RemoteError::violation(format!("{what} at byte {offset}: {rule}"));
+    RemoteError { tag, ..error }.into_fatal()
+}
+
+/// The same for a length field out of bounds.
+#[cold]
+pub(crate) fn length_error(
+    tag: Option<u8>,
+    offset: u64,
+    length: u32,
+    least: u32,
+    most: u32,
+) -> RemoteError {
+    let rule = format!("length {length} is not between {least} and {most}");
+    error(tag, offset, &rule)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod arrow_decoder;
 pub mod bind_rows;
 pub mod builder;
 pub mod copy;
+pub mod frame_scanner;
 pub mod frames;
 pub mod framing;
 pub mod gathered;

@@ -346,7 +346,7 @@ fn letter(tag: &Bound<'_, PyAny>) -> PyResult<usize> {
     ))
 }
 
-fn length(value: &Bound<'_, PyAny>) -> PyResult<u32> {
+pub fn length(value: &Bound<'_, PyAny>) -> PyResult<u32> {
     if !value.is_instance_of::<PyInt>() {
         return Err(PyTypeError::new_err("a length must be an int"));
     }

@@ -16,6 +16,7 @@ mod copy;
 mod decoder;
 mod extract;
 mod field;
+mod frame_scanner;
 mod frames;
 mod gathering;
 mod lexer;
@@ -24,6 +25,8 @@ mod make;
 mod message;
 mod record;
 mod record_object;
+#[cfg(target_os = "linux")]
+mod relay;
 mod replication;
 mod responder;
 mod row_decoder;
@@ -41,6 +44,7 @@ mod values;
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::FrontendDecoder>()?;
     module.add_class::<frames::FrameDecoder>()?;
+    module.add_class::<frame_scanner::FrameScanner>()?;
     module.add_class::<builder::MessageBuilder>()?;
     module.add_class::<gathering::Gatherer>()?;
     module.add_class::<gathering::Gathering>()?;
@@ -60,6 +64,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<copy::CopyDecoder>()?;
     #[cfg(unix)]
     module.add_class::<socket_io::SocketIO>()?;
+    #[cfg(target_os = "linux")]
+    module.add_class::<relay::Relay>()?;
     module.add_function(wrap_pyfunction!(message::encode_message, module)?)?;
     module.add_function(wrap_pyfunction!(replication::encode_replication, module)?)?;
     module.add_function(wrap_pyfunction!(replication::decode_replication, module)?)?;

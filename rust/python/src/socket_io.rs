@@ -172,7 +172,7 @@ impl SocketIO {
 }
 
 /// The OSError with its number, which one that a signal handler raises does not have.
-fn os_error(error: &Error) -> PyErr {
+pub fn os_error(error: &Error) -> PyErr {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     PyOSError::new_err((error.raw_os_error(), text.to_owned()))

@@ -13,6 +13,7 @@ from ...sql import Statement, Token
 from .arrow import ArrowBatch, ArrowDecoder, ArrowStream, ArrowTable
 from .copy import CopyDecoder, CopyEncoder, CopyPlan
 from .gathering import Gatherer, Gathering, Pending
+from .relay import FrameScanner, Relay
 from .responder import Batch, Condition, Responder
 from .rows import ArrowEncoder, Record, RowDecoder, RowEncoder
 from .streams import BackendDecoder, Buffer, FrameDecoder, FrontendDecoder, MessageBuilder, SocketIO
@@ -33,12 +34,14 @@ __all__ = [
     "CopyPlan",
     "Core",
     "FrameDecoder",
+    "FrameScanner",
     "FrontendDecoder",
     "Gatherer",
     "Gathering",
     "MessageBuilder",
     "Pending",
     "Record",
+    "Relay",
     "Responder",
     "RowDecoder",
     "RowEncoder",
@@ -53,6 +56,7 @@ class Core(Protocol):
 
     FrontendDecoder: type[FrontendDecoder]
     FrameDecoder: type[FrameDecoder]
+    FrameScanner: type[FrameScanner]
     MessageBuilder: type[MessageBuilder]
     Gatherer: type[Gatherer]
     Gathering: type[Gathering]
@@ -71,6 +75,7 @@ class Core(Protocol):
     CopyDecoder: type[CopyDecoder]
     Responder: type[Responder]
     SocketIO: type[SocketIO]
+    Relay: type[Relay]
 
     def encode_message(self, message: object) -> bytes:
         """Bytes of any message, frontend's or backend's, tag and length included.

@@ -4,6 +4,7 @@ from .arrow import ArrowEncoder, arrow_columns
 from .arrow_decoder import ArrowBatch, ArrowDecoder, ArrowStream, ArrowTable
 from .builder import MessageBuilder
 from .copy import CopyDecoder, CopyEncoder
+from .frame_scanner import FrameScanner
 from .frames import FrameDecoder
 from .framing import BackendDecoder, FrontendDecoder
 from .gathering import Gatherer, Gathering, Pending
@@ -11,6 +12,7 @@ from .lexer import split_statements, tokenize
 from .md5 import md5_password, md5_response
 from .messages import encode_message
 from .record import Record
+from .relay import Relay
 from .replication import decode_replication, encode_replication
 from .responder import Responder
 from .row_decoder import RowDecoder
@@ -39,12 +41,14 @@ __all__ = [
     "CopyDecoder",
     "CopyEncoder",
     "FrameDecoder",
+    "FrameScanner",
     "FrontendDecoder",
     "Gatherer",
     "Gathering",
     "MessageBuilder",
     "Pending",
     "Record",
+    "Relay",
     "Responder",
     "RowDecoder",
     "RowEncoder",

@@ -154,7 +154,7 @@ class FrameDecoder:
         if tag_limits is not None and not isinstance(tag_limits, dict):
             raise TypeError("tag_limits must be a dict")
         for tag, limit in (tag_limits or {}).items():
-            self._limits[_letter(tag)] = _length(limit)
+            self._limits[_letter(tag)] = checked_length(limit)
         self._body = bytearray()
         self._body_length = 0
         self._offset = 0
@@ -185,7 +185,7 @@ class FrameDecoder:
 
     @max_startup_length.setter
     def max_startup_length(self, value: int) -> None:
-        self._max_startup_length = _length(value)
+        self._max_startup_length = checked_length(value)
 
     @property
     def max_message_length(self) -> int:
@@ -194,7 +194,7 @@ class FrameDecoder:
 
     @max_message_length.setter
     def max_message_length(self, value: int) -> None:
-        self._max_message_length = _length(value)
+        self._max_message_length = checked_length(value)
 
     @property
     def buffered(self) -> int:
@@ -364,7 +364,7 @@ def _letter(tag: object) -> int:
     return ord(tag)
 
 
-def _length(value: object) -> int:
+def checked_length(value: object) -> int:
     if not isinstance(value, int):
         raise TypeError("a length must be an int")
     if not 0 <= value <= MAX_LENGTH:
