@@ -9,16 +9,13 @@ result per connection: when another statement comes while a result is open, the 
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 from typing import Any
 
 from .. import oids
-from .._impl import tokenize
 from ..errors import (
     FeatureNotSupported,
     InsufficientPrivilege,
@@ -43,9 +40,10 @@ from .base import (
     parameter_count,
 )
 from .copy_columns import check_writable, chosen_columns, find_table
-from .duckdb_errors import postgres_error_of, postgres_error_of_text
-from .duckdb_types import described, export_cast, numeric_modifier, parameter_value
-from .parsing import replace_parameters, sql_type_name
+from .duckdb_errors import postgres_error_of
+from .duckdb_plans import Plan, Planner
+from .duckdb_results import CountResult, DuckDBResult, ReturnedRows
+from .duckdb_types import parameter_value
 
 __all__ = ["DuckDBEngine"]
 
@@ -54,8 +52,6 @@ _PLANS_KEPT = 512
 _ZONES_KEPT = 1000
 _PROBE = "SELECT 1"
 """Fails where the transaction has ended."""
-_EXACT = (oids.NUMERIC, oids.NUMERIC_ARRAY)
-_NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", '"NULL"'})
 _SESSION_SETTINGS = (
     "integer_division = true",
     "ieee_floating_point_ops = false",
@@ -168,32 +164,6 @@ class DuckDBEngine(Engine):
         self._root.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """How a text runs, and what it takes and gives."""
-
-    sql: str
-    description: Description
-    kind: str  # "stream", "rows", "count" or "nothing"
-    writes: bool
-    signature: tuple[str, ...]
-    prelude: tuple[str, ...] = ()
-    changes_catalogue: bool = False
-    exact: bool = False  # it has parameters of type numeric, whose values decide the types that DuckDB gives columns
-
-    def holds(self, kinds: Sequence[Any]) -> bool:
-        """Whether columns of these types are as described, if not the same to DuckDB as when it was bound."""
-        columns = self.description.columns or ()
-        return (
-            self.exact
-            and len(kinds) == len(columns)
-            and all(
-                str(kind) == planned or (column.type in _EXACT and _is_number(kind))
-                for kind, planned, column in zip(kinds, self.signature, columns, strict=True)
-            )
-        )
-
-
 class DuckDBSession(EngineSession):
     """One client's cursor, with the plans of what it has run."""
 
@@ -203,7 +173,7 @@ class DuckDBSession(EngineSession):
         self._zone: str | None = "UTC"
         self._connection = connection
         self._error: type[Exception] = _require().Error
-        self._plans: OrderedDict[tuple[str, tuple[int, ...]], _Plan] = OrderedDict()
+        self._plans: OrderedDict[tuple[str, tuple[int, ...]], Plan] = OrderedDict()
         self._generation = -1
         self._relations: tuple[Relation, ...] | None = None
         self._open: DuckDBResult | None = None
@@ -335,118 +305,18 @@ class DuckDBSession(EngineSession):
 
     # Plans.
 
-    def _plan(self, statement: Statement, declared: Sequence[int]) -> _Plan:
+    def _plan(self, statement: Statement, declared: Sequence[int]) -> Plan:
         self._refresh()
         key = (statement.text, tuple(declared))
         plan = self._plans.get(key)
         if plan is None:
-            count = parameter_count(statement)
-            plan = self._make_plan(statement, declared_types(declared, count))
+            types = declared_types(declared, parameter_count(statement))
+            self._settle()
+            plan = Planner(self._connection, self._error, self.relations).make(statement, types)
             self._plans[key] = plan
             if len(self._plans) > _PLANS_KEPT:
                 self._plans.popitem(last=False)
         return plan
-
-    def _make_plan(self, statement: Statement, declared: tuple[int, ...]) -> _Plan:
-        self._settle()
-        try:
-            if (
-                statement.keywords[:2] == ("CREATE", "TABLE")
-                and "with" in statement.words
-                and "as" not in statement.words
-            ):
-                statement = _without_storage(statement)  # DuckDB refuses WITH (fillfactor = …) only when it runs
-            return self._bind(statement, statement.text, declared)
-        except self._error as error:
-            from .duckdb_dialect import translate
-
-            for prelude, other in translate(statement):
-                if prelude:  # what it makes must be there before the statement can be bound
-                    return _Plan(other.text, Description((), None), "nothing", True, (), prelude, True)
-                try:
-                    return self._bind(statement, other.text, declared, other)
-                except self._error:
-                    continue
-            raise postgres_error_of(error, statement.text) from error
-
-    def _bind(
-        self,
-        original: Statement,
-        text: str,
-        declared: tuple[int, ...],
-        statement: Statement | None = None,
-    ) -> _Plan:
-        """A plan for a text; duckdb's error where it cannot be bound."""
-        statement = statement or original
-        sql = text
-        names, kinds, parameters, returns, _, writes = self._connection._bind(sql, with_writes=True)
-        bound = {int(name): described(kind) for name, kind in parameters if name.isdigit()}
-        types = tuple(oid or bound.get(i + 1, 0) for i, oid in enumerate(declared))
-        open_ = 0 in types
-        if open_:
-            types = self._infer(original, types)
-        if open_ or any(bound.get(i + 1) != oid for i, oid in enumerate(types)):
-            sql, signature = self._bind_typed(
-                statement, types, {i + 1 for i, oid in enumerate(types) if bound.get(i + 1) != oid}
-            )
-            names, kinds, _, returns, _, writes = signature
-        exact = oids.NUMERIC in types or oids.NUMERIC_ARRAY in types
-        if exact or any(str(kind) == "UNKNOWN" for kind in kinds):
-            names, kinds, _, returns, _, writes = self._connection._bind(
-                sql, with_writes=True, values=[_sample(oid) for oid in types] or None
-            )
-        if returns != "query_result":
-            kind = "count" if returns == "changed_rows" else "nothing"
-            changes = kind == "nothing" or statement.keywords[:1] in (("CREATE",), ("ALTER",), ("DROP",))
-            return _Plan(sql, Description(types, None), kind, bool(writes), (), (), changes)
-        varying = self._varying(sql, types, kinds) if exact else ()
-        columns = tuple(
-            Column(_column_name(name), described(kind) or oids.TEXT, -1 if i in varying else numeric_modifier(kind))
-            for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
-        )
-        casts = [export_cast(kind) for kind in kinds]
-        if writes and statement.keywords[:1] != ("SELECT",):
-            form = "rows"  # RETURNING: the statement must run to its end now
-        elif any(casts):
-            form = "stream"
-            items = (f"CAST(#{i} AS {cast})" if cast else f"#{i}" for i, cast in enumerate(casts, 1))
-            sql = f"SELECT {', '.join(items)} FROM (\n{sql}\n) AS _"
-            _, kinds, _, _, _, _ = self._connection._bind(
-                sql, with_writes=True, values=[_sample(oid) for oid in types] or None
-            )
-        else:
-            form = "stream"
-        return _Plan(sql, Description(types, columns), form, bool(writes), tuple(map(str, kinds)), exact=exact)
-
-    def _varying(self, sql: str, types: tuple[int, ...], kinds: Sequence[Any]) -> Collection[int]:
-        """Which columns have the digits that a numeric parameter happens to have: its type in DuckDB is its value's."""
-        try:
-            _, others, _, _, _, _ = self._connection._bind(
-                sql, with_writes=True, values=[_sample(oid, wide=True) for oid in types]
-            )
-        except self._error:  # too many digits for it: any column may have others
-            return range(len(kinds))
-        return [i for i, (kind, other) in enumerate(zip(kinds, others, strict=True)) if str(kind) != str(other)]
-
-    def _bind_typed(self, statement: Statement, types: tuple[int, ...], wanted: set[int]) -> tuple[str, Any]:
-        """The text with the parameters in ``wanted`` cast to their types where that keeps every digit, and how it
-        binds.
-        """
-        casts = {number: sql_type_name(types[number - 1]) for number in wanted}
-        sql = replace_parameters(statement, lambda n: f"CAST(${n} AS {casts[n]})" if casts.get(n) else f"${n}")
-        return sql, self._connection._bind(sql, with_writes=True)
-
-    def _infer(self, statement: Statement, types: tuple[int, ...]) -> tuple[int, ...]:
-        from .inference import Inferrer
-        from .parsing import parse
-
-        tree = parse(statement)
-        if tree is None:
-            return tuple(oid or oids.TEXT for oid in types)
-        tables: dict[str, Mapping[str, int]] = {}
-        for relation in self.relations():
-            tables.setdefault(relation.name.lower(), {column.name.lower(): column.type for column in relation.columns})
-        return Inferrer(tree, tables.get, types).parameter_types()
 
     def _refresh(self) -> None:
         if self._generation != self._engine.generation:
@@ -460,11 +330,11 @@ class DuckDBSession(EngineSession):
 
     # Running.
 
-    def _result(self, plan: _Plan, result: Any) -> EngineResult:
+    def _result(self, plan: Plan, result: Any) -> EngineResult:
         if plan.kind in ("count", "nothing"):
             rows = result.fetchall() if plan.kind == "count" else []
             result.close()
-            return _Done(rows[0][0] if rows else None)
+            return CountResult(rows[0][0] if rows else None)
         kinds = [entry[1] for entry in result.description]
         if tuple(map(str, kinds)) != plan.signature and not plan.holds(kinds):
             result.close()
@@ -475,13 +345,13 @@ class DuckDBSession(EngineSession):
         if plan.kind == "rows":
             rows = result.fetchall()
             result.close()
-            return _Rows(columns, rows)
+            return ReturnedRows(columns, rows)
         paths = {oids.BOOL: (), oids.BOOL_ARRAY: (0,)}
         booleans = [(i, *paths[column.type]) for i, column in enumerate(columns) if column.type in paths]
         self._open = DuckDBResult(columns, ArrowRelay(result.arrow_capsule(), booleans))
         return self._open
 
-    def _refuse(self, statement: Statement, plan: _Plan) -> None:
+    def _refuse(self, statement: Statement, plan: Plan) -> None:
         """Keep a read-only engine from writing in autocommit, and any from writing over the files that it serves."""
         if self._engine.files_only and statement.keywords[:1] == ("COPY",):
             raise InsufficientPrivilege("COPY to or from a file is not allowed here")
@@ -521,99 +391,10 @@ class DuckDBSession(EngineSession):
             raise postgres_error_of(error) from error
 
 
-class DuckDBResult(EngineResult):
-    """Rows as an Arrow stream."""
-
-    def __init__(self, columns: tuple[Column, ...], relay: ArrowRelay) -> None:
-        self.columns = columns
-        self.arrow = relay
-        self._relay = relay
-
-    def spool(self) -> None:
-        """Read the rest into memory."""
-        self._relay.spool()
-
-    def explain(self, error: PostgresError) -> PostgresError:
-        return postgres_error_of_text(self._relay.error) if self._relay.error else error
-
-    def close(self) -> None:
-        self._relay.close()
-
-
-class _Rows(EngineResult):
-    """The rows that RETURNING gave."""
-
-    def __init__(self, columns: tuple[Column, ...], rows: list[tuple[object, ...]]) -> None:
-        self.columns = columns
-        self.affected = len(rows)
-        self._rows = iter(_json_as_text(columns, rows))
-
-    def fetch(self, max_rows: int) -> Sequence[Sequence[object]]:
-        return list(itertools.islice(self._rows, max_rows))
-
-
-class _Done(EngineResult):
-    def __init__(self, affected: int | None) -> None:
-        self.affected = affected
-
-
-def _json_as_text(columns: tuple[Column, ...], rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
-    """STRUCT and MAP values, which are described as json, as JSON text; ENUM and the like as text."""
-    import json
-
-    def convert(value: object, oid: int) -> object:
-        if value is None or isinstance(value, str):
-            return value
-        if oid == oids.JSON:
-            return json.dumps(value, default=str)
-        return str(value) if oid == oids.TEXT else value
-
-    if not any(column.type in (oids.JSON, oids.TEXT) for column in columns):
-        return rows
-    return [tuple(convert(value, column.type) for value, column in zip(row, columns, strict=True)) for row in rows]
-
-
-def _without_storage(statement: Statement) -> Statement:
-    """A CREATE TABLE without what stands behind its columns about storage."""
-    depth = 0
-    for token in tokenize(statement.text):
-        if token.kind == "operator":
-            depth += (token.value == "(") - (token.value == ")")
-        elif token.kind == "word" and token.value == "with" and not depth:
-            return statement._replace(text=statement.text[: token.start].rstrip())
-    return statement
-
-
 def _same(one: tuple[Column, ...] | None, other: tuple[Column, ...] | None) -> bool:
     if one is None or other is None:
         return one is other
     return [column.type for column in one] == [column.type for column in other]
-
-
-def _sample(oid: int, *, wide: bool = False) -> object:
-    """A value of a type that has no cast (numeric), to bind with."""
-    from decimal import Decimal
-
-    number = Decimal("1234567890.0123456789") if wide else Decimal("1.00")
-    return number if oid == oids.NUMERIC else [number] if oid == oids.NUMERIC_ARRAY else None
-
-
-def _is_number(kind: Any) -> bool:
-    """Whether values of a DuckDB type can be told as numeric, or lists of them as numeric[]; NULL can."""
-    element = kind.children[0][1] if kind.id == "list" else kind
-    return element.id == "decimal" or str(element) in _NUMBERS
-
-
-def _column_name(name: str) -> str:
-    """DuckDB names a column after its expression; where that shows ``count(*)`` or a parameter, PostgreSQL's name is
-    taken.
-    """
-    if name == "count_star()":
-        return "count"
-    if "$" in name and not name.replace("$", "").isidentifier():
-        head = name.partition("(")[0]
-        return head.lower() if head.isidentifier() and head != "CAST" else "?column?"
-    return name
 
 
 def _require() -> Any:

@@ -16,7 +16,8 @@ from .coding import Coding
 from .copy_streams import CopyOut, CopyOutcome
 from .copying import prepare_copy_out
 from .descriptions import checked_description
-from .execution import ENDS, Execution, ThreadSource
+from .engine_sources import ThreadSource
+from .execution import ENDS, Execution
 from .handler import ParsedQuery, Query, Result
 from .plans import Plan
 from .results import Source, source_of

@@ -1,7 +1,8 @@
 //! DataRow messages, or the bytes of binary COPY → Arrow record batches.
 //!
-//! `plan` says which Arrow type a PostgreSQL type becomes, `column` gathers one column's values, `decimal` makes numerics decimals.
+//! `plan` says which Arrow type a PostgreSQL type becomes, `column` gathers one column's values, `data` holds them, `decimal` makes numerics decimals.
 mod column;
+mod data;
 mod decimal;
 mod plan;
 
@@ -297,7 +298,7 @@ impl Decoder {
                 column.append(field).and_then(|()| {
                     self.grown += column.size() - before;
                     if self.grown - grown > MAX_ROW {
-                        return Err(column::too_large());
+                        return Err(data::too_large());
                     }
                     Ok(())
                 })
