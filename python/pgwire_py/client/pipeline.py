@@ -161,8 +161,8 @@ class Pipeline(Gatherer):
         exchange.refused = []
         try:
             await core.wait(exchange)
-            if exchange.error is not None and not isinstance(exchange.error, PostgresError):
-                raise exchange.error
+            if exchange.error is not None and (core.wire.failure or not isinstance(exchange.error, PostgresError)):
+                raise exchange.error  # the connection's
             refused = dict(exchange.refused)
             described = iter(exchange.described)
             for number, (query, name) in enumerate(new.items()):

@@ -286,3 +286,31 @@ async def test_a_stream_whose_connection_is_lost(conn: pg.Connection, options: d
         await read()
     assert seen[0] == 1
     await other.close()
+
+
+@pytest.mark.event_loop
+async def test_the_server_ends_the_connection_while_a_pipeline_is_prepared(
+    conn: pg.Connection, options: dict[str, Any], table: str
+) -> None:
+    await conn.execute(f"create table {table} (n int)")
+    other = await pg.connect(**options)
+
+    async def run() -> None:
+        async with other.pipeline() as pipeline:
+            pipeline.fetch(f"select * from {table}")
+            pipeline.fetch("select 1 as behind")
+
+    pid = await other.fetchval("select pg_backend_pid()")
+    async with conn.transaction():
+        await conn.execute(f"lock table {table} in access exclusive mode")
+        running = asyncio.ensure_future(run())
+
+        async def blocked() -> None:
+            while not await conn.fetchval("select count(*) from pg_locks where not granted and pid = $1", pid):
+                await asyncio.sleep(0.01)
+
+        await asyncio.wait_for(blocked(), 30)
+        await conn.fetchval("select pg_terminate_backend($1)", pid)
+        with pytest.raises(errors.AdminShutdown):
+            await asyncio.wait_for(running, 30)
+    await other.close()
