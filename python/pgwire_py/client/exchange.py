@@ -407,7 +407,7 @@ def outcome(exchange: Exchange) -> Result:
     return last
 
 
-def is_stale_plan(error: BaseException) -> bool:
+def is_stale_plan(error: object) -> bool:
     """Whether a prepared statement must be prepared anew: its result changed with the tables, or the server has forgotten it."""
     if not isinstance(error, PostgresError):
         return False

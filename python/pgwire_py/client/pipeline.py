@@ -10,7 +10,7 @@ from .._impl import Gatherer, Gathering, MessageBuilder, Pending, RowDecoder
 from ..errors import PostgresError
 from .core import Core
 from .errors import InterfaceError
-from .exchange import SYNC, ManyExchange, RowSource
+from .exchange import SYNC, ManyExchange, RowSource, is_stale_plan
 from .plan import Plan
 
 __all__ = ["Pending", "Pipeline"]
@@ -133,9 +133,8 @@ class Pipeline(Gatherer):
         for tag in exchange.tags:
             core.noticed(tag)
         if error is not None:
-            for plan, outcome in dict(zip(plans, results, strict=False)).items():
-                if isinstance(outcome, BaseException):
-                    core.drop_stale(plan, outcome)
+            for plan in {plan for plan, one in zip(plans, results, strict=False) if is_stale_plan(one)}:
+                core.drop(plan)
         if lost is not None:
             raise lost
         return error

@@ -314,3 +314,19 @@ async def test_the_server_ends_the_connection_while_a_pipeline_is_prepared(
         with pytest.raises(errors.AdminShutdown):
             await asyncio.wait_for(running, 30)
     await other.close()
+
+
+async def test_a_statement_that_changed_is_prepared_anew_though_it_ran_again_behind_the_error(
+    conn: pg.Connection, table: str
+) -> None:
+    await conn.execute(f"create table {table} as select 1 as n")
+    query = f"select * from {table}"
+    await conn.fetch(query)
+    await conn.execute(f"alter table {table} add m int")
+    with pytest.raises(errors.FeatureNotSupported):
+        async with conn.transaction(), conn.pipeline() as pipeline:
+            found = [pipeline.fetch(query), pipeline.fetch(query)]
+    assert isinstance(found[1].exception(), errors.InFailedSQLTransaction)
+    async with conn.transaction(), conn.pipeline() as pipeline:
+        again = pipeline.fetch(query)
+    assert again.result() == [(1, None)]
