@@ -75,6 +75,7 @@ class Core:
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self.last: Plan | None = None
         self._garbage: list[str] = []
+        self.held: set[str] = set()  # names of statements that are to run behind others, and are not closed before
         self._count = 0
         self.undo = ""  # what is to be sent behind the statement at hand where nobody waits for its end
         self._owed = ""  # the same of a statement that nobody waits for any more
@@ -117,7 +118,7 @@ class Core:
     ) -> Exchange:
         """Send a batch, behind :meth:`ready`; closes of statements that nobody needs any more go along, but not of those that it
         ``uses``."""
-        names = {plan.name for plan in uses}
+        names = self.held.union(plan.name for plan in uses)
         garbage = [name for name in self._garbage if name not in names]
         if garbage:
             builder = MessageBuilder()

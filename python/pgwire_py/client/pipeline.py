@@ -158,6 +158,8 @@ class Pipeline(Gatherer):
         # A Sync for each: a statement that is refused does not take the others with it.
         exchange = core.begin("1tTZ" * len(new), builder.take())
         exchange.refused = []
+        # What describes types may make a statement fall out of the cache that is to run behind it.
+        core.held = {plan.name for plan in plans.values() if isinstance(plan, Plan)}
         try:
             await core.wait(exchange)
             if exchange.error is not None and (core.wire.failure or not isinstance(exchange.error, PostgresError)):
@@ -172,6 +174,8 @@ class Pipeline(Gatherer):
         except BaseException:
             core.close_later(*new.values())
             raise
+        finally:
+            core.held = set()
         for query in new:  # one that makes another fall out of the cache must not do so before that has run
             made = plans[query]
             if isinstance(made, Plan):

@@ -330,3 +330,16 @@ async def test_a_statement_that_changed_is_prepared_anew_though_it_ran_again_beh
     async with conn.transaction(), conn.pipeline() as pipeline:
         again = pipeline.fetch(query)
     assert again.result() == [(1, None)]
+
+
+@pytest.mark.event_loop
+async def test_a_kept_statement_of_a_pipeline_is_not_closed_where_types_are_looked_up(
+    options: dict[str, Any], table: str
+) -> None:
+    conn = await pg.connect(**options, statement_cache_size=1)
+    await conn.execute(f"create type {table} as enum ('a')")
+    await conn.fetchval("select 1")
+    async with conn.pipeline() as pipeline:
+        found = [pipeline.fetchval("select 1"), pipeline.fetchval(f"select 'a'::{table}")]
+    assert [one.result() for one in found] == [1, "a"]
+    await conn.close()
