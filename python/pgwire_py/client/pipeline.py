@@ -42,7 +42,7 @@ class Pipeline(Gatherer):
 
     async def flush(self) -> None:
         """Run what was gathered so far."""
-        await self._flush()
+        await self._core.within(self._flush(), None)
 
     async def _flush(self) -> BaseException | None:
         """Run what was gathered so far; the first of the statements' errors."""
@@ -190,6 +190,6 @@ class Pipeline(Gatherer):
     ) -> None:
         if kind is not None:
             return
-        found = await self._flush()
+        found = await self._core.within(self._flush(), None)
         if found is not None and not self._return_exceptions:
             raise found

@@ -307,7 +307,7 @@ async def test_the_server_ends_the_connection_while_a_pipeline_is_prepared(
 
         async def blocked() -> None:
             while not await conn.fetchval("select count(*) from pg_locks where not granted and pid = $1", pid):
-                await asyncio.sleep(0.01)
+                await conn.execute("select pg_sleep(0.01)")
 
         await asyncio.wait_for(blocked(), 30)
         await conn.fetchval("select pg_terminate_backend($1)", pid)
@@ -342,4 +342,17 @@ async def test_a_kept_statement_of_a_pipeline_is_not_closed_where_types_are_look
     async with conn.pipeline() as pipeline:
         found = [pipeline.fetchval("select 1"), pipeline.fetchval(f"select 'a'::{table}")]
     assert [one.result() for one in found] == [1, "a"]
+    await conn.close()
+
+
+async def test_a_pipeline_ends_at_the_command_timeout(options: dict[str, Any]) -> None:
+    conn = await pg.connect(**options, command_timeout=0.2)
+    with pytest.raises(asyncio.TimeoutError):
+        async with conn.pipeline() as pipeline:
+            pipeline.fetch("select pg_sleep(60)")
+    pipeline = conn.pipeline()
+    pipeline.fetch("select pg_sleep(60)")
+    with pytest.raises(asyncio.TimeoutError):
+        await pipeline.flush()
+    assert await conn.fetchval("select 1", timeout=30) == 1
     await conn.close()
