@@ -30,7 +30,7 @@ from ..errors import (
 from ..sql import Token
 from . import session_commands as c
 from .coding import Coding
-from .exact import exact_interval
+from .exact import INTERVALS, exact_interval
 from .plans import Plan
 from .portals import PreparedStatement
 from .results import Chunk, Source, source_of, types_of
@@ -300,8 +300,8 @@ async def _value(session: Session, plan: Plan, number: int, text: str, offset: i
     read = session.settings.default_coding if plain else coding
     try:
         decoded = read.decode_utf8((oid,), (0,), (value.encode(),))[0]
-        if oid == oids.INTERVAL and session.execution.exact_intervals:
-            return exact_interval(decoded, value.encode(), False, read.style)
+        if oid in INTERVALS and session.execution.exact_intervals:
+            return exact_interval(decoded, value.encode(), False, read.style, oid)
         return decoded
     except PostgresError as error:
         if found in _NUMBERS and error.sqlstate == "22003":
@@ -379,8 +379,8 @@ def _cast(inner: _Argument, oid: int, coding: Coding) -> _Argument | None:
         value = _rounded(value)
     decode = decode_values if plain else coding.decode_utf8
     decoded = decode((oid,), (0,), (value.encode(),))[0]
-    if oid == oids.INTERVAL:
-        decoded = exact_interval(decoded, value.encode(), False, None if plain else coding.style)
+    if oid in INTERVALS:
+        decoded = exact_interval(decoded, value.encode(), False, None if plain else coding.style, oid)
     encoded = encode_value(oid, 0, decoded)
     return _Argument(oid, None if encoded is None else encoded.decode(), True)
 
