@@ -113,9 +113,9 @@ def test_intervals_keep_their_months(connection: Connection, table: str, binary:
 
 LISTS = [
     ("interval", [*INTERVALS, "NULL"]),
-    ("date", ["infinity", "-infinity", "9999-12-30", "0044-03-15 BC", "NULL"]),
-    ("timestamp", ["infinity", "-infinity", "9999-12-31 23:59:59.999998", "0044-03-15 12:00:00 BC", "NULL"]),
-    ("timestamptz", ["infinity", "-infinity", "9999-12-31 23:59:59.999998+00", "0044-03-15 12:00:00+00 BC", "NULL"]),
+    ("date", ["infinity", "-infinity", "9999-12-31", "0044-03-15 BC", "NULL"]),
+    ("timestamp", ["infinity", "-infinity", "9999-12-31 23:59:59.999999", "0044-03-15 12:00:00 BC", "NULL"]),
+    ("timestamptz", ["infinity", "-infinity", "9999-12-31 23:59:59.999999+00", "0044-03-15 12:00:00+00 BC", "NULL"]),
 ]
 
 
@@ -134,6 +134,14 @@ def test_moments_and_intervals_in_arrays(connection: Connection, table: str, kin
     with connection.cursor().copy(f"copy {table} from stdin (format binary)") as copy:
         copy.write(data)
     assert shown(connection, f"select l from {table} order by n") == [(value,)] * 8
+
+
+def test_constants_that_are_as_far_as_python_goes(connection: Connection, table: str) -> None:
+    connection.execute(f"create table {table} (a timestamp, b timestamptz, c date)")
+    connection.execute(f"prepare put(timestamp, timestamptz, date) as insert into {table} values ($1, $2, $3)")
+    for a, b, c in MOMENTS:
+        connection.execute(f"execute put('{a}'::timestamp, '{b}'::timestamptz, '{c}'::date)")
+    assert sorted(shown(connection, f"select a, b, c from {table}")) == sorted(MOMENTS)
 
 
 @pytest.mark.engines("postgres", "sqlite")
