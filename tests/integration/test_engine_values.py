@@ -59,6 +59,8 @@ INTERVALS = [
     "-1 days +02:03:00",
     "25:00:00",
     "00:00:00.5",
+    "-00:00:00.5",
+    "1 day -00:00:01",
 ]
 
 
@@ -107,6 +109,39 @@ def test_intervals_keep_their_months(connection: Connection, table: str, binary:
         with connection.cursor().copy(f"copy {table} (n, i) from stdin (format binary)") as copy:
             copy.write(data)
     assert shown(connection, f"select i from {table} order by n") == [(value,) for value in INTERVALS] * 3
+
+
+LISTS = [
+    ("interval", [*INTERVALS, "NULL"]),
+    ("date", ["infinity", "-infinity", "9999-12-31", "0044-03-15 BC", "NULL"]),
+    ("timestamp", ["infinity", "-infinity", "9999-12-31 23:59:59.999999", "0044-03-15 12:00:00 BC", "NULL"]),
+    ("timestamptz", ["infinity", "-infinity", "9999-12-31 23:59:59.999999+00", "0044-03-15 12:00:00+00 BC", "NULL"]),
+]
+
+
+@pytest.mark.parametrize(("kind", "items"), LISTS)
+def test_moments_and_intervals_in_arrays(connection: Connection, table: str, kind: str, items: list[str]) -> None:
+    value = "{" + ",".join(item if item == "NULL" or " " not in item else f'"{item}"' for item in items) + "}"
+    connection.execute(f"create table {table} (n int, l {kind}[])")
+    with connection.cursor().copy(f"copy {table} from stdin") as copy:
+        copy.write_row((1, value))
+    connection.execute(f"prepare put(int, {kind}[]) as insert into {table} values ($1, $2)")
+    connection.execute(f"execute put(2, '{value}')")
+    connection.execute(f"execute put(3, '{value}'::{kind}[])")
+    connection.execute(f"insert into {table} values (4, %s)", (value,))
+    with connection.cursor().copy(f"copy {table} to stdout (format binary)") as copy:
+        data = b"".join(bytes(block) for block in copy)
+    with connection.cursor().copy(f"copy {table} from stdin (format binary)") as copy:
+        copy.write(data)
+    assert shown(connection, f"select l from {table} order by n") == [(value,)] * 8
+
+
+def test_constants_that_are_as_far_as_python_goes(connection: Connection, table: str) -> None:
+    connection.execute(f"create table {table} (a timestamp, b timestamptz, c date)")
+    connection.execute(f"prepare put(timestamp, timestamptz, date) as insert into {table} values ($1, $2, $3)")
+    for a, b, c in MOMENTS:
+        connection.execute(f"execute put('{a}'::timestamp, '{b}'::timestamptz, '{c}'::date)")
+    assert sorted(shown(connection, f"select a, b, c from {table}")) == sorted(MOMENTS)
 
 
 @pytest.mark.engines("postgres", "sqlite")

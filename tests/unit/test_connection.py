@@ -153,6 +153,39 @@ def test_what_is_sent_ahead_of_a_login_is_read_in_its_turn(ends: Any, size: int)
     assert (connection.buffered, connection.phase) == (0, Phase.CLOSED)
 
 
+@pytest.mark.parametrize("cut", range(1, 5))
+def test_a_message_of_a_login_that_comes_in_part_of_its_header(ends: Any, cut: int) -> None:
+    """What came of the header is not taken for a message: what follows would be decoded with what is behind it."""
+    sent = [m.SASLInitialResponse("SCRAM-SHA-256", b"n,,"), m.SASLResponse(b"c=biws")]
+    stream = b"".join(map(ends.encode_message, sent))
+    connection = BackendConnection()
+    connection.receive_data(STARTUP)
+    connection.next_event()
+    connection.send(m.AuthenticationSASL(("SCRAM-SHA-256",)))
+    connection.receive_data(stream[:cut])
+    assert connection.next_event() is None
+    assert connection.buffered == cut
+    connection.receive_data(stream[cut:])
+    assert connection.next_event() == sent[0]
+    connection.send(m.AuthenticationSASLContinue(b"r="))
+    assert connection.next_event() == sent[1]
+
+
+def test_the_beginning_of_a_long_start_up_packet_is_kept() -> None:
+    """Its first three bytes are the number 3."""
+    parameters = {"user": "u", "options": 800 * "x"}
+    stream = _bytes(m.StartupMessage(196608, parameters), m.PasswordMessage(b"secret"))
+    assert stream[:3] == b"\0\0\3"
+    connection = BackendConnection()
+    connection.receive_data(stream[:3])
+    connection.receive_data(stream[3:])
+    event = connection.next_event()
+    assert isinstance(event, m.StartupMessage)
+    assert event.parameters == parameters
+    connection.send(m.AuthenticationCleartextPassword())
+    assert connection.next_event() == m.PasswordMessage(b"secret")
+
+
 def test_good_bye_is_read_while_an_answer_is_owed() -> None:
     connection = BackendConnection()
     connection.receive_data(STARTUP + _bytes(m.Terminate())[:3])

@@ -34,7 +34,8 @@ class LoginFeed:
         """Take bytes; the next message of all that is kept, or nothing while it is incomplete."""
         kept = self.kept
         header = 4 if self._decoder.startup else 5
-        if not kept and len(data) == header - 4 + int.from_bytes(data[header - 4 : header], "big"):
+        length = len(data)
+        if not kept and length >= header and length == header - 4 + int.from_bytes(data[header - 4 : header], "big"):
             return self._decoder.feed(data)  # as nearly always: one message, and all of it
         kept += data
         end = len(kept)

@@ -117,11 +117,14 @@ def _values(types: list[int], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ..
 
 
 def _moment(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_moment(item) for item in value]
     text = infinity_text(value) or value
     return moment_text(text) if isinstance(text, str) else text
 
 
+_MOMENTS = (oids.DATE, oids.TIME, oids.TIMESTAMP, oids.TIMESTAMPTZ, oids.INTERVAL)
 _CONVERT: dict[int, Callable[[Any], Any]] = {
     **dict.fromkeys((oids.JSON, oids.JSONB), str),
-    **dict.fromkeys((oids.DATE, oids.TIME, oids.TIMESTAMP, oids.TIMESTAMPTZ, oids.INTERVAL), _moment),
+    **{oid: _moment for moment in _MOMENTS for oid in (moment, oids.ARRAY_OF[moment])},
 }

@@ -110,6 +110,11 @@ def parameter_value(value: object, oid: int) -> object:
     """A bound value as duckdb takes it: a moment with a time zone in UTC, what Python has no object for as duckdb's
     own value, the rest as it is.
     """
+    if isinstance(value, list):
+        element = oids.ELEMENT_OF.get(oid)
+        if element not in _MOMENTS:
+            return value
+        return [parameter_value(item, oid if isinstance(item, list) else element) for item in value]
     text = infinity_text(value) or (value if isinstance(value, str) else None)
     if text is not None and oid in _MOMENTS:
         import duckdb

@@ -13,7 +13,7 @@ from ..copy import CopyOptions
 from ..enums import DEFAULT
 from ..errors import PostgresError
 from .coding import Coding
-from .exact import exact_intervals
+from .exact import INTERVALS, exact_intervals
 
 __all__ = ["CopyCoding", "SettingsDecoder"]
 
@@ -122,7 +122,7 @@ class SettingsDecoder:
         self._plan = plan
         self._types = plan.types
         self._how = how
-        self._exact = exact and oids.INTERVAL in plan.types
+        self._exact = exact and not INTERVALS.isdisjoint(plan.types)
         self.depends = how.depends(plan.types)
         """Whether it reads the values itself: :meth:`feed_data_rows` has them as they came."""
         self._core = CopyDecoder(plan._replace(types=None) if self.depends or self._exact else plan)

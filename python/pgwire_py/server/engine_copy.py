@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from .. import oids
 from .._impl import ArrowDecoder, CopyEncoder
 from .._impl.interface import Buffer
 from ..copy import CopyOptions
@@ -17,6 +16,7 @@ from ..errors import PostgresError
 from .copy_coding import CopyCoding, SettingsDecoder
 from .copy_statement import CopyStatement
 from .copying import PreparedCopyIn
+from .exact import INTERVALS
 from .results import types_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class EngineCopyTarget:
         types = types_of(sink.columns)
         self._plan = options.plan(names, "FROM", types=types, table=copy.name, without_default=sink.without_default)
         self._coding = how.session
-        self._exact = execution.exact_intervals and oids.INTERVAL in types
+        self._exact = execution.exact_intervals and not INTERVALS.isdisjoint(types)
         by_arrow = sink.takes_arrow and bool(names) and not self._defaults and not how.depends(types)
         self._decoder = SettingsDecoder(self._plan, how, exact=self._exact and not by_arrow)
         self._arrow: ArrowDecoder | None = None

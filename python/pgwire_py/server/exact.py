@@ -8,9 +8,13 @@ from collections.abc import Sequence
 from .. import oids
 from .._impl import TextStyle, encode_value
 
-__all__ = ["exact_interval", "exact_intervals"]
+__all__ = ["INTERVALS", "exact_interval", "exact_intervals"]
+
+INTERVALS = frozenset({oids.INTERVAL, oids.INTERVAL_ARRAY})
+"""Types whose values may need another look."""
 
 _BINARY = struct.Struct("!qii")
+_LENGTH = struct.Struct("!i")
 _DAY = 86_400_000_000
 
 
@@ -32,20 +36,39 @@ def exact_intervals(
     made = list(values)
     for index, oid in enumerate(types):
         data = raw[index]
-        if oid == oids.INTERVAL and data is not None:
+        if oid in INTERVALS and data is not None:
             code = formats[index] if len(formats) > 1 else formats[0] if formats else 0
-            made[index] = exact_interval(values[index], data, bool(code), style)
+            made[index] = exact_interval(values[index], data, bool(code), style, oid)
     return tuple(made)
 
 
-def exact_interval(value: object, data: bytes, binary: bool, style: TextStyle | None) -> object:
-    """The value, or PostgreSQL's text of the interval that was sent where the value is not the same."""
+def exact_interval(
+    value: object, data: bytes, binary: bool, style: TextStyle | None, oid: int = oids.INTERVAL
+) -> object:
+    """The value, or PostgreSQL's text of the interval that was sent where the value is not the same; in an array, of each such."""
     if not binary:
-        encoded = encode_value(oids.INTERVAL, 1, data.decode(), style)
+        encoded = encode_value(oid, 1, data.decode(), style)
         assert encoded is not None
         data = encoded
+    if oid == oids.INTERVAL:
+        return _exact(value, data)
+    (dimensions,) = _LENGTH.unpack_from(data)
+    return _within(value, data, [12 + 8 * dimensions])
+
+
+def _within(item: object, data: bytes, place: list[int]) -> object:
+    """An array's item, or its intervals, which are read from ``place`` on."""
+    if isinstance(item, list):
+        return [_within(inner, data, place) for inner in item]
+    (length,) = _LENGTH.unpack_from(data, place[0])
+    start = place[0] + _LENGTH.size
+    place[0] = start + max(length, 0)
+    return None if length < 0 else _exact(item, data[start : place[0]])
+
+
+def _exact(value: object, data: bytes) -> object:
     micros, days, months = _BINARY.unpack(data)
-    if not months and abs(micros) < _DAY:
+    if not months and days >= 0 and 0 <= micros < _DAY:  # where the two have different signs, a timedelta has only one
         return value
     if encode_value(oids.INTERVAL, 1, "infinity") == data or encode_value(oids.INTERVAL, 1, "-infinity") == data:
         return "infinity" if days > 0 else "-infinity"

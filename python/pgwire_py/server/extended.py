@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import messages as m
-from .. import oids
 from .._impl import encode_message
 from ..engines.base import Description, declared_types
 from ..errors import (
@@ -24,7 +23,7 @@ from . import copying
 from .coding import Coding
 from .copy_streams import CopyOutcome
 from .cursors import CursorSource, add_portal, moving
-from .exact import exact_intervals
+from .exact import INTERVALS, exact_intervals
 from .handler import Result
 from .plans import Plan
 from .portals import Portal, PreparedStatement
@@ -136,7 +135,7 @@ def _bind(session: Session, statement: PreparedStatement, message: m.Bind) -> No
     types = statement.declared if statement.description is None else statement.description.parameter_types
     coding = session.settings.coding
     values = coding.decode_values(types, message.parameter_formats, message.parameters)
-    if oids.INTERVAL in types and session.execution.exact_intervals:
+    if session.execution.exact_intervals and not INTERVALS.isdisjoint(types):
         values = exact_intervals(types, message.parameter_formats, message.parameters, values, coding.style)
     if session.portals:
         session.drop_portal(message.portal)

@@ -6,7 +6,7 @@ Also what Parse and Describe tell of statements, for a command of the session la
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -28,9 +28,10 @@ from ..errors import (
     changed_result_type,
 )
 from ..sql import Token
+from ..values.infinity import infinity_text
 from . import session_commands as c
 from .coding import Coding
-from .exact import exact_interval
+from .exact import INTERVALS, exact_interval
 from .plans import Plan
 from .portals import PreparedStatement
 from .results import Chunk, Source, source_of, types_of
@@ -300,8 +301,8 @@ async def _value(session: Session, plan: Plan, number: int, text: str, offset: i
     read = session.settings.default_coding if plain else coding
     try:
         decoded = read.decode_utf8((oid,), (0,), (value.encode(),))[0]
-        if oid == oids.INTERVAL and session.execution.exact_intervals:
-            return exact_interval(decoded, value.encode(), False, read.style)
+        if oid in INTERVALS and session.execution.exact_intervals:
+            return exact_interval(decoded, value.encode(), False, read.style, oid)
         return decoded
     except PostgresError as error:
         if found in _NUMBERS and error.sqlstate == "22003":
@@ -379,10 +380,17 @@ def _cast(inner: _Argument, oid: int, coding: Coding) -> _Argument | None:
         value = _rounded(value)
     decode = decode_values if plain else coding.decode_utf8
     decoded = decode((oid,), (0,), (value.encode(),))[0]
-    if oid == oids.INTERVAL:
-        decoded = exact_interval(decoded, value.encode(), False, None if plain else coding.style)
-    encoded = encode_value(oid, 0, decoded)
+    if oid in INTERVALS:
+        decoded = exact_interval(decoded, value.encode(), False, None if plain else coding.style, oid)
+    encoded = encode_value(oid, 0, _told_apart(decoded))
     return _Argument(oid, None if encoded is None else encoded.decode(), True)
+
+
+def _told_apart(value: object) -> object:
+    """The last and the first of Python's moments as text, where they are not what stands for the infinities."""
+    if isinstance(value, list):
+        return [_told_apart(item) for item in value]
+    return str(value) if isinstance(value, date) and infinity_text(value) is None else value
 
 
 def _array(items: list[_Argument | None], coding: Coding) -> _Argument | None:
