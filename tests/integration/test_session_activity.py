@@ -233,7 +233,9 @@ def test_asyncpg(target: Target) -> None:
     async def work() -> None:
         watcher = await asyncpg.connect(**target.asyncpg)
         victim = await asyncpg.connect(**target.asyncpg)
-        running = asyncio.ensure_future(victim.fetch(ENDLESS[target.engine]))
+        # Prepared before: a cancel between the preparation, which shows as active too, and the execution would hit nothing.
+        endless = await victim.prepare(ENDLESS[target.engine])
+        running = asyncio.ensure_future(endless.fetch())
         process_id = victim.get_server_pid()
         for _ in range(1_000):
             row = await watcher.fetchrow("select * from pg_stat_activity where pid = $1", process_id)
@@ -244,7 +246,7 @@ def test_asyncpg(target: Target) -> None:
         assert row["xact_start"] is not None
         assert await watcher.fetchval("select pg_cancel_backend($1)", process_id) is True
         with pytest.raises(asyncpg.QueryCanceledError):
-            await running
+            await asyncio.wait_for(running, 60)
         assert await watcher.fetchval("select pg_terminate_backend($1, 5000)", process_id) is True
         with pytest.raises((asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.InterfaceError)):
             await victim.fetchval("select 1")
