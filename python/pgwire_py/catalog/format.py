@@ -7,7 +7,7 @@ from typing import Final
 
 from ..errors import PostgresError, postgres_error
 from ..sql import quoted
-from .names import Names
+from .names import Names, printed
 from .syntax import RESERVED
 
 __all__ = ["format_text", "quote_ident", "quote_literal"]
@@ -21,10 +21,7 @@ _INTEGER: Final = re.compile(r"\s*([+-]?)([0-9]+)\s*", re.ASCII)
 
 
 def quote_ident(_: Names, text: str) -> str:
-    plain = text[:1].isalpha() or text[:1] == "_"
-    if plain and text.isascii() and text == text.lower() and text.replace("_", "a").isalnum() and text not in RESERVED:
-        return text
-    return quoted(text)
+    return quoted(text) if text in RESERVED else printed(text)
 
 
 def quote_literal(_: Names, value: object) -> str:

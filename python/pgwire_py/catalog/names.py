@@ -104,8 +104,8 @@ class Names:
         if column:
             return columns[column - 1] if 0 < column <= len(columns) else ""
         schema, name = self.class_names[table]
-        target = self.print("regclass", table) if pretty else f"{_quoted(schema)}.{_quoted(name)}"
-        index = _quoted(self.class_names[oid][1])
+        target = self.print("regclass", table) if pretty else f"{printed(schema)}.{printed(name)}"
+        index = printed(self.class_names[oid][1])
         return f"CREATE UNIQUE INDEX {index} ON {target} USING btree ({', '.join(columns)})"
 
     def lookup(self, kind: str, text: str) -> int | None:
@@ -150,9 +150,9 @@ class Names:
             name = self.class_names.get(oid) or _SYSTEM_NAMES.get(oid)
             if name is None:
                 return str(oid)
-            return _quoted(name[1]) if name[0] in self.schemas(True) else f"{_quoted(name[0])}.{_quoted(name[1])}"
+            return printed(name[1]) if name[0] in self.schemas(True) else f"{printed(name[0])}.{printed(name[1])}"
         if kind == "regnamespace":
-            return next((_quoted(name) for name, known in self.namespaces.items() if known == oid), str(oid))
+            return next((printed(name) for name, known in self.namespaces.items() if known == oid), str(oid))
         if kind == "regrole":
             return self.context.user if oid == ROLE else str(oid)
         return _PROCEDURE_NAMES.get(oid, str(oid))
@@ -194,7 +194,8 @@ def _identifiers(text: str) -> list[str]:
     return [*parts, current]
 
 
-def _quoted(name: str) -> str:
+def printed(name: str) -> str:
+    """A name as catalogue functions print it: in quotes where it needs them, but for keywords."""
     plain = (
         bool(name)
         and name.isascii()

@@ -11,7 +11,7 @@ from typing import cast
 from ..engines.base import Relation, SessionContext
 from ._data import PROCEDURES, ROWS, TYPE_COLUMNS, TYPES
 from .arrays import format_array
-from .names import DATABASE_OWNER, INFORMATION_SCHEMA, PG_CATALOG, PUBLIC, ROLE, Names, _quoted
+from .names import DATABASE_OWNER, INFORMATION_SCHEMA, PG_CATALOG, PUBLIC, ROLE, Names, printed
 from .schema import BY_NAME
 from .typenames import CATEGORIES, format_type
 
@@ -266,7 +266,7 @@ def _key_rows(relation: Relation, context: SessionContext, oids: Oids, names: Na
         return
     table, index, constraint = (oids(what, schema, name) for what in "rix")
     index_name = f"{name}_pkey"
-    listed = [_quoted(columns[number - 1].name) for number in key]
+    listed = [printed(columns[number - 1].name) for number in key]
     names.add_class(schema, index_name, index)
     names.constraints[constraint] = f"PRIMARY KEY ({', '.join(listed)})"
     names.indexes[index] = (table, tuple(listed))

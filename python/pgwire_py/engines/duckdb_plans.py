@@ -111,9 +111,7 @@ class Planner:
             names, kinds, _, returns, _, writes = signature
         exact = oids.NUMERIC in types or oids.NUMERIC_ARRAY in types
         if exact or any(str(kind) == "UNKNOWN" for kind in kinds):
-            names, kinds, _, returns, _, writes = self._connection._bind(
-                sql, with_writes=True, values=[_sample(oid) for oid in types] or None
-            )
+            names, kinds, _, returns, _, writes = self._bound(sql, types)
         if returns != "query_result":
             kind = "count" if returns == "changed_rows" else "nothing"
             changes = kind == "nothing" or statement.keywords[:1] in (("CREATE",), ("ALTER",), ("DROP",))
@@ -130,9 +128,7 @@ class Planner:
             form = "stream"
             items = (f"CAST(#{i} AS {cast})" if cast else f"#{i}" for i, cast in enumerate(casts, 1))
             sql = f"SELECT {', '.join(items)} FROM (\n{sql}\n) AS _"
-            _, kinds, _, _, _, _ = self._connection._bind(
-                sql, with_writes=True, values=[_sample(oid) for oid in types] or None
-            )
+            _, kinds, _, _, _, _ = self._bound(sql, types)
         else:
             form = "stream"
         return Plan(sql, Description(types, columns), form, bool(writes), tuple(map(str, kinds)), exact=exact)
@@ -140,12 +136,14 @@ class Planner:
     def _varying(self, sql: str, types: tuple[int, ...], kinds: Sequence[Any]) -> Collection[int]:
         """Which columns have the digits that a numeric parameter happens to have: its type in DuckDB is its value's."""
         try:
-            _, others, _, _, _, _ = self._connection._bind(
-                sql, with_writes=True, values=[_sample(oid, wide=True) for oid in types]
-            )
+            _, others, _, _, _, _ = self._bound(sql, types, wide=True)
         except self._error:  # too many digits for it: any column may have others
             return range(len(kinds))
         return [i for i, (kind, other) in enumerate(zip(kinds, others, strict=True)) if str(kind) != str(other)]
+
+    def _bound(self, sql: str, types: tuple[int, ...], *, wide: bool = False) -> Any:
+        """How a text binds with values of its parameters' types."""
+        return self._connection._bind(sql, with_writes=True, values=[_sample(oid, wide=wide) for oid in types] or None)
 
     def _bind_typed(self, statement: Statement, types: tuple[int, ...], wanted: set[int]) -> tuple[str, Any]:
         """The text with the parameters in ``wanted`` cast to their types where that keeps every digit, and how it
