@@ -4,6 +4,7 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::frames::{Sink, tag};
 use crate::row_decoder::{RowDecoder, Session};
+use crate::row_frames::{ending_body, rows_body};
 
 /// What `FrameDecoder.feed_answers` makes of frames.
 pub struct Answers<'a, 'py> {
@@ -171,18 +172,10 @@ impl<'a, 'py> Answers<'a, 'py> {
                 self.found.append((tag(py, Some(b'D'))?, rows))?;
             }
             let text = result.get_item(1)?.cast_into::<PyBytes>()?;
-            match letter {
-                b'C' => self.frame(letter, &[text.as_bytes(), b"\0"].concat())?,
-                _ => self.frame(letter, b"")?,
-            }
+            self.frame(letter, &ending_body(letter, text.as_bytes()))?;
         }
-        if let Some(error) = self.broken.take() {
-            self.made.clear();
-            self.found
-                .append((tag(py, Some(b'D'))?, error.into_value(py)))?;
-        } else if !self.made.is_empty() {
-            let rows = PyList::new(py, self.made.drain(..))?;
-            self.found.append((tag(py, Some(b'D'))?, rows))?;
+        if let Some(body) = rows_body(py, &mut self.made, &mut self.broken)? {
+            self.found.append((tag(py, Some(b'D'))?, body))?;
         }
         Ok(())
     }

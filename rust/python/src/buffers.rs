@@ -3,6 +3,7 @@
 //! A few rows leave as `bytes`. Many leave as a read-only memoryview of the buffer they were written into, and the buffer is used again
 //! once that view is gone: no copy, and no fresh pages from the system for every chunk of a large result.
 use std::ffi::c_int;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use pgwire_py_core::gathered::Gathered;
@@ -29,6 +30,33 @@ pub fn take(size: usize) -> Vec<u8> {
         return buffer;
     }
     Vec::with_capacity(size)
+}
+
+/// Size of the rows an encoder has seen last, in bytes: what to reserve for the next ones.
+pub struct RowSize(AtomicUsize);
+
+impl RowSize {
+    pub fn new() -> Self {
+        RowSize(AtomicUsize::new(64))
+    }
+
+    /// Bytes that so many rows will need, within bounds.
+    pub fn guess(&self, count: usize) -> usize {
+        let guess = self.0.load(Ordering::Relaxed).saturating_mul(count);
+        guess.min(1 << 24)
+    }
+
+    /// A buffer for as many rows as there are, or as make up `max_bytes`.
+    pub fn buffer(&self, count: usize, max_bytes: usize) -> Vec<u8> {
+        take(self.guess(count).min(max_bytes.saturating_add(1 << 14)))
+    }
+
+    /// Takes note of rows, if there are any.
+    pub fn seen(&self, bytes: usize, rows: usize) {
+        if let Some(size) = bytes.checked_div(rows) {
+            self.0.store(size + 16, Ordering::Relaxed);
+        }
+    }
 }
 
 fn put_back(buffer: Gathered) {

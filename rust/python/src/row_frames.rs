@@ -168,10 +168,8 @@ impl<'a, 'py> Run<'a, 'py> {
         }
         let mut frame =
             |letter: u8, body: &[u8]| self.push(Some(letter), PyBytes::new(py, body).into_any());
-        match answer.tag {
-            Some((b'C', text)) => frame(b'C', &[text.as_bytes(py), b"\0"].concat())?,
-            Some((end, _)) => frame(end, b"")?,
-            None => (),
+        if let Some((letter, text)) = answer.tag {
+            frame(letter, &ending_body(letter, text.as_bytes(py)))?;
         }
         if answer.status != 0 {
             frame(b'Z', &[answer.status])?;
@@ -182,16 +180,10 @@ impl<'a, 'py> Run<'a, 'py> {
     /// What was made of the DataRows so far.
     fn end(&mut self) -> PyResult<()> {
         let py = self.session.py;
-        if let Some(error) = self.broken.take() {
-            self.made.clear();
-            let error = error.into_value(py).into_bound(py);
-            return self.push(Some(b'D'), error.into_any());
+        match rows_body(py, &mut self.made, &mut self.broken)? {
+            Some(body) => self.push(Some(b'D'), body),
+            None => Ok(()),
         }
-        if self.made.is_empty() {
-            return Ok(());
-        }
-        let rows = PyList::new(py, self.made.drain(..))?;
-        self.push(Some(b'D'), rows.into_any())
     }
 
     /// What came; `whole` where nothing of another message is behind it.
@@ -235,6 +227,30 @@ impl<'py> Sink<'py> for Run<'_, 'py> {
         self.end()?;
         self.session.track();
         PyList::new(self.session.py, self.found.drain(..))
+    }
+}
+
+/// The body of a frame of rows: what was made of them, or why one could not be read; None where there are none.
+pub fn rows_body<'py>(
+    py: Python<'py>,
+    made: &mut Vec<Py<PyAny>>,
+    broken: &mut Option<PyErr>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if let Some(error) = broken.take() {
+        made.clear();
+        return Ok(Some(error.into_value(py).into_bound(py).into_any()));
+    }
+    if made.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(PyList::new(py, made.drain(..))?.into_any()))
+}
+
+/// The body of CommandComplete with a tag, or of the PortalSuspended that stands in its place.
+pub fn ending_body(letter: u8, text: &[u8]) -> Vec<u8> {
+    match letter {
+        b'C' => [text, b"\0"].concat(),
+        _ => Vec::new(),
     }
 }
 

@@ -1,6 +1,5 @@
 //! RowEncoder: Python rows → DataRow messages (Protocol 55.7) or tuples of binary COPY, a batch in one call.
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pgwire_py_core::rows::{self, Row};
 use pgwire_py_core::types::{PgType, Style, style};
@@ -8,7 +7,7 @@ use pyo3::exceptions::{PyAttributeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
-use crate::buffers;
+use crate::buffers::{self, RowSize};
 use crate::extract::{self, postgres_error, row_failure};
 use crate::field::{Column, field};
 use crate::record::{Names, Record, tuple_of};
@@ -20,8 +19,7 @@ pub struct RowEncoder {
     names: Option<Py<Names>>,
     copy: bool,
     style: Option<Arc<Style>>,
-    /// Size of the rows seen last, in bytes: what to reserve for the next ones.
-    row_size: AtomicUsize,
+    row_size: RowSize,
 }
 
 #[pymethods]
@@ -55,7 +53,7 @@ impl RowEncoder {
             names,
             copy,
             style,
-            row_size: AtomicUsize::new(64),
+            row_size: RowSize::new(),
         })
     }
 
@@ -67,8 +65,7 @@ impl RowEncoder {
         max_bytes: usize,
     ) -> PyResult<(Bound<'py, PyAny>, usize)> {
         let count = rows.len()?;
-        let guess = self.guess(count.saturating_sub(start));
-        let mut out = buffers::take(guess.min(max_bytes.saturating_add(1 << 14)).min(1 << 24));
+        let mut out = self.row_size.buffer(count.saturating_sub(start), max_bytes);
         let mut next = start;
         if let Ok(list) = rows.cast::<PyList>() {
             // The list may change while Python code runs inside: its length is asked anew for each row.
@@ -88,10 +85,7 @@ impl RowEncoder {
                 "rows are neither a list nor a tuple",
             ));
         }
-        if next > start {
-            self.row_size
-                .store(out.len() / (next - start) + 16, Ordering::Relaxed);
-        }
+        self.row_size.seen(out.len(), next - start);
         Ok((buffers::give(py, out)?, next))
     }
 
@@ -130,8 +124,7 @@ impl RowEncoder {
                 return Err(postgres_error(py, "08P01", &message));
             }
         }
-        let guess = self.guess(count.saturating_sub(start));
-        let mut out = buffers::take(guess.min(max_bytes.saturating_add(1 << 14)).min(1 << 24));
+        let mut out = self.row_size.buffer(count.saturating_sub(start), max_bytes);
         let mut next = start;
         while next < count && (out.len() < max_bytes || next == start) {
             let row = self.begin(&mut out);
@@ -195,7 +188,7 @@ impl RowEncoder {
     ) -> PyResult<Option<()>> {
         let count = rows.len();
         let begin = out.len();
-        out.reserve(self.guess(count).min(1 << 24));
+        out.reserve(self.row_size.guess(count));
         let mut index = 0;
         // The list may change while Python code runs inside: its length is asked anew for each row.
         while index < rows.len() {
@@ -206,11 +199,6 @@ impl RowEncoder {
             index += 1;
         }
         Ok((index == count).then_some(()))
-    }
-
-    /// Bytes that so many rows will need, judged by those seen last.
-    fn guess(&self, count: usize) -> usize {
-        self.row_size.load(Ordering::Relaxed).saturating_mul(count)
     }
 
     fn row(&self, object: &Bound<'_, PyAny>, index: usize, out: &mut Vec<u8>) -> PyResult<()> {

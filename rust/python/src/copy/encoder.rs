@@ -1,5 +1,5 @@
 //! CopyEncoder: rows → the data of COPY.
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pgwire_py_core::copy::{self, CopyError, Format};
 use pgwire_py_core::rows::NULL;
@@ -10,7 +10,7 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 use super::plan::Plan;
 use super::{placed, raise};
 use crate::arrow::{self, ArrowEncoder};
-use crate::buffers;
+use crate::buffers::{self, RowSize};
 use crate::decoder::unchanging;
 use crate::extract::{self, Fail, postgres_error};
 use crate::field::{Column, field};
@@ -24,8 +24,7 @@ pub struct CopyEncoder {
     begun: AtomicBool,
     /// Whether what comes out are CopyData messages, one for each row.
     framed: bool,
-    /// Size of the rows seen last, in bytes: what to reserve for the next ones.
-    row_size: AtomicUsize,
+    row_size: RowSize,
 }
 
 #[pymethods]
@@ -47,7 +46,7 @@ impl CopyEncoder {
             columns,
             begun: AtomicBool::new(false),
             framed,
-            row_size: AtomicUsize::new(64),
+            row_size: RowSize::new(),
         })
     }
 
@@ -63,8 +62,7 @@ impl CopyEncoder {
             return Err(postgres_error(py, "42804", message));
         }
         let count = rows.len()?.saturating_sub(start);
-        let guess = self.row_size.load(Ordering::Relaxed).saturating_mul(count);
-        let mut out = buffers::take(guess.min(max_bytes.saturating_add(1 << 14)).min(1 << 24));
+        let mut out = self.row_size.buffer(count, max_bytes);
         let mut header = !self.begun.load(Ordering::Relaxed);
         if header && !self.header_goes_with_row() {
             let frame = self.open_frame(&mut out);
@@ -90,10 +88,7 @@ impl CopyEncoder {
             self.close_frame(frame, &mut out);
             next += 1;
         }
-        if next > start {
-            self.row_size
-                .store((out.len() - head) / (next - start) + 16, Ordering::Relaxed);
-        }
+        self.row_size.seen(out.len() - head, next - start);
         self.begun.store(!header, Ordering::Relaxed);
         Ok((buffers::give(py, out)?, next))
     }
